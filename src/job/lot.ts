@@ -1,0 +1,65 @@
+/**
+ * What producers hand in, and what they hear back. A lot is the unit of all or none: one call of
+ * `enqueue` or `enqueueMany`. Lots in one batch are independent of each other.
+ */
+import type { Encoded } from './codec.js'
+import type { Instant, Millis, Origin } from './job.js'
+
+/** One job to insert. `null` means "by the queue's settings". */
+export interface NewJob {
+  readonly queue: string
+  /** Made above the seam, so that an insert whose answer was lost can be repeated. */
+  readonly id: string
+  /** The id is the user's own, so it leaves a receipt. */
+  readonly ownId: boolean
+  readonly task: string
+  readonly payload: Encoded
+  /** -100 to 100, higher first. */
+  readonly priority: number
+  /** '' for none. */
+  readonly group: string
+  /** A span from the store's now; ignored when `at` is given. */
+  readonly delay: Millis
+  /** The user's own instant; a past one runs now, in its place by time. */
+  readonly at: Instant | null
+  readonly unique: UniqueKey | null
+  readonly attempts: number | null
+  /** Infinity: none. */
+  readonly timeout: Millis | null
+  /** From when it is due. */
+  readonly expiresIn: Millis | null
+  readonly tags: readonly string[]
+  readonly meta: Encoded | null
+  readonly origin: Origin | null
+}
+
+export interface UniqueKey {
+  readonly key: string
+  /** Held until the job is final, or only until it first starts. */
+  readonly while: 'unfinished' | 'waiting'
+  /** And at least this long from its insertion. */
+  readonly for: Millis
+  readonly onConflict: 'keep' | 'replace' | 'reject'
+}
+
+export interface Lot {
+  readonly jobs: readonly NewJob[]
+  /** The caller's own transaction; only where `traits.transactions`. */
+  readonly tx?: unknown
+}
+
+/** One answer per job, in order. When one of a lot is refused, the others are `withdrawn`. */
+export type Inserted =
+  | { readonly status: 'inserted'; readonly id: string }
+  /** The job that was there before: by id, or by unique key. */
+  | { readonly status: 'duplicate'; readonly id: string }
+  | { readonly status: 'replaced'; readonly id: string }
+  | { readonly status: 'refused'; readonly code: 'QUEUE_FULL'; readonly limit: number }
+  | { readonly status: 'refused'; readonly code: 'DUPLICATE'; readonly id: string }
+  | {
+      readonly status: 'refused'
+      readonly code: 'PAYLOAD_TOO_LARGE'
+      readonly limit: number
+      readonly bytes: number
+    }
+  | { readonly status: 'withdrawn' }

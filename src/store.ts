@@ -1,0 +1,255 @@
+/**
+ * THE SEAM. What the engine may ask of a store, and what a store promises. Everything above it is
+ * the same for every store; everything below it is one store's own affair.
+ *
+ * Arrays in, one answer per item out, in the same order. A throw means "the store could not be
+ * reached" (STORE_UNREACHABLE), "is closed" (STORE_CLOSED) or "what became of it is unknown"
+ * (OUTCOME_UNKNOWN); it never means "item 7 was refused". Nothing is answered before it is as
+ * durable as the traits say. Spans cross the seam, instants stay behind it: the store adds its own
+ * now. The one instant that comes from above is the user's own `at`.
+ *
+ * Who holds jobs is a *node*: one Millrace in one process, named by an id that is never used
+ * again. It holds them by living: while it beats, or is provably alive, nobody else gets them.
+ * A *worker* is one set of handlers in a node.
+ */
+import type { ClaimAnswer, ClaimAsk, TokenText } from './job/claim.js'
+import type { Counts, Found, Happening, Instant, JobRecord, JobRef, Millis } from './job/job.js'
+import type { Inserted, Lot } from './job/lot.js'
+import type { PageAsk, Paged, Selector } from './job/selector.js'
+import type { SettingsLayer, StoredSettings } from './job/settings.js'
+import type { Note, Noted, Settled, Settlement } from './job/verdict.js'
+import type { Encoded } from './job/codec.js'
+
+/** What differs between stores, in words that docs and tests share. */
+export interface Traits {
+  /** What an answered write survives; 'server': as the server is set. */
+  readonly survives: 'nothing' | 'process' | 'power' | 'server'
+  /** Where processes can be that work on it together. */
+  readonly reach: 'process' | 'host' | 'network'
+  readonly transactions: boolean
+  /** False: news travels by polling only. */
+  readonly hints: boolean
+  /** 'loop': a handler that blocks the event loop for a whole lease loses its jobs. */
+  readonly beat: 'thread' | 'loop'
+}
+
+export interface Store<S extends string = string> {
+  readonly name: S
+  /** Exact once open; before that, what the store aims at. */
+  readonly traits: Traits
+
+  /** Opening twice is opening once. FORMAT_UNSUPPORTED, STORE_UNREACHABLE, DRIVER_MISSING. */
+  open(ask: OpenAsk): Promise<void>
+  /** Sends what is pending, then answers STORE_CLOSED to everything. Closing twice is fine. */
+  close(): Promise<void>
+
+  /**
+   * A lot is all or none; lots are independent. The same id twice is one job, while the job or its
+   * receipt exists: the second answers `duplicate`. So an insert may be repeated.
+   */
+  insert(lots: readonly Lot[]): Promise<readonly (readonly Inserted[])[]>
+
+  /**
+   * Verdicts out, jobs in, one trip; either part may be empty. Verdicts take effect first. A claim
+   * gives at most `limit` jobs that are due and whose gates are open: higher priority first, then
+   * groups in rotation, within a group by place, then insertion. The attempt is counted here.
+   */
+  exchange(ask: ExchangeAsk): Promise<Exchanged>
+
+  /** Fenced by token; a note whose token is dead changes nothing. */
+  note(notes: readonly Note[]): Promise<readonly Noted[]>
+
+  /** Makes a node and its workers known; again whenever they change. Before a node's first claim. */
+  enlist(card: NodeCard): Promise<void>
+  /** The node is gone for good; what it still holds goes back, the attempts with it. */
+  leave(node: string): Promise<void>
+  /** "I live." Every beat interval while it holds anything; see `Beat`. */
+  beat(beat: Beat): Promise<BeatAnswer>
+  /** Which of these are lost, and which were asked to cancel. Reads only. */
+  check(ask: CheckAsk): Promise<Checked>
+  /** Plain data from which a thread can beat by itself; null: beats run on the event loop. */
+  beatRecipe(): BeatRecipe | null
+
+  /** Bounded, repeatable, safe side by side: frees what the dead hold, expires, prunes. */
+  sweep(ask: SweepAsk): Promise<Swept>
+
+  get(refs: readonly JobRef[]): Promise<readonly (Found | null)[]>
+  /** Newest first. A page may be empty and still have a cursor: a scan is bounded. */
+  list(ask: ListAsk): Promise<Paged<JobRecord>>
+  /** Bounded like `list`: counts of what was looked at, and where to go on. */
+  count(ask: CountAsk): Promise<{ readonly counts: Counts; readonly cursor: string | null }>
+  queues(page: PageAsk): Promise<Paged<QueueRow>>
+  nodes(page: PageAsk): Promise<Paged<NodeRow>>
+
+  /** One bounded step of an operator's command; repeat with the cursor until it is null. */
+  control(command: Command, cursor: string | null): Promise<Controlled>
+
+  settings(queue: string): Promise<StoredSettings>
+  /** Replaces the declared layer; written only when it differs. */
+  declare(queue: string, declared: SettingsLayer): Promise<StoredSettings>
+  /** Merged into the operator's layer; null takes a word back. */
+  override(queue: string, change: OverrideChange): Promise<StoredSettings>
+
+  /** Hints may be lost, late or double. Answers how to stop. */
+  watch(onHint: (hint: Hint) => void): () => void
+}
+
+export interface OpenAsk {
+  readonly scope: string
+}
+
+export interface ExchangeAsk {
+  readonly node: string
+  readonly settle: readonly Settlement[]
+  readonly claim: readonly ClaimAsk[]
+}
+
+export interface Exchanged {
+  readonly settled: readonly Settled[]
+  readonly claimed: readonly ClaimAnswer[]
+}
+
+/** One Millrace in one process. */
+export interface NodeCard {
+  readonly node: string
+  readonly host: string
+  readonly pid: number
+  /** How long it may be silent before it counts as gone. */
+  readonly lease: Millis
+  readonly workers: readonly WorkerCard[]
+}
+
+export interface WorkerCard {
+  readonly worker: string
+  readonly queue: string
+  /** Null: any. */
+  readonly tasks: readonly string[] | null
+  readonly concurrency: number
+  readonly state: 'working' | 'paused' | 'draining' | 'stopped'
+}
+
+/**
+ * `upTo`: the last claim call that was answered or given up. A claim at or below it that is not in
+ * `open` was lost on the way: its jobs go back at once, their attempts with them. One above it is
+ * left alone. `overdue`: tokens whose handlers are past their timeout while the event loop does
+ * not answer; sweep ends these as timed-out attempts, which count.
+ */
+export interface Beat {
+  readonly node: string
+  readonly upTo: number
+  readonly open: readonly number[]
+  readonly overdue: readonly TokenText[]
+}
+
+/** `gone`: the node was swept; it holds nothing any more and must go on under a new id. */
+export interface BeatAnswer {
+  readonly gone: boolean
+}
+
+export interface CheckAsk {
+  readonly node: string
+  readonly held: readonly (JobRef & { readonly token: TokenText })[]
+}
+
+export interface Checked {
+  readonly gone: boolean
+  readonly lost: readonly TokenText[]
+  readonly cancelling: readonly TokenText[]
+}
+
+/**
+ * `module` exports `beater(data): { beat(beat: Beat): void; close(): void }`, synchronous, for use
+ * in a thread. `data` can be cloned.
+ */
+export interface BeatRecipe {
+  readonly module: string
+  readonly data: unknown
+}
+
+export interface SweepAsk {
+  /** Who sweeps; it never frees its own. */
+  readonly node: string
+  /** At most so many jobs. */
+  readonly limit: number
+}
+
+export interface Swept {
+  readonly freed: number
+  readonly expired: number
+  readonly discarded: number
+  readonly pruned: number
+  /** There is more to do now. */
+  readonly more: boolean
+  readonly happened: readonly Happening[]
+  readonly lostNodes: readonly NodeCard[]
+}
+
+export interface ListAsk {
+  readonly queue: string
+  readonly which: Selector
+  readonly page: PageAsk
+}
+
+export interface CountAsk {
+  readonly queue: string
+  readonly which: Selector
+  readonly cursor: string | null
+}
+
+export interface QueueRow {
+  readonly name: string
+  readonly counts: Counts
+  readonly workers: number
+  readonly oldestDue: Instant | null
+}
+
+export interface NodeRow extends NodeCard {
+  readonly startedAt: Instant
+  readonly beatAgo: Millis
+  readonly lost: boolean
+  /** How many jobs each of its workers holds, in the order of `workers`. */
+  readonly running: readonly number[]
+}
+
+/** What an operator may do. Running jobs are only ever asked, by `cancel`. */
+export type Command =
+  | {
+      readonly kind: 'cancel'
+      readonly queue: string
+      readonly which: Selector
+      readonly reason: string | null
+    }
+  /** The same id, attempts from 0; a dead letter moves back to its origin under a new id. */
+  | { readonly kind: 'retry'; readonly queue: string; readonly which: Selector }
+  | { readonly kind: 'delete'; readonly queue: string; readonly which: Selector }
+  | {
+      readonly kind: 'update'
+      readonly queue: string
+      readonly id: string
+      readonly change: JobChange
+    }
+
+/** What is not given stays. */
+export interface JobChange {
+  readonly payload?: Encoded
+  readonly priority?: number
+  readonly delay?: Millis
+  readonly at?: Instant
+}
+
+export interface Controlled {
+  readonly changed: number
+  readonly cursor: string | null
+  readonly happened: readonly Happening[]
+}
+
+export type OverrideChange = { readonly [K in keyof SettingsLayer]?: SettingsLayer[K] | null }
+
+/**
+ * "Look now." `jobs`: something may be runnable in the queue; `ends`: a job of it became final or
+ * changed; `control`: an operator spoke, or something was asked of a holder. `queue` null: any.
+ */
+export interface Hint {
+  readonly what: 'jobs' | 'ends' | 'control'
+  readonly queue: string | null
+}
