@@ -1,0 +1,120 @@
+/**
+ * What holds when nobody says otherwise, and every limit with its reason. Spans are milliseconds,
+ * sizes are bytes of UTF-8.
+ */
+import { DAY, HOUR, MINUTE, SECOND } from '../time/duration.js'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+// ── A job and its runs ──────────────────────────────────────────────────────────────────────────
+
+/** Runs in all, the first included: with the default backoff about half a day of trying. */
+export const ATTEMPTS = 20
+/** Long enough for a slow call to a slow service; a run that hangs must not hold its slot. */
+export const TIMEOUT = 60 * SECOND
+export const BACKOFF_MIN = 1 * SECOND
+/** Also the cap of a user's own backoff function, so that a fault in it parks no job for ever. */
+export const BACKOFF_MAX = 1 * HOUR
+export const BACKOFF_FACTOR = 2
+/** A tenth to either side keeps jobs that failed together from coming back together. */
+export const BACKOFF_JITTER = 0.1
+
+export const PRIORITY_HIGH = 10
+export const PRIORITY_NORMAL = 0
+export const PRIORITY_LOW = -10
+/** Priorities reach from minus this to this: coarse on purpose, and one signed byte in an index. */
+export const PRIORITY_LIMIT = 100
+
+/** The task of a plain queue. */
+export const DEFAULT_TASK = 'default'
+/** The scope when none is named. */
+export const DEFAULT_SCOPE = 'default'
+
+// ── Sizes ───────────────────────────────────────────────────────────────────────────────────────
+
+/** What fits a job; larger things belong in a file store, with their address in the job. */
+export const PAYLOAD_BYTES = 1 * MIB
+export const RESULT_BYTES = 1 * MIB
+/** Request ids and trace context: small, since it travels with every look at the job. */
+export const META_BYTES = 16 * KIB
+/** Names of queues, groups, tasks, tags and unique keys, and a user's own ids: index entries. */
+export const NAME_BYTES = 512
+export const TAGS = 32
+/** Jobs in one lot: it is all or none, so it stands in one transaction or one frame. */
+export const LOT_JOBS = 10_000
+/** Bytes in one lot, for the same reason. */
+export const LOT_BYTES = 32 * MIB
+/** Levels of nesting in a payload: deep enough for any document, far from the end of the stack. */
+export const PAYLOAD_DEPTH = 500
+/** Values in a payload, so that checking one takes a second at worst, however often it repeats itself. */
+export const PAYLOAD_VALUES = 4_000_000
+/** Digits of a BigInt in a payload: reading one back takes more than linear time. */
+export const BIGINT_DIGITS = 100_000
+
+// ── What is kept ────────────────────────────────────────────────────────────────────────────────
+
+/** Attempts in a job's history: as many as the default allows. */
+export const HISTORY_KEPT = 20
+/** Name, message and stack of one error, together. */
+export const ERROR_BYTES = 2 * KIB
+/** Log lines of a job, the last ones. */
+export const LOG_LINES = 100
+/** A log line is cut to this. */
+export const LOG_LINE_BYTES = 1 * KIB
+/** Who still asks for a result does so within minutes. */
+export const RECEIPTS = 10 * MINUTE
+/** Completed jobs leave nothing, so that a plain job costs nothing afterwards. */
+export const KEEP_COMPLETED = 0
+export const KEEP_CANCELLED = 1 * DAY
+/** A week: whoever was away comes back to what went wrong. */
+export const KEEP_DISCARDED = 7 * DAY
+
+// ── Workers and their upkeep ────────────────────────────────────────────────────────────────────
+
+/** Runs at once in one worker. */
+export const CONCURRENCY = 10
+/** How long a silent worker keeps its jobs: longer than a long pause of the garbage collector or a suspended container. */
+export const LEASE = 30 * SECOND
+/** How often a worker says that it lives; six times a lease, so that five may get lost. */
+export const BEAT = 5 * SECOND
+/** A beat is at most this part of the lease: two lost beats must not cost a worker its jobs. */
+export const BEAT_SHARE = 1 / 3
+/** The longest sleep between two looks when no hint comes. */
+export const POLL = 2 * SECOND
+/** What a stop or a close waits for running handlers. */
+export const STOP_TIMEOUT = 30 * SECOND
+/** What a pause with `wait` waits for running handlers. */
+export const PAUSE_TIMEOUT = 5 * SECOND
+/** How much measured work is fetched ahead: hides a round trip, yet is soon given back. */
+export const PREFETCH_SPAN = 50
+/** Crashes after which a job is claimed alone, so that the poison one takes no neighbour along. */
+export const CRASHES_UNTIL_ALONE = 2
+export const BATCH_SIZE = 100
+export const BATCH_WAIT = 200
+
+// ── Batches and pages ───────────────────────────────────────────────────────────────────────────
+
+/** A batch closes at this size unless one lot is larger. */
+export const BATCH_BYTES = 4 * MIB
+/** Jobs that one sweep or one step of a control command changes: it stays short, and is repeated. */
+export const SWEEP_JOBS = 500
+/** Items of a page. */
+export const PAGE = 100
+/** The largest page that may be asked for. */
+export const PAGE_LIMIT = 1000
+/** How far `explain` counts the jobs ahead before it says "at least". */
+export const AHEAD_LIMIT = 10_000
+
+// ── Faces ───────────────────────────────────────────────────────────────────────────────────────
+
+/** The most attempts that may be asked for: years at the longest default delay, and 32 bits. */
+export const ATTEMPTS_LIMIT = 1_000_000
+/** Dead-letter queues in a row that a declaration is followed through, to find a circle. */
+export const DEAD_LETTER_HOPS = 100
+/** Queues whose settings a process remembers; of more it asks the store again. */
+export const SETTINGS_KNOWN = 1000
+/** How long remembered settings serve: as long as an operator may wait for a limit to hold. */
+export const SETTINGS_FRESH = 5 * SECOND
+/** Events that wait for a slow reader of `mill.events()`; beyond that the oldest are dropped. */
+export const EVENTS_WAITING = 10_000
