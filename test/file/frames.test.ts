@@ -325,6 +325,19 @@ describe('holes and garbage', () => {
     }
   })
 
+  it('that begin within what was durable and reach beyond it are no rot of a good head', () => {
+    const head = frame(1).indexOf('\n')
+    const holed = Buffer.from(frame(1)).fill(0, 20, head)
+    const log = Buffer.concat([holed, frame(2)])
+    for (const [durable, kind] of [
+      [20, 'void'],
+      [head, 'void'],
+      [head + 1, 'rot'],
+    ] as const) {
+      expect(scan(log, 0, { durable, end: 'open' }).findings[0].kind).toBe(kind)
+    }
+  })
+
   it('at the end of a growing log are waited upon', () => {
     const log = Buffer.concat([frame(1), Buffer.alloc(100)])
     expect(scan(log, 0, OPEN).next).toBe(frame(1).length)
