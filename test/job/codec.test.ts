@@ -121,7 +121,7 @@ describe('the codec refuses with the path', () => {
   const cycle: Record<string, unknown> = { a: { b: [] } }
   ;(cycle.a as { b: unknown[] }).b.push(cycle)
   const holes = [1, 2, 3]
-  delete holes[1]
+  Reflect.deleteProperty(holes, 1)
   const cases: readonly [string, unknown, string][] = [
     ['a class instance', { user: new User() }, 'payload.user'],
     ['a function', { user: { send: () => 1 } }, 'payload.user.send'],

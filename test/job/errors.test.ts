@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import type * as errors from '../../src/job/errors.js'
 import { MillraceError, millraceError, shown } from '../../src/job/errors.js'
 
 const fault = {
@@ -46,7 +47,7 @@ describe('MillraceError', () => {
 
   it('is known to another copy of the package', async () => {
     const path = '../../src/job/errors.js?another-copy'
-    const copy = (await import(/* @vite-ignore */ path)) as typeof import('../../src/job/errors.js')
+    const copy = (await import(/* @vite-ignore */ path)) as typeof errors
     const foreign: unknown = copy.millraceError(fault)
     expect(foreign).not.toBeInstanceOf(MillraceError)
     expect(MillraceError.is(foreign, 'OPTION_INVALID')).toBe(true)
