@@ -223,6 +223,20 @@ describe('syncs that are held', () => {
     expect(found(disk, '/q/a', 'ext4-ordered')).toEqual(new Set(['12', '123']))
   })
 
+  it('do not save what another sync of the same bytes has lost', async () => {
+    const disk = await withFolder()
+    const file = disk.create('/q/a')
+    await disk.syncFolder('/q')
+    disk.holdSyncs()
+    file.write(Buffer.from('1'))
+    const [failing, passing] = [file.sync(), file.sync()]
+    disk.releaseSync(0, 'EIO')
+    disk.releaseSyncs()
+    await expect(failing).rejects.toMatchObject({ code: 'EIO' })
+    await passing
+    expect(found(disk, '/q/a', 'any-subset')).toContain('')
+  })
+
   it('may fail, or be cut off with their process', async () => {
     const disk = await withFolder()
     const other = disk.fork()
