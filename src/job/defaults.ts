@@ -9,7 +9,7 @@ const MIB = 1024 * KIB
 
 // ── A job and its runs ──────────────────────────────────────────────────────────────────────────
 
-/** Runs in all, the first included: with the default backoff about half a day of trying. */
+/** Runs in all, the first included: with the default backoff about eight hours of trying. */
 export const ATTEMPTS = 20
 /** Long enough for a slow call to a slow service; a run that hangs must not hold its slot. */
 export const TIMEOUT = 60 * SECOND
@@ -99,6 +99,13 @@ export const BATCH_WAIT = 200
 export const BATCH_BYTES = 4 * MIB
 /** Jobs that one sweep or one step of a control command changes: it stays short, and is repeated. */
 export const SWEEP_JOBS = 500
+/** Jobs that one step of an operator's command changes. */
+export const CONTROL_JOBS = 2_000
+/** Jobs whose texts one call of list or count reads, and about how many bytes of them. */
+export const SCAN_JOBS = 10_000
+export const SCAN_BYTES = 16 * MIB
+/** How often a claim is decided anew when others were faster, before it answers with nothing. */
+export const CLAIM_TRIES = 8
 /** Items of a page. */
 export const PAGE = 100
 /** The largest page that may be asked for. */
@@ -118,3 +125,13 @@ export const SETTINGS_KNOWN = 1000
 export const SETTINGS_FRESH = 5 * SECOND
 /** Events that wait for a slow reader of `mill.events()`; beyond that the oldest are dropped. */
 export const EVENTS_WAITING = 10_000
+/** Runs at once that one worker, or one loop over `jobs()`, may be asked for: each holds memory. */
+export const CONCURRENCY_LIMIT = 10_000
+/** Jobs that one `take` may be asked for: all of them are held, and their timeouts run. */
+export const TAKE_LIMIT = 1000
+/** The shortest lease: below it an ordinary pause of the collector costs a worker its jobs. */
+export const LEASE_LEAST = 300
+/** The shortest beat: beating more often would be most of what a worker does. */
+export const BEAT_LEAST = 50
+/** The shortest poll: below it an idle worker is a busy one. */
+export const POLL_LEAST = 10

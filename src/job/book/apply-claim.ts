@@ -1,0 +1,41 @@
+/**
+ * Applying claims. The decider looked at its own book; here it is checked that what it saw still
+ * holds. A stale guard or an unknown node voids the whole frame; a job that someone else took
+ * meanwhile is passed over alone.
+ */
+import type { ClaimFrame } from './frame.js'
+import { AVAILABLE, RETRYABLE, SCHEDULED } from './columns.js'
+import type { Ledger } from './ledger.js'
+
+/** One token per item, 0 where it was not given; null: the frame is void. */
+export function applyClaim(ledger: Ledger, frame: ClaimFrame): Float64Array | null {
+  const node = ledger.nodes.get(frame.node)
+  if (node === undefined || node.gone) return null
+  for (const guard of frame.guards) {
+    if ((ledger.findQueue(guard.queue)?.version ?? 0) !== guard.version) return null
+  }
+  node.beats++
+  node.lastBeat = ledger.now
+  const tokens = new Float64Array(frame.items.length)
+  let at = 0
+  for (const ask of frame.asks) {
+    for (const to = at + ask.count; at < to; at++) {
+      const item = frame.items[at]
+      const slot = ledger.find(item)
+      if (slot < 0 || !isRunnable(ledger, slot, item.attempt)) continue
+      const token = ++ledger.tokens
+      const hold = { token, node: frame.node, worker: ask.worker, claim: ask.claim }
+      ledger.run(slot, hold, ledger.now)
+      tokens[at] = token
+    }
+  }
+  return tokens
+}
+
+function isRunnable(ledger: Ledger, slot: number, attempt: number): boolean {
+  const columns = ledger.columns
+  const state = columns.state.get(slot)
+  if (state !== AVAILABLE && state !== SCHEDULED && state !== RETRYABLE) return false
+  if (columns.due.get(slot) > ledger.now) return false
+  return columns.attempt.get(slot) === attempt - 1 && attempt <= ledger.maxAttempts(slot)
+}

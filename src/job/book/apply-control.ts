@@ -1,0 +1,161 @@
+/**
+ * Applying what an operator does, job by job. What runs is only ever asked: its holder's verdict
+ * or a sweep ends it.
+ */
+import type { Happening } from '../job.js'
+import type { ControlFrame, ControlItem } from './frame.js'
+import type { Filing } from './extra.js'
+import {
+  AT_WALL,
+  CANCELLED,
+  CANCEL_ASKED,
+  COMPLETED,
+  DISCARDED,
+  RECEIPT,
+  RETRYABLE,
+  RUNNING,
+  SCHEDULED,
+} from './columns.js'
+import { HISTORY_KEPT } from '../defaults.js'
+import { NEWS_CONTROL } from './ledger.js'
+import type { Ledger } from './ledger.js'
+import { cancel, deadIdOf, leaveReceipt, transplant } from './outcome.js'
+
+export interface ControlledJobs {
+  readonly changed: number
+  readonly happened: readonly Happening[]
+}
+
+export function applyControl(ledger: Ledger, frame: ControlFrame, filing: Filing): ControlledJobs {
+  let changed = 0
+  const happened: Happening[] = []
+  frame.items.forEach((item, at) => {
+    const slot = ledger.find(item)
+    if (slot < 0 || ledger.columns.state.get(slot) >= RECEIPT) return
+    if (!controlOne(ledger, slot, item, filing, at, happened)) return
+    changed++
+  })
+  return { changed, happened }
+}
+
+function controlOne(
+  ledger: Ledger,
+  slot: number,
+  item: ControlItem,
+  filing: Filing,
+  at: number,
+  happened: Happening[],
+): boolean {
+  switch (item.action) {
+    case 'cancel':
+      return cancelOne(ledger, slot, item.reason, happened)
+    case 'retry':
+      return retryOne(ledger, slot)
+    case 'delete':
+      return deleteOne(ledger, slot)
+    case 'update':
+      return updateOne(ledger, slot, item, filing, at)
+  }
+}
+
+function cancelOne(
+  ledger: Ledger,
+  slot: number,
+  reason: string | null,
+  happened: Happening[],
+): boolean {
+  const columns = ledger.columns
+  const state = columns.state.get(slot)
+  if (state >= COMPLETED) return false
+  if (state === RUNNING) {
+    if (columns.has(slot, CANCEL_ASKED)) return false
+    columns.raise(slot, CANCEL_ASKED)
+    if (reason !== null) ledger.extra(slot).reason = reason
+    ledger.tell(ledger.queueOf(slot), NEWS_CONTROL)
+    return true
+  }
+  happened.push({
+    kind: 'cancelled',
+    queue: ledger.queueOf(slot).name,
+    id: ledger.ids.text(slot),
+    task: ledger.taskNames.text(columns.task.get(slot)),
+    group: ledger.groupNames.text(columns.group.get(slot)),
+    attempt: columns.attempt.get(slot),
+    worker: '',
+    state: 'cancelled',
+    late: 0,
+    deadLetter: null,
+  })
+  cancel(ledger, slot, reason)
+  return true
+}
+
+/** Attempts from 0 in a new round, at a place of its own; a dead letter goes back where it came from. */
+function retryOne(ledger: Ledger, slot: number): boolean {
+  const columns = ledger.columns
+  const state = columns.state.get(slot)
+  const extra = ledger.findExtra(slot)
+  if (state === RUNNING) return false
+  if (extra?.origin != null) {
+    const { origin, history } = extra
+    const copy = transplant(ledger, slot, origin.queue, deadIdOf(ledger, slot, ledger.seqs))
+    const past = [...origin.history, ...history].slice(-HISTORY_KEPT)
+    ledger.extra(copy).history = past
+    columns.round.set(copy, 1 + past.reduce((most, one) => Math.max(most, one.round), 0))
+    extra.movedTo = { queue: origin.queue, id: ledger.ids.text(copy) }
+    extra.reason = 'retried'
+    leaveReceipt(ledger, ledger.queueOf(slot), slot, 'cancelled')
+    return true
+  }
+  if (state !== DISCARDED && state !== CANCELLED && state !== RETRYABLE) return false
+  columns.attempt.set(slot, 0)
+  columns.crashes.set(slot, 0)
+  columns.round.set(slot, columns.round.get(slot) + 1)
+  columns.lower(slot, CANCEL_ASKED)
+  columns.lower(slot, AT_WALL)
+  columns.place.set(slot, ledger.now)
+  if (extra !== undefined) {
+    extra.reason = null
+    extra.discarded = null
+    extra.expiresIn = null
+  }
+  ledger.wait(slot, ledger.now, SCHEDULED)
+  return true
+}
+
+/** Gone, but for a receipt: whoever waits for its result hears that it will not come. */
+function deleteOne(ledger: Ledger, slot: number): boolean {
+  const columns = ledger.columns
+  const state = columns.state.get(slot)
+  if (state === RUNNING) return false
+  const queue = ledger.queueOf(slot)
+  ledger.freeKey(queue, slot)
+  if (state < COMPLETED) ledger.extra(slot).reason = 'deleted'
+  const final = state === COMPLETED ? 'completed' : state === DISCARDED ? 'discarded' : 'cancelled'
+  leaveReceipt(ledger, queue, slot, final)
+  return true
+}
+
+function updateOne(
+  ledger: Ledger,
+  slot: number,
+  item: ControlItem & { readonly action: 'update' },
+  filing: Filing,
+  at: number,
+): boolean {
+  const columns = ledger.columns
+  const state = columns.state.get(slot)
+  if (state === RUNNING || state >= COMPLETED) return false
+  if (item.payload !== null) ledger.extra(slot).payload = ledger.shelf.paper(filing, at)
+  if (item.priority !== null) columns.priority.set(slot, item.priority + 100)
+  if (item.at !== null || item.delay !== null) {
+    const due = item.at === null ? ledger.now + (item.delay ?? 0) : item.at - ledger.wallOffset
+    if (item.at === null) columns.lower(slot, AT_WALL)
+    else columns.raise(slot, AT_WALL)
+    columns.place.set(slot, due)
+    ledger.wait(slot, due, SCHEDULED)
+  } else {
+    ledger.wait(slot, columns.due.get(slot), state === RETRYABLE ? RETRYABLE : SCHEDULED)
+  }
+  return true
+}

@@ -1,0 +1,88 @@
+/**
+ * Applying verdicts and notes: fenced by the token. A dead token changes nothing; a repeat of a
+ * settlement that took effect is answered as the first time, for as long as it is remembered.
+ */
+import { LOG_LINES } from '../defaults.js'
+import type { Noted, Settled } from '../verdict.js'
+import type { NoteFrame, SettleFrame, SettleItem } from './frame.js'
+import type { Filing } from './extra.js'
+import { SETTLED_KEPT } from './ledger.js'
+import type { Ledger } from './ledger.js'
+import { cancel, complete, discard, giveBack, isKept, record, retry } from './outcome.js'
+
+export function applySettle(ledger: Ledger, frame: SettleFrame, filing: Filing): Settled[] {
+  return frame.items.map((item, at) => settleOne(ledger, item, filing, at))
+}
+
+const LOST: Settled = { status: 'lost' }
+
+function settleOne(ledger: Ledger, item: SettleItem, filing: Filing, at: number): Settled {
+  const slot = ledger.find(item)
+  if (slot < 0 || ledger.holds.get(slot)?.token !== item.token) {
+    return ledger.settled.get(item.token) ?? LOST
+  }
+  ledger.columns.crashes.set(slot, 0)
+  const settled = applyVerdict(ledger, slot, item, filing, at)
+  remember(ledger, item.token, settled)
+  return settled
+}
+
+function applyVerdict(
+  ledger: Ledger,
+  slot: number,
+  item: SettleItem,
+  filing: Filing,
+  at: number,
+): Settled {
+  const verdict = item.verdict
+  if (item.ran !== null && isRemembered(ledger, slot, item)) {
+    const { outcome, duration, error } = item.ran
+    const paper = error === null ? null : ledger.shelf.paper(filing, at)
+    record(ledger, slot, { outcome, duration, error: null, paper })
+  }
+  switch (verdict.kind) {
+    case 'complete':
+      return complete(ledger, slot, verdict.result && ledger.shelf.paper(filing, at))
+    case 'retry':
+      return retry(ledger, slot, verdict.delay)
+    case 'snooze':
+      return giveBack(ledger, slot, verdict.delay)
+    case 'release':
+      return giveBack(ledger, slot)
+    case 'cancel':
+      return cancel(ledger, slot, verdict.reason)
+    case 'discard':
+      return discard(ledger, slot, verdict.reason, verdict.message, verdict.deadId)
+  }
+}
+
+/** A job that completes and is not kept takes its history along. */
+function isRemembered(ledger: Ledger, slot: number, item: SettleItem): boolean {
+  return item.verdict.kind !== 'complete' || isKept(ledger.queueOf(slot).settings.keep.completed)
+}
+
+function remember(ledger: Ledger, token: number, settled: Settled): void {
+  const known = ledger.settled
+  known.set(token, settled)
+  if (known.size <= SETTLED_KEPT) return
+  const oldest = known.keys().next()
+  if (oldest.done !== true) known.delete(oldest.value)
+}
+
+export function applyNote(ledger: Ledger, frame: NoteFrame, filing: Filing): Noted[] {
+  return frame.items.map((item, at) => {
+    const slot = ledger.find(item)
+    if (slot < 0 || ledger.holds.get(slot)?.token !== item.token) return 'lost'
+    const extra = ledger.extra(slot)
+    if (item.progress !== null) extra.progress = item.progress
+    if (item.log.length > 0) {
+      extra.log.push({ paper: ledger.shelf.paper(filing, at), lines: item.log.length })
+      extra.lines += item.log.length
+      while (extra.lines - extra.log[0].lines >= LOG_LINES) {
+        extra.lines -= extra.log[0].lines
+        extra.log.shift()
+      }
+    }
+    return 'done'
+  })
+}

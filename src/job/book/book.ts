@@ -1,0 +1,157 @@
+/**
+ * The book: the whole queue as a pure state machine. `apply` is the fold: the same frames in the
+ * same order give the same book, in every process and after every restart; it asks neither clock
+ * nor disk nor chance. `decide-*.ts` look at a book and propose frames; `views.ts` shows it.
+ *
+ * It is the memory store when it stands alone, the file store when its frames are kept as a log,
+ * and the model that every other store is tested against.
+ */
+import type { Inserted } from '../lot.js'
+import type { Millis } from '../job.js'
+import type { StoredSettings } from '../settings.js'
+import type { Noted, Settled } from '../verdict.js'
+import type { ClaimFrame, ClockFrame, Frame, InsertFrame, SettingsFrame } from './frame.js'
+import type { ControlFrame, NoteFrame, SettleFrame, SweepFrame } from './frame.js'
+import type { DropFrame, BeatFrame, HelloFrame, LeaveFrame } from './frame.js'
+import { applyClaim } from './apply-claim.js'
+import { applyControl } from './apply-control.js'
+import type { ControlledJobs } from './apply-control.js'
+import { applyInsert } from './apply-insert.js'
+import { applyBeat, applyDrop, applyHello, applyLeave, applySweep } from './apply-node.js'
+import type { SweptJobs } from './apply-node.js'
+import { applyNote, applySettle } from './apply-settle.js'
+import { AT_WALL, FREE, RETRYABLE, SCHEDULED } from './columns.js'
+import type { Filing, Shelf } from './extra.js'
+import { Ledger } from './ledger.js'
+
+/** What each kind of frame answers where it took effect. */
+export interface Answers {
+  readonly insert: readonly Inserted[]
+  /** A token per item, 0 where it was not given; null: void. */
+  readonly claim: Float64Array | null
+  readonly settle: readonly Settled[]
+  readonly note: readonly Noted[]
+  readonly control: ControlledJobs
+  readonly sweep: SweptJobs
+  readonly drop: number
+  /** False: the node was swept. */
+  readonly beat: boolean
+  readonly hello: boolean
+  readonly leave: void
+  /** Null: someone else was first; look again. */
+  readonly settings: StoredSettings | null
+  readonly clock: void
+}
+
+export type FrameOf = {
+  readonly insert: InsertFrame
+  readonly claim: ClaimFrame
+  readonly settle: SettleFrame
+  readonly note: NoteFrame
+  readonly control: ControlFrame
+  readonly sweep: SweepFrame
+  readonly drop: DropFrame
+  readonly beat: BeatFrame
+  readonly hello: HelloFrame
+  readonly leave: LeaveFrame
+  readonly settings: SettingsFrame
+  readonly clock: ClockFrame
+}
+
+export class Book {
+  readonly ledger: Ledger
+
+  constructor(shelf: Shelf) {
+    this.ledger = new Ledger(shelf)
+  }
+
+  /** `time`: the store's; an earlier one than the book has seen counts as that. */
+  apply<K extends Frame['kind']>(
+    frame: FrameOf[K] & { readonly kind: K },
+    time: Millis,
+    filing: Filing,
+  ): Answers[K] {
+    if (time > this.ledger.now) this.ledger.now = time
+    // The switch answers by `kind`, which the compiler cannot tie to `K`.
+    return this.#apply(frame, filing) as Answers[K]
+  }
+
+  /** What changed since the last call, by queue name, as bits of `NEWS_*`. */
+  takeNews(): Map<string, number> {
+    const news = this.ledger.news
+    if (news.size > 0) this.ledger.news = new Map()
+    return news
+  }
+
+  get hasNews(): boolean {
+    return this.ledger.news.size > 0
+  }
+
+  #apply(frame: Frame, filing: Filing): Answers[Frame['kind']] {
+    const ledger = this.ledger
+    switch (frame.kind) {
+      case 'insert':
+        return applyInsert(ledger, frame, filing)
+      case 'claim':
+        return applyClaim(ledger, frame)
+      case 'settle':
+        return applySettle(ledger, frame, filing)
+      case 'note':
+        return applyNote(ledger, frame, filing)
+      case 'control':
+        return applyControl(ledger, frame, filing)
+      case 'sweep':
+        return applySweep(ledger, frame)
+      case 'drop':
+        return applyDrop(ledger, frame)
+      case 'beat':
+        return applyBeat(ledger, frame)
+      case 'hello':
+        return applyHello(ledger, frame)
+      case 'leave':
+        return applyLeave(ledger, frame)
+      case 'settings':
+        return applySettings(ledger, frame)
+      case 'clock':
+        return applyClock(ledger, frame)
+    }
+  }
+}
+
+function applySettings(ledger: Ledger, frame: SettingsFrame): StoredSettings | null {
+  const queue = ledger.queue(frame.queue)
+  if (frame.revision !== queue.stored.revision + 1) return null
+  const before = queue.settings
+  queue.say({ ...queue.stored, revision: frame.revision, [frame.layer]: frame.settings })
+  const after = queue.settings
+  if (before.attempts !== after.attempts || before.limits.age !== after.limits.age) {
+    reconsider(ledger, queue.number)
+  }
+  ledger.tell(queue, 7)
+  return queue.stored
+}
+
+/** What waits is put where the new settings want it. */
+function reconsider(ledger: Ledger, queue: number): void {
+  const columns = ledger.columns
+  for (let slot = 0; slot < columns.used; slot++) {
+    const state = columns.state.get(slot)
+    if (state === FREE || columns.queue.get(slot) !== queue) continue
+    if (state > RETRYABLE || state === 2) continue
+    ledger.wait(slot, columns.due.get(slot), state === RETRYABLE ? RETRYABLE : SCHEDULED)
+  }
+}
+
+/** Jobs that wait for an instant of wall time move with it; spans and leases do not. */
+function applyClock(ledger: Ledger, frame: ClockFrame): void {
+  const shift = frame.wallOffset - ledger.wallOffset
+  ledger.wallOffset = frame.wallOffset
+  const columns = ledger.columns
+  for (let slot = 0; slot < columns.used; slot++) {
+    const state = columns.state.get(slot)
+    if (state !== SCHEDULED || !columns.has(slot, AT_WALL)) continue
+    const due = columns.due.get(slot) - shift
+    columns.place.set(slot, due)
+    ledger.wait(slot, due, SCHEDULED)
+  }
+}

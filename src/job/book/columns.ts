@@ -1,0 +1,129 @@
+/**
+ * The facts of every job that the book must know at once, in columns by slot: about a hundred
+ * bytes a job. What is long or rare is not here: payloads and errors stay with the store, what few
+ * jobs have is in `extra.ts`. A slot is one job's row; it is used again when the job is gone.
+ *
+ * An *entry* is a slot with the stamp that it had: lines and heaps keep entries, and an entry whose
+ * stamp has passed means nothing any more. So leaving a structure costs one increment.
+ */
+import { CHUNK_SLOTS, Float64Column, QuadColumn, Uint32Column, Uint8Column } from './column.js'
+
+/** The states as numbers, in the order of `STATES`. */
+export const SCHEDULED = 0
+export const AVAILABLE = 1
+export const RUNNING = 2
+export const RETRYABLE = 3
+export const WAITING = 4
+export const COMPLETED = 5
+export const CANCELLED = 6
+export const DISCARDED = 7
+/** The slot holds only the receipt of a finished job. */
+export const RECEIPT = 8
+/** The slot holds nothing. */
+export const FREE = 9
+
+/** Bits of `flags`. */
+export const OWN_ID = 1
+/** Its place was said as an instant of wall time. */
+export const AT_WALL = 2
+/** An operator asked its holder to cancel. */
+export const CANCEL_ASKED = 4
+/** Its id is not one of ours; see `odd ids` in `ids.ts`. */
+export const ODD_ID = 8
+/** A dead letter: what its paper says of attempts, timeout and expiry belonged to its first life. */
+export const FRESH = 16
+/** Something of it is in `extra.ts`. */
+export const HAS_EXTRA = 32
+
+/** In `maxAttempts`: as the queue's settings say. */
+export const BY_SETTINGS = 0xffffffff
+
+const STAMP_MASK = 0xfffff
+const ENTRY_UNIT = 4294967296
+
+export class Columns {
+  readonly id = new QuadColumn()
+  readonly queue = new Uint32Column()
+  readonly task = new Uint32Column()
+  readonly group = new Uint32Column()
+  readonly state = new Uint8Column()
+  readonly flags = new Uint8Column()
+  /** Biased by 100. */
+  readonly priority = new Uint8Column()
+  readonly crashes = new Uint8Column()
+  readonly attempt = new Uint32Column()
+  readonly maxAttempts = new Uint32Column()
+  readonly round = new Uint32Column()
+  readonly stamp = new Uint32Column()
+  /** Where it stands among its like. */
+  readonly place = new Float64Column()
+  readonly due = new Float64Column()
+  /** Its number among all insertions. */
+  readonly seq = new Float64Column()
+  readonly insertedAt = new Float64Column()
+  /** When it was claimed, or when it ended. */
+  readonly since = new Float64Column()
+
+  #used = 0
+  #capacity = 0
+  #free: number[] = []
+
+  /** One more than the highest slot that was ever used. */
+  get used(): number {
+    return this.#used
+  }
+
+  take(): number {
+    const again = this.#free.pop()
+    if (again !== undefined) return again
+    if (this.#used === this.#capacity) this.#grow()
+    return this.#used++
+  }
+
+  release(slot: number): void {
+    this.state.set(slot, FREE)
+    this.flags.set(slot, 0)
+    this.touch(slot)
+    this.#free.push(slot)
+  }
+
+  entry(slot: number): number {
+    return this.stamp.get(slot) * ENTRY_UNIT + slot
+  }
+
+  slotOf(entry: number): number {
+    return entry % ENTRY_UNIT
+  }
+
+  isCurrent(entry: number): boolean {
+    const slot = entry % ENTRY_UNIT
+    return this.stamp.get(slot) === (entry - slot) / ENTRY_UNIT
+  }
+
+  /** Makes every entry of this slot meaningless. */
+  touch(slot: number): void {
+    this.stamp.set(slot, (this.stamp.get(slot) + 1) & STAMP_MASK)
+  }
+
+  has(slot: number, flag: number): boolean {
+    return (this.flags.get(slot) & flag) !== 0
+  }
+
+  raise(slot: number, flag: number): void {
+    this.flags.set(slot, this.flags.get(slot) | flag)
+  }
+
+  lower(slot: number, flag: number): void {
+    this.flags.set(slot, this.flags.get(slot) & ~flag)
+  }
+
+  #grow(): void {
+    const columns = [
+      ...[this.id, this.queue, this.task, this.group, this.attempt, this.maxAttempts, this.round],
+      ...[this.stamp, this.state, this.flags, this.priority, this.crashes],
+      ...[this.place, this.due, this.seq, this.insertedAt, this.since],
+    ]
+    for (const column of columns) column.grow()
+    this.#capacity += CHUNK_SLOTS
+  }
+}

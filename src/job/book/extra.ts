@@ -1,0 +1,93 @@
+/**
+ * What few jobs have: a key, a history, a result, an origin. One object for each job that has any
+ * of it. What is long stays with the store; here lies only the *paper*, by which the store finds
+ * it again: an address in a log, or the thing itself.
+ */
+import type {
+  AttemptError,
+  AttemptOutcome,
+  DiscardReason,
+  Instant,
+  JobRef,
+  Millis,
+} from '../job.js'
+import type { NewJob } from '../lot.js'
+import type { ControlItem, NoteItem, SettleItem } from './frame.js'
+
+/** Opaque to the book: made and read by the store's shelf. */
+export type Paper = unknown
+
+/** The items that papers are made of. */
+export type Item = NewJob | SettleItem | NoteItem | ControlItem
+
+/** Where the items of the frame that is being applied lie. Opaque to the book. */
+export type Filing = unknown
+
+/** The store's side: keeps what is long, by slot or by paper. */
+export interface Shelf {
+  /** The job in this slot is described by that item of the frame. */
+  put(slot: number, filing: Filing, item: number): void
+  /** `to` is described by what describes `from`. */
+  share(from: number, to: number): void
+  /** The slot needs its description no more. */
+  drop(slot: number): void
+  paper(filing: Filing, item: number): Paper
+  /** The descriptions of these jobs, in order. */
+  jobs(slots: readonly number[]): readonly NewJob[]
+  read(paper: Paper): Item
+}
+
+/** One attempt that ended, but for its error's text, which is on paper. */
+export interface Past {
+  readonly attempt: number
+  readonly round: number
+  readonly outcome: AttemptOutcome
+  readonly worker: string
+  readonly startedAt: Instant
+  readonly duration: Millis
+  readonly error: AttemptError | null
+  readonly paper: Paper | null
+}
+
+export interface PastOrigin extends JobRef {
+  readonly history: readonly Past[]
+  readonly reason: DiscardReason
+}
+
+export interface Extra {
+  key: string | null
+  /** Its own span, from when it is due. */
+  expiresIn: Millis | null
+  /** An updated payload. */
+  payload: Paper | null
+  history: Past[]
+  origin: PastOrigin | null
+  result: Paper | null
+  progress: number | null
+  log: { readonly paper: Paper; readonly lines: number }[]
+  /** Lines on the papers of `log`. */
+  lines: number
+  discarded: DiscardReason | null
+  reason: string | null
+  movedTo: JobRef | null
+  /** The state that a receipt tells. */
+  final: 'completed' | 'cancelled' | 'discarded' | null
+}
+
+export function emptyExtra(): Extra {
+  return {
+    key: null,
+    expiresIn: null,
+    payload: null,
+    history: [],
+    origin: null,
+    result: null,
+    progress: null,
+    log: [],
+    lines: 0,
+    discarded: null,
+    reason: null,
+    movedTo: null,
+    final: null,
+  }
+}

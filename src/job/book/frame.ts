@@ -1,0 +1,180 @@
+/**
+ * The language of the book: every change of a queue is one frame. A frame carries outcomes, not
+ * intents: who decides looks at its own book, and whoever applies checks that what the frame
+ * expected still holds. So the rules for deciding may change between versions, while the rules for
+ * applying are frozen by the format number of the store that keeps the frames.
+ *
+ * A frame takes effect item by item, each item wholly or not at all, but for a claim whose guard
+ * no longer holds: that is void as a whole. `time` is the store's time, which never goes back.
+ */
+import type { Instant, JobRef, Millis } from '../job.js'
+import type { NewJob } from '../lot.js'
+import type { SettingsLayer } from '../settings.js'
+import type { Encoded } from '../codec.js'
+import type { Ran, Verdict } from '../verdict.js'
+
+export type Frame =
+  | InsertFrame
+  | ClaimFrame
+  | SettleFrame
+  | NoteFrame
+  | ControlFrame
+  | SweepFrame
+  | DropFrame
+  | BeatFrame
+  | HelloFrame
+  | LeaveFrame
+  | SettingsFrame
+  | ClockFrame
+
+export type FrameKind = Frame['kind']
+
+/** `lots`: how many of the items belong to the first lot, to the second, and so on. */
+export interface InsertFrame {
+  readonly kind: 'insert'
+  readonly lots: readonly number[]
+  readonly items: readonly NewJob[]
+}
+
+/** Void unless every guard is current and the node is known. Items are grouped by `asks`. */
+export interface ClaimFrame {
+  readonly kind: 'claim'
+  readonly node: string
+  readonly asks: readonly ClaimPart[]
+  readonly guards: readonly Guard[]
+  readonly items: readonly ClaimItem[]
+}
+
+export interface ClaimPart {
+  readonly queue: string
+  readonly worker: string
+  readonly claim: number
+  /** How many of the items are this ask's. */
+  readonly count: number
+}
+
+/** A domain and the version of it that was read. */
+export interface Guard {
+  readonly queue: string
+  readonly version: number
+}
+
+/** `attempt` is the one that begins: the job must stand at the one before. */
+export interface ClaimItem extends JobRef {
+  readonly attempt: number
+}
+
+export interface SettleItem extends JobRef {
+  readonly token: number
+  readonly verdict: Verdict
+  readonly ran: Ran | null
+}
+
+export interface SettleFrame {
+  readonly kind: 'settle'
+  readonly items: readonly SettleItem[]
+}
+
+export interface NoteItem extends JobRef {
+  readonly token: number
+  readonly progress: number | null
+  readonly log: readonly string[]
+}
+
+export interface NoteFrame {
+  readonly kind: 'note'
+  readonly items: readonly NoteItem[]
+}
+
+/** What an operator does to one job. */
+export type ControlItem = JobRef &
+  (
+    | { readonly action: 'cancel'; readonly reason: string | null }
+    | { readonly action: 'retry' }
+    | { readonly action: 'delete' }
+    | {
+        readonly action: 'update'
+        readonly payload: Encoded | null
+        readonly priority: number | null
+        readonly delay: Millis | null
+        readonly at: Instant | null
+      }
+  )
+
+export interface ControlFrame {
+  readonly kind: 'control'
+  readonly items: readonly ControlItem[]
+}
+
+/**
+ * What a store does alone. `lost` and `timeout` name the token that they end; `expired` and
+ * `spent` name a job that waits. With a node the frame first declares it gone, if its beat number
+ * is still `beats`; otherwise no item of it takes effect.
+ */
+export interface SweepFrame {
+  readonly kind: 'sweep'
+  readonly gone: { readonly node: string; readonly beats: number } | null
+  readonly items: readonly SweepItem[]
+}
+
+export interface SweepItem extends JobRef {
+  readonly why: 'lost' | 'timeout' | 'expired' | 'spent'
+  readonly token: number
+}
+
+/** Prunes finals and receipts; `ended` names the end that is meant. */
+export interface DropFrame {
+  readonly kind: 'drop'
+  readonly items: readonly (JobRef & { readonly ended: Millis })[]
+}
+
+/** See `Beat` in the seam. Void when the node is not known. */
+export interface BeatFrame {
+  readonly kind: 'beat'
+  readonly node: string
+  readonly upTo: number
+  readonly open: readonly number[]
+  readonly overdue: readonly number[]
+}
+
+/** A node and its workers, again at every change. `card` is the seam's `NodeCard`, as plain data. */
+export interface HelloFrame {
+  readonly kind: 'hello'
+  readonly card: Card
+}
+
+export interface Card {
+  readonly node: string
+  readonly host: string
+  readonly pid: number
+  readonly lease: Millis
+  readonly workers: readonly {
+    readonly worker: string
+    readonly queue: string
+    readonly tasks: readonly string[] | null
+    readonly concurrency: number
+    readonly state: 'working' | 'paused' | 'draining' | 'stopped'
+  }[]
+  /** What proves that it is alive, in words of the store; null where nothing can. */
+  readonly proof?: string | null
+}
+
+export interface LeaveFrame {
+  readonly kind: 'leave'
+  readonly node: string
+}
+
+/** Takes effect if `revision` is one above the queue's. */
+export interface SettingsFrame {
+  readonly kind: 'settings'
+  readonly queue: string
+  readonly revision: number
+  readonly layer: 'declared' | 'overrides'
+  readonly settings: SettingsLayer
+}
+
+/** From here on wall time is store time and this much. */
+export interface ClockFrame {
+  readonly kind: 'clock'
+  readonly wallOffset: Millis
+}

@@ -1,0 +1,126 @@
+/**
+ * One queue of the book: its settings, counts, runnable jobs, timers and keys. It holds slots and
+ * entries only; what they mean is in the columns. Pools, timers and turns follow from the jobs and
+ * the time, so they are rebuilt and never stored.
+ */
+import { NEVER_SAID, effective } from '../effective.js'
+import type { Settings, StoredSettings } from '../settings.js'
+import type { Columns } from './columns.js'
+import { Fifo } from './fifo.js'
+import { Heap } from './heap.js'
+import { Pool } from './pool.js'
+import type { Rotation, Turn } from './pool.js'
+
+/** Who has a unique key. `slot` is -1 when its job no longer holds it and only the period does. */
+export interface KeyHold {
+  slot: number
+  readonly id: string
+  readonly while: 'unfinished' | 'waiting'
+  readonly until: number
+}
+
+interface Group {
+  readonly turn: Turn
+  jobs: number
+}
+
+/** A turn for groups that have no job: never stored. */
+const NO_TURN: Turn = { pass: 0, weight: 1 }
+
+export class QueueBook implements Rotation {
+  readonly name: string
+  readonly number: number
+  readonly #columns: Columns
+  /** By state, receipts not counted. */
+  readonly counts = new Float64Array(8)
+  /** All slots of this queue, receipts included. */
+  slots = 0
+  stored: StoredSettings = NEVER_SAID
+  settings: Settings = effective(NEVER_SAID)
+  /** Grows with whatever makes a claim decided before it void. */
+  version = 0
+  pass = 0
+  readonly groups = new Map<number, Group>()
+  readonly pools = new Map<number, Pool>()
+  /** Jobs that wait for their time: by due, then seq. */
+  readonly timers = new Heap()
+  /** Jobs that were never started and must be by then. */
+  readonly expiries = new Heap()
+  /** Entries of jobs whose attempts are spent although they wait; for sweep. */
+  readonly spent = new Fifo<number>()
+  readonly keys = new Map<string, KeyHold>()
+  /** Keys whose job is gone, roughly by when their period ends. */
+  readonly lapsing = new Fifo<{ readonly key: string; readonly until: number }>()
+  /** Entries of finals in the order of their ends: completed, cancelled, discarded. */
+  readonly ended = [new Fifo<number>(), new Fifo<number>(), new Fifo<number>()] as const
+  readonly receipts = new Heap()
+
+  constructor(name: string, number: number, columns: Columns) {
+    this.name = name
+    this.number = number
+    this.#columns = columns
+  }
+
+  turn(group: number): Turn {
+    return this.groups.get(group)?.turn ?? NO_TURN
+  }
+
+  /** The jobs of one task; those that must run alone stand apart. */
+  pool(task: number, alone: boolean): Pool {
+    const key = task * 2 + (alone ? 1 : 0)
+    const known = this.pools.get(key)
+    if (known !== undefined) return known
+    const pool = new Pool(this.#columns, this)
+    this.pools.set(key, pool)
+    return pool
+  }
+
+  /** One more job of the group. */
+  join(group: number): void {
+    const known = this.groups.get(group)
+    if (known !== undefined) known.jobs++
+    else this.groups.set(group, { turn: { pass: 0, weight: 1 }, jobs: 1 })
+  }
+
+  part(group: number): void {
+    const known = this.groups.get(group)
+    if (known !== undefined && --known.jobs === 0) this.groups.delete(group)
+  }
+
+  /** A job of the group was claimed: the rotation moves on. */
+  served(group: number): void {
+    const turn = this.turn(group)
+    this.pass = Math.max(this.pass, turn.pass)
+    turn.pass = this.pass + 1 / turn.weight
+  }
+
+  say(stored: StoredSettings): void {
+    this.stored = stored
+    this.settings = effective(stored)
+    this.version++
+  }
+
+  /** When the first of its waiting jobs was or is due, in store time; null: none waits. */
+  oldestDue(): number | null {
+    let oldest: number | null = null
+    for (const pool of this.pools.values()) {
+      const slot = pool.first()
+      if (slot < 0) continue
+      const due = this.#columns.due.get(slot)
+      if (oldest === null || due < oldest) oldest = due
+    }
+    if (oldest !== null) return oldest
+    while (this.timers.size > 0 && !this.#columns.isCurrent(this.timers.value)) this.timers.pop()
+    return this.timers.size === 0 ? null : this.timers.key
+  }
+
+  /** Jobs that are unfinished and not running. */
+  get backlog(): number {
+    const counts = this.counts
+    return counts[0] + counts[1] + counts[3] + counts[4]
+  }
+
+  get isUnused(): boolean {
+    return this.slots === 0 && this.keys.size === 0 && this.stored.revision === 0
+  }
+}

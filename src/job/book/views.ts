@@ -1,0 +1,179 @@
+/**
+ * Showing the book: records, pages, counts. Reads only. Whoever looks first calls `advance` for
+ * the queues that it shows, so that what has become due is called available.
+ */
+import { LOG_LINES } from '../defaults.js'
+import type { ClaimAsk, Claimed } from '../claim.js'
+import type { Attempt, Found, JobRecord, Millis, Origin, Receipt } from '../job.js'
+import type { NewJob } from '../lot.js'
+import type { Settings } from '../settings.js'
+import { FRESH, RECEIPT } from './columns.js'
+import type { Extra, Item, Past } from './extra.js'
+import type { Ledger } from './ledger.js'
+
+/** Jobs or a receipt, as found by id; null when there is neither. */
+export function find(ledger: Ledger, slot: number): Found | null {
+  if (slot < 0) return null
+  if (ledger.columns.state.get(slot) === RECEIPT) {
+    return { kind: 'receipt', receipt: receipt(ledger, slot) }
+  }
+  return { kind: 'job', job: records(ledger, [slot])[0] }
+}
+
+function receipt(ledger: Ledger, slot: number): Receipt {
+  const extra = ledger.extra(slot)
+  return {
+    queue: ledger.queueOf(slot).name,
+    id: ledger.ids.text(slot),
+    state: extra.final ?? 'completed',
+    result: resultOf(ledger, extra),
+    reason: extra.reason,
+    movedTo: extra.movedTo,
+  }
+}
+
+export function records(ledger: Ledger, slots: readonly number[]): JobRecord[] {
+  const papers = ledger.shelf.jobs(slots)
+  return slots.map((slot, at) => record(ledger, slot, papers[at]))
+}
+
+function record(ledger: Ledger, slot: number, paper: NewJob): JobRecord {
+  const columns = ledger.columns
+  const extra = ledger.findExtra(slot)
+  const state = ledger.state(slot)
+  const wall = ledger.wallOffset
+  return {
+    queue: ledger.queueOf(slot).name,
+    id: ledger.ids.text(slot),
+    task: ledger.taskNames.text(columns.task.get(slot)),
+    state,
+    payload: payloadOf(ledger, paper, extra),
+    attempt: columns.attempt.get(slot),
+    maxAttempts: ledger.maxAttempts(slot),
+    priority: columns.priority.get(slot) - 100,
+    group: ledger.groupNames.text(columns.group.get(slot)),
+    tags: paper.tags,
+    meta: paper.meta,
+    history: historyOf(ledger, extra),
+    origin: originOf(ledger, extra),
+    worker: ledger.holds.get(slot)?.worker ?? null,
+    enqueuedAt: columns.insertedAt.get(slot) + wall,
+    dueAt: columns.due.get(slot) + wall,
+    finishedAt: isFinal(state) ? columns.since.get(slot) + wall : null,
+    progress: extra?.progress ?? null,
+    log: logOf(ledger, extra),
+    result: extra === undefined ? null : resultOf(ledger, extra),
+    reason: extra?.reason ?? null,
+  }
+}
+
+function isFinal(state: JobRecord['state']): boolean {
+  return state === 'completed' || state === 'cancelled' || state === 'discarded'
+}
+
+/** What the claimer is given of these jobs, which now run. */
+export function claimed(
+  ledger: Ledger,
+  slots: readonly number[],
+  tokens: readonly number[],
+  now: Millis,
+): Claimed[] {
+  const papers = ledger.shelf.jobs(slots)
+  return slots.map((slot, at) => claimedOne(ledger, slot, papers[at], tokens[at], now))
+}
+
+function claimedOne(
+  ledger: Ledger,
+  slot: number,
+  paper: NewJob,
+  token: number,
+  now: Millis,
+): Claimed {
+  const columns = ledger.columns
+  const extra = ledger.findExtra(slot)
+  const queue = ledger.queueOf(slot)
+  const own = columns.has(slot, FRESH) ? null : paper.timeout
+  return {
+    queue: queue.name,
+    id: ledger.ids.text(slot),
+    token: String(token),
+    task: ledger.taskNames.text(columns.task.get(slot)),
+    payload: payloadOf(ledger, paper, extra),
+    attempt: columns.attempt.get(slot),
+    round: columns.round.get(slot),
+    maxAttempts: ledger.maxAttempts(slot),
+    priority: columns.priority.get(slot) - 100,
+    group: ledger.groupNames.text(columns.group.get(slot)),
+    tags: paper.tags,
+    meta: paper.meta,
+    history: historyOf(ledger, extra),
+    origin: originOf(ledger, extra),
+    timeout: own ?? queue.settings.timeout,
+    waited: Math.max(0, now - columns.due.get(slot)),
+    crashes: columns.crashes.get(slot),
+  }
+}
+
+/** Nothing may be fetched beyond the free slots. */
+export function isFrugal(settings: Settings): boolean {
+  return (
+    settings.delivery === 'at-most-once' ||
+    settings.order === 'blocking' ||
+    settings.concurrency !== Infinity ||
+    settings.rate !== null ||
+    settings.groups.concurrency !== Infinity ||
+    settings.groups.rate !== null
+  )
+}
+
+/** The settings that a claim is answered with, also for a queue that does not exist yet. */
+export function settingsFor(ledger: Ledger, ask: ClaimAsk, unsaid: Settings): Settings {
+  return ledger.findQueue(ask.queue)?.settings ?? unsaid
+}
+
+const NO_HISTORY: readonly Attempt[] = []
+
+function historyOf(ledger: Ledger, extra: Extra | undefined): readonly Attempt[] {
+  if (extra === undefined || extra.history.length === 0) return NO_HISTORY
+  return extra.history.map((past) => attemptOf(ledger, past))
+}
+
+function attemptOf(ledger: Ledger, past: Past): Attempt {
+  const { attempt, round, outcome, worker, duration } = past
+  const startedAt = past.startedAt + ledger.wallOffset
+  const error = past.paper === null ? past.error : errorOf(ledger.shelf.read(past.paper))
+  return { attempt, round, outcome, worker, startedAt, duration, error }
+}
+
+function errorOf(item: Item): Attempt['error'] {
+  return 'ran' in item ? (item.ran?.error ?? null) : null
+}
+
+function originOf(ledger: Ledger, extra: Extra | undefined): Origin | null {
+  if (extra?.origin == null) return null
+  const { queue, id, reason, history } = extra.origin
+  return { queue, id, reason, history: history.map((past) => attemptOf(ledger, past)) }
+}
+
+function payloadOf(ledger: Ledger, paper: NewJob, extra: Extra | undefined): NewJob['payload'] {
+  if (extra?.payload == null) return paper.payload
+  const item = ledger.shelf.read(extra.payload)
+  return 'action' in item && item.action === 'update'
+    ? (item.payload ?? paper.payload)
+    : paper.payload
+}
+
+function resultOf(ledger: Ledger, extra: Extra): JobRecord['result'] {
+  if (extra.result === null) return null
+  const item = ledger.shelf.read(extra.result)
+  return 'verdict' in item && item.verdict.kind === 'complete' ? item.verdict.result : null
+}
+
+function logOf(ledger: Ledger, extra: Extra | undefined): readonly string[] {
+  if (extra === undefined || extra.log.length === 0) return []
+  const lines = extra.log.flatMap(({ paper }) => {
+    const item = ledger.shelf.read(paper)
+    return 'log' in item ? item.log : []
+  })
+  return lines.slice(-LOG_LINES)
+}
