@@ -4,29 +4,36 @@
  * Millrace (a store's claim, sweep, the engine, a face) reads the same words from the same layers.
  * Checking what users wrote is left to `declare.ts`; this file trusts the layers.
  */
+import { DEFAULT_BACKOFF } from './backoff.js'
+import {
+  ATTEMPTS,
+  KEEP_CANCELLED,
+  KEEP_COMPLETED,
+  KEEP_DISCARDED,
+  META_BYTES,
+  PAYLOAD_BYTES,
+  RECEIPTS,
+  RESULT_BYTES,
+  TIMEOUT,
+} from './defaults.js'
 import type { Kept, Limits, Settings, SettingsLayer, StoredSettings } from './settings.js'
-
-const SECOND = 1_000
-const MINUTE = 60 * SECOND
-const HOUR = 60 * MINUTE
-const DAY = 24 * HOUR
 
 /** At most so much for so long. */
 const kept = (count: number, span: number): Kept => ({ count, for: span })
 
 const DEFAULT_LIMITS: Limits = {
-  payloadBytes: 1_048_576,
-  resultBytes: 1_048_576,
-  metaBytes: 16_384,
+  payloadBytes: PAYLOAD_BYTES,
+  resultBytes: RESULT_BYTES,
+  metaBytes: META_BYTES,
   backlog: Infinity,
   age: Infinity,
 }
 
 /** What a queue has of which nothing was ever said. */
 export const DEFAULT_SETTINGS: Settings = {
-  attempts: 20,
-  backoff: { type: 'exponential', min: SECOND, max: HOUR, factor: 2, jitter: 0.1 },
-  timeout: MINUTE,
+  attempts: ATTEMPTS,
+  backoff: DEFAULT_BACKOFF,
+  timeout: TIMEOUT,
   delivery: 'at-least-once',
   order: 'fifo',
   concurrency: Infinity,
@@ -35,11 +42,11 @@ export const DEFAULT_SETTINGS: Settings = {
   deadLetter: null,
   limits: DEFAULT_LIMITS,
   keep: {
-    completed: kept(0, 0),
-    cancelled: kept(Infinity, DAY),
-    discarded: kept(Infinity, 7 * DAY),
+    completed: kept(0, KEEP_COMPLETED),
+    cancelled: kept(Infinity, KEEP_CANCELLED),
+    discarded: kept(Infinity, KEEP_DISCARDED),
   },
-  receipts: 10 * MINUTE,
+  receipts: RECEIPTS,
 }
 
 /** The layers of a queue of which nothing was ever said. */

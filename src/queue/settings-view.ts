@@ -1,0 +1,60 @@
+/**
+ * A queue's settings as users read them: what was declared, what an operator said on top, and what
+ * is in force, in the words in which options are given. Spans are in milliseconds.
+ */
+import type { Backoff } from '../job/backoff.js'
+import type { Keep, QueueSettings } from '../job/declare.js'
+import { effective } from '../job/effective.js'
+import type { Kept, SettingsLayer, StoredSettings } from '../job/settings.js'
+
+export interface SettingsView {
+  readonly revision: number
+  readonly declared: SettingsShown
+  readonly overrides: SettingsShown
+  readonly effective: SettingsShown
+}
+
+/** `{ type: 'custom' }` stands for a backoff function, which lives in the workers' processes. */
+export interface SettingsShown extends Omit<QueueSettings, 'backoff'> {
+  readonly backoff?: Backoff | { readonly type: 'custom' }
+}
+
+export function settingsView(stored: StoredSettings): SettingsView {
+  return {
+    revision: stored.revision,
+    declared: shown(stored.declared),
+    overrides: shown(stored.overrides),
+    effective: shown(effective(stored)),
+  }
+}
+
+function shown(layer: SettingsLayer): SettingsShown {
+  const { attempts, backoff, timeout, delivery, order, deadLetter, limits, keep, receipts } = layer
+  return {
+    ...(attempts !== undefined && { attempts }),
+    ...(backoff !== undefined && { backoff }),
+    ...(timeout !== undefined && { timeout: timeout === Infinity ? false : timeout }),
+    ...(delivery !== undefined && { delivery }),
+    ...(order === 'fifo' && { order }),
+    ...(deadLetter !== undefined && { deadLetter: deadLetter ?? false }),
+    ...(limits !== undefined && { limits }),
+    ...(keep !== undefined && { keep: keepShown(keep) }),
+    ...(receipts !== undefined && { receipts }),
+  }
+}
+
+function keepShown(keep: NonNullable<SettingsLayer['keep']>): NonNullable<QueueSettings['keep']> {
+  const { completed, cancelled, discarded } = keep
+  return {
+    ...(completed !== undefined && { completed: kept(completed) }),
+    ...(cancelled !== undefined && { cancelled: kept(cancelled) }),
+    ...(discarded !== undefined && { discarded: kept(discarded) }),
+  }
+}
+
+/** In the shortest of the three ways in which it may be written. */
+function kept({ count, for: span }: Kept): Keep {
+  if (count === 0 || span === 0) return 0
+  if (count === Infinity) return span
+  return span === Infinity ? { count } : { count, for: span }
+}
