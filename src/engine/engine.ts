@@ -1,0 +1,367 @@
+/**
+ * The engine: one node. It turns claims into verdicts and gathers everything that goes to the store
+ * into batches. Here its parts are put together, opened and closed; each lives in a file of its
+ * own. Promises: nothing is sent before the store is open, nothing after `close` answered; `close`
+ * ends within its timeout (and what the store needs to hear of it), and leaves no timer or thread
+ * behind, so that the process ends by itself. A worker that has not stopped keeps the process
+ * alive, by one timer; so does whoever waits for a result or a job. Payloads, options and what
+ * users see are left to the faces.
+ */
+import { makeIds } from '../job/id.js'
+import type { JobRef, Millis } from '../job/job.js'
+import type { Inserted, Lot } from '../job/lot.js'
+import { Events } from '../observe/events.js'
+import type { Command, Hint, Store, Swept } from '../store.js'
+import type { Chance, Clock, Timer } from '../time/clock.js'
+import { ALIVE_TICK, SETTLE_WAIT, SWEEP_ROUNDS } from './bounds.js'
+import { Deadlines } from './deadlines.js'
+import { Exchanger } from './exchanger.js'
+import { Heart } from './heart.js'
+import { Inserts } from './inserts.js'
+import { Ledger } from './ledger.js'
+import { Working } from './lifecycle.js'
+import type { WorkSpec, WorkerHandle } from './lifecycle.js'
+import { Notes } from './notes.js'
+import { Outage, storeClosed } from './outage.js'
+import { Roster } from './roster.js'
+import type { Workshop } from './runner.js'
+import { Solitude } from './solitude.js'
+import { Sweeper } from './sweeper.js'
+import { Taker } from './take.js'
+import type { Held, TakeSpec } from './take.js'
+import { tellHappened } from './telling.js'
+import { Waiter } from './waiter.js'
+import type { Ended } from './waiter.js'
+
+export type { Asked, BackoffFunction } from './judge.js'
+export type { WorkSpec, WorkerHandle, WorkerState } from './lifecycle.js'
+export type { Live, Perform } from './runner.js'
+export type { Held, TakeSpec } from './take.js'
+export type { Ended } from './waiter.js'
+
+export interface EngineOptions {
+  readonly store: Store
+  readonly scope: string
+  readonly clock: Clock
+  readonly chance: Chance
+  /** How long a silent node keeps its jobs. */
+  readonly lease: Millis
+  /** How often it says that it lives. */
+  readonly beat: Millis
+  /** The longest sleep between two looks when no hint comes. */
+  readonly poll: Millis
+  /** Whether this node sweeps beside its workers. */
+  readonly upkeep: boolean
+}
+
+export class Engine {
+  readonly store: Store
+  readonly events: Events
+  /** Makes ids that rise: of jobs, of dead letters, of nodes and workers. */
+  readonly newId: () => string
+  readonly #options: EngineOptions
+  readonly #outage: Outage
+  readonly #ledger = new Ledger()
+  readonly #roster: Roster
+  readonly #heart: Heart
+  readonly #exchanger: Exchanger
+  readonly #inserts: Inserts
+  readonly #notes: Notes
+  readonly #deadlines: Deadlines
+  readonly #sweeper: Sweeper
+  readonly #waiter: Waiter
+  readonly #solitude: Solitude
+  readonly #shop: Workshop
+  readonly #workers = new Set<Working>()
+  readonly #takers = new Map<string, Taker>()
+  readonly #whenStill: (() => void)[] = []
+  #ran = 0
+  #alive: Timer | null = null
+  #opening: Promise<void> | null = null
+  #opened = false
+  #closing: Promise<void> | null = null
+  #unwatch: () => void = () => undefined
+
+  constructor(options: EngineOptions) {
+    const { store, clock, chance, lease, beat, poll } = options
+    this.#options = options
+    this.store = store
+    const newId = (this.newId = makeIds(clock, chance))
+    const node = (): string => this.#roster.node
+    const events = (this.events = new Events({ clock, node }))
+    const outage = (this.#outage = new Outage(clock, events))
+    const ledger = this.#ledger
+    const ready = (): Promise<void> => this.open()
+    const roster = new Roster({ store, clock, chance, outage, lease, newId, ready })
+    this.#roster = roster
+    const onWell = (): void => this.#lookAll()
+    this.#heart = new Heart({ store, clock, events, outage, ledger, roster, lease, beat, onWell })
+    this.#exchanger = new Exchanger({
+      ...{ store, clock, chance, events, outage, ledger, node },
+      leaseGone: (claimedAt) => this.#heart.leaseGone(claimedAt),
+      shut: () => this.#solitude.shut || this.#heart.suspect,
+    })
+    this.#inserts = new Inserts({ store, clock, chance, events, outage })
+    this.#notes = new Notes({ store, clock, chance, events })
+    this.#deadlines = new Deadlines(clock)
+    const wanted = (): boolean => this.#isActive()
+    this.#sweeper = new Sweeper({
+      store,
+      clock,
+      chance,
+      events,
+      outage,
+      node,
+      beat,
+      wanted,
+      heart: this.#heart,
+    })
+    this.#waiter = new Waiter({ store, clock, outage, poll })
+    this.#solitude = new Solitude(
+      ledger,
+      () => this.#workers,
+      () => this.#lookAll(),
+    )
+    this.#shop = {
+      ...{ clock, chance, events, ledger, newId },
+      exchanger: this.#exchanger,
+      notes: this.#notes,
+      deadlines: this.#deadlines,
+      onSettled: (queue) => this.#waiter.hint(queue),
+    }
+  }
+
+  /** Who we are to the store; it changes when the node was swept. */
+  get node(): string {
+    return this.#roster.node
+  }
+
+  /** Opens the store, once; when that failed, the next call tries again. */
+  open(): Promise<void> {
+    if (this.#closing !== null) return Promise.reject(storeClosed('millrace'))
+    this.#opening ??= this.#open().catch((error: unknown) => {
+      this.#opening = null
+      throw error
+    })
+    return this.#opening
+  }
+
+  async #open(): Promise<void> {
+    await this.store.open({ scope: this.#options.scope })
+    this.#unwatch = this.store.watch((hint) => this.#hear(hint))
+    this.#opened = true
+  }
+
+  close({ timeout }: { readonly timeout: Millis }): Promise<void> {
+    this.#closing ??= this.#close(timeout)
+    return this.#closing
+  }
+
+  async #close(timeout: Millis): Promise<void> {
+    const { clock } = this.#options
+    this.#sweeper.stop()
+    this.#waiter.close(storeClosed('waiting for a result'))
+    for (const taker of this.#takers.values()) taker.close()
+    let enough = (): void => undefined
+    const patience = new Promise<void>((resolve) => (enough = resolve))
+    const timer = clock.after(timeout + SETTLE_WAIT, enough)
+    await Promise.all([...this.#workers].map((worker) => worker.stop({ timeout })))
+    await Promise.race([patience, this.#landed()])
+    timer.cancel()
+    this.#inserts.close()
+    this.#exchanger.close()
+    this.#notes.close()
+    this.#deadlines.close()
+    await this.#sweeper.close()
+    await this.#roster.close()
+    await this.#heart.close()
+    this.#alive?.cancel()
+    await this.#leave()
+  }
+
+  /** All that was handed in has reached the store. */
+  async #landed(): Promise<void> {
+    await this.#inserts.idle()
+    await this.#notes.flushAll()
+    await this.#exchanger.idle()
+  }
+
+  async #leave(): Promise<void> {
+    this.#unwatch()
+    await this.#opening?.catch(() => undefined) // who asked for it has heard of its failure
+    if (this.#opened && this.#roster.known) {
+      await this.store.leave(this.node).catch((error: unknown) => this.#outage.failed(error, null))
+    }
+    await this.store.close()
+  }
+
+  // ── What producers and operators ask ──────────────────────────────────────────────────────────
+
+  /** One answer per job, in order; calls that are made together travel together. */
+  async insert(lot: Lot): Promise<readonly Inserted[]> {
+    if (!this.#opened || this.#closing !== null) await this.open()
+    return this.#inserts.insert(lot)
+  }
+
+  /** Until it is final or gone. */
+  async awaitEnd(
+    ref: JobRef,
+    options: { readonly timeout: Millis; readonly signal?: AbortSignal },
+  ): Promise<Ended> {
+    await this.open()
+    return this.#waiter.awaitEnd(ref, options)
+  }
+
+  /** The whole of a command; answers how many jobs it changed. */
+  async control(command: Command): Promise<number> {
+    await this.open()
+    let changed = 0
+    let cursor: string | null = null
+    do {
+      const step = await this.store.control(command, cursor)
+      tellHappened(this.events, step.happened)
+      changed += step.changed
+      cursor = step.cursor
+    } while (cursor !== null)
+    return changed
+  }
+
+  /** One bounded round. */
+  async sweep(): Promise<Swept> {
+    await this.open()
+    return this.#sweeper.round()
+  }
+
+  // ── What workers ask ──────────────────────────────────────────────────────────────────────────
+
+  /** Begins at once; until the store is open and knows the worker, it waits. */
+  start(spec: WorkSpec): WorkerHandle {
+    if (this.#closing !== null) throw storeClosed(`worker for queue ${spec.queue}`)
+    const { clock, chance, poll, upkeep } = this.#options
+    const worker = new Working(this.newId(), spec, {
+      ...{ clock, chance, poll },
+      shop: this.#shop,
+      exchanger: this.#exchanger,
+      solitude: this.#solitude,
+      halted: () => this.#heart.suspect,
+      onNeed: () => this.#sweeper.nudge(),
+      onChange: (changed) => this.#changed(changed),
+      onRan: () => this.#ran++,
+      onStill: () => this.#still(),
+    })
+    this.#workers.add(worker)
+    this.#keepAlive()
+    if (upkeep) this.#sweeper.start()
+    const { queue, concurrency } = spec
+    this.events.emit('worker.started', { worker: worker.id, queue, concurrency })
+    this.#roster.add(worker)
+    return worker
+  }
+
+  async take(spec: TakeSpec): Promise<readonly Held[]> {
+    await this.open()
+    if (this.#options.upkeep) this.#sweeper.start()
+    return this.#takerOf(spec.queue).take(spec)
+  }
+
+  /** Runs what is runnable by the workers that are there, then answers. */
+  async runUntilIdle({ maxMs }: { readonly maxMs: Millis }): Promise<{
+    readonly ran: number
+    readonly idle: boolean
+  }> {
+    await this.open()
+    const before = this.#ran
+    let over = false
+    const timer = this.#options.clock.after(maxMs, () => {
+      over = true
+      this.#still()
+    })
+    try {
+      for (let rested = -1; rested !== this.#ran && !over;) {
+        rested = this.#ran
+        await this.#sweepAll()
+        this.#lookAll()
+        await this.#untilStill(() => over)
+      }
+    } finally {
+      timer.cancel()
+    }
+    return { ran: this.#ran - before, idle: !over }
+  }
+
+  async #sweepAll(): Promise<void> {
+    for (let round = 0; round < SWEEP_ROUNDS; round++) {
+      if (!(await this.#sweeper.round()).more) return
+    }
+  }
+
+  async #untilStill(over: () => boolean): Promise<void> {
+    while (!over() && [...this.#workers].some((worker) => !worker.isIdle)) {
+      await new Promise<void>((resolve) => this.#whenStill.push(resolve))
+    }
+  }
+
+  #still(): void {
+    for (const resolve of this.#whenStill.splice(0)) resolve()
+  }
+
+  #takerOf(queue: string): Taker {
+    const known = this.#takers.get(queue)
+    if (known !== undefined) return known
+    const { poll } = this.#options
+    const options = { shop: this.#shop, solitude: this.#solitude, poll }
+    const taker = new Taker(this.newId(), queue, options)
+    this.#takers.set(queue, taker)
+    this.#roster.add(taker)
+    return taker
+  }
+
+  // ── What the parts tell ───────────────────────────────────────────────────────────────────────
+
+  #hear({ what, queue }: Hint): void {
+    switch (what) {
+      case 'jobs':
+        return this.#lookFor(queue)
+      case 'ends':
+        return this.#waiter.hint(queue)
+      case 'control':
+        this.#lookFor(queue)
+        this.#waiter.hint(queue)
+        void this.#heart.check()
+    }
+  }
+
+  #lookFor(queue: string | null): void {
+    if (queue === null) return this.#lookAll()
+    for (const worker of this.#workers) if (worker.queue === queue) worker.look()
+    this.#takers.get(queue)?.look()
+  }
+
+  #lookAll(): void {
+    for (const worker of this.#workers) worker.look()
+    for (const taker of this.#takers.values()) taker.look()
+    this.#exchanger.look()
+  }
+
+  #changed(worker: Working): void {
+    this.#still()
+    if (worker.state !== 'stopped') return this.#roster.changed()
+    this.#workers.delete(worker)
+    this.#roster.remove(worker)
+    if (this.#workers.size > 0) return
+    this.#alive?.cancel()
+    this.#alive = null
+  }
+
+  #isActive(): boolean {
+    return this.#workers.size > 0 || [...this.#takers.values()].some((taker) => taker.active)
+  }
+
+  /** The one timer that keeps a process alive while its workers have nothing to do. */
+  #keepAlive(): void {
+    this.#alive ??= this.#options.clock.after(ALIVE_TICK, () => {
+      this.#alive = null
+      if (this.#workers.size > 0) this.#keepAlive()
+    })
+  }
+}

@@ -1,0 +1,305 @@
+/**
+ * Verdicts out, jobs in, one trip: gathers what all workers of this node have to say and to ask
+ * into `store.exchange`. Promises: a verdict is repeated until the store answered it or the lease
+ * is certainly gone; asks are put only when the trip departs, so that they ask for what is free
+ * then; trouble is told once. When to claim is left to the pollers, what a verdict says to the
+ * runs.
+ *
+ * One trip is in flight, a second one beside it when it brings the only claim or is full.
+ */
+import type { ClaimAnswer, ClaimAsk } from '../job/claim.js'
+import { BATCH_BYTES } from '../job/defaults.js'
+import { MillraceError } from '../job/errors.js'
+import type { Millis } from '../job/job.js'
+import type { Settled, Settlement } from '../job/verdict.js'
+import type { Events } from '../observe/events.js'
+import type { Exchanged, Store } from '../store.js'
+import type { Chance, Clock } from '../time/clock.js'
+import * as bounds from './bounds.js'
+import type { Ledger, OpenClaim } from './ledger.js'
+import { repeatAfter } from './outage.js'
+import type { Outage } from './outage.js'
+
+/** Whoever wants jobs: a worker or a `take()`. */
+export interface Asker {
+  /** What it wants now; null: nothing any more. Asked at the moment of departure. */
+  ask(): Asking | null
+  answered(answer: ClaimAnswer, claim: OpenClaim): void
+  /** The store did not answer; whether to ask again when it does. */
+  failed(error: unknown): 'again' | 'enough'
+  /** The Millrace was closed. */
+  refused(): void
+}
+
+/** A claim as its asker puts it; number and solitude are the exchanger's to add. */
+export type Asking = Omit<ClaimAsk, 'claim' | 'alone'> & { readonly idle: boolean }
+
+/** A verdict on its way. */
+export interface Settling {
+  readonly settlement: Settlement
+  /** When its job was claimed, by `mono`: the lease is not older than that. */
+  readonly claimedAt: number
+  settled(answer: Settled): void
+}
+
+export interface ExchangerOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly events: Events
+  readonly outage: Outage
+  readonly ledger: Ledger
+  /** Who we are; it may change while a trip is under way. */
+  readonly node: () => string
+  /** Whether what was claimed then is certainly given to others by now. */
+  readonly leaseGone: (claimedAt: number) => boolean
+  /** Nobody may claim now: something runs alone, or the node must look first what it lost. */
+  readonly shut: () => boolean
+}
+
+/** One trip. */
+interface Trip {
+  readonly node: string
+  readonly settling: readonly Settling[]
+  readonly askers: readonly Asker[]
+  readonly claim: readonly ClaimAsk[]
+}
+
+const LOST: Settled = { status: 'lost' }
+
+export class Exchanger {
+  readonly #options: ExchangerOptions
+  readonly #askers = new Set<Asker>()
+  readonly #idle: (() => void)[] = []
+  #settling: Settling[] = []
+  #inFlight = 0
+  #planned = false
+  #failures = 0
+  #pausing = false
+  /** Verdicts in one trip; halved while trips fail for no known reason, to part good from bad. */
+  #most = bounds.SETTLE_ITEMS
+  #turn = 0
+  #closed = false
+
+  constructor(options: ExchangerOptions) {
+    this.#options = options
+  }
+
+  settle(settling: Settling): void {
+    if (this.#closed) return settling.settled(LOST)
+    this.#settling.push(settling)
+    this.#plan()
+  }
+
+  /** It will be asked when the next trip departs. */
+  want(asker: Asker): void {
+    if (this.#closed) return asker.refused()
+    this.#askers.add(asker)
+    this.#plan()
+  }
+
+  /** False: its claim is under way already, and will be answered. */
+  unwant(asker: Asker): boolean {
+    return this.#askers.delete(asker)
+  }
+
+  /** Looks again: somebody may claim now who could not before. */
+  look(): void {
+    this.#plan()
+  }
+
+  /** Answers when every verdict has its answer and no trip is under way. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#isIdle()) resolve()
+      else this.#idle.push(resolve)
+    })
+  }
+
+  /** Nothing goes out any more; what waits reads as lost. */
+  close(): void {
+    this.#closed = true
+    for (const one of this.#settling.splice(0)) one.settled(LOST)
+    for (const asker of this.#askers) asker.refused()
+    this.#askers.clear()
+    this.#tellIdle()
+  }
+
+  #plan(): void {
+    if (this.#planned || this.#pausing || this.#closed || !this.#mayDepart()) return
+    this.#planned = true
+    this.#options.clock.soon(() => {
+      this.#planned = false
+      while (!this.#pausing && !this.#closed && this.#mayDepart()) {
+        const trip = this.#pack()
+        if (trip.settling.length === 0 && trip.claim.length === 0) break
+        void this.#go(trip)
+      }
+      this.#tellIdle()
+    })
+  }
+
+  #mayDepart(): boolean {
+    const asks = this.#askers.size > 0 && !this.#options.shut()
+    if (this.#inFlight === 0) return asks || this.#settling.length > 0
+    if (this.#inFlight >= bounds.IN_FLIGHT) return false
+    return this.#settling.length >= this.#most || (asks && this.#options.ledger.claiming === 0)
+  }
+
+  #pack(): Trip {
+    const { node, shut } = this.#options
+    const settling = this.#cut()
+    const askers: Asker[] = []
+    const claim: ClaimAsk[] = []
+    if (!shut()) {
+      const waiting = [...this.#askers]
+      this.#askers.clear()
+      // Another one first each time: only the first of an idle node claims as one that is alone.
+      const first = waiting.length > 1 ? this.#turn++ % waiting.length : 0
+      for (let at = 0; at < waiting.length; at++) {
+        this.#pose(waiting[(first + at) % waiting.length], askers, claim)
+      }
+    }
+    return { node: node(), settling, askers, claim }
+  }
+
+  /** At most one in the whole node may claim as one who runs nothing else. */
+  #pose(asker: Asker, askers: Asker[], claim: ClaimAsk[]): void {
+    const asking = asker.ask()
+    if (asking === null) return
+    const { ledger } = this.#options
+    const { idle, ...rest } = asking
+    const alone = idle && ledger.idle
+    askers.push(asker)
+    claim.push({ ...rest, claim: ledger.ask(), alone })
+  }
+
+  #cut(): readonly Settling[] {
+    let [upTo, bytes] = [0, 0]
+    for (; upTo < this.#settling.length && upTo < this.#most; upTo++) {
+      bytes += weight(this.#settling[upTo])
+      if (bytes > BATCH_BYTES && upTo > 0) break
+    }
+    return this.#settling.splice(0, upTo)
+  }
+
+  /** No fault of the store gets out: verdicts are kept, askers are asked again. */
+  async #go(trip: Trip): Promise<void> {
+    const { clock, outage, node } = this.#options
+    const begun = clock.mono()
+    this.#inFlight++
+    const answer = await this.#put(trip).catch((error: unknown) => ({ error }))
+    this.#inFlight--
+    if ('error' in answer) {
+      this.#failed(trip, answer.error)
+    } else {
+      this.#failures = 0
+      this.#most = Math.min(bounds.SETTLE_ITEMS, this.#most * 2)
+      outage.answered()
+      if (trip.node === node()) this.#deliver(trip, answer)
+      else this.#forget(trip)
+      this.#tell(trip, answer, clock.mono() - begun)
+    }
+    this.#plan()
+    this.#tellIdle()
+  }
+
+  async #put(trip: Trip): Promise<Exchanged> {
+    const settle = trip.settling.map((one) => one.settlement)
+    const ask = { node: trip.node, settle, claim: trip.claim }
+    const answer = await this.#options.store.exchange(ask)
+    checkAnswers(trip, answer)
+    return answer
+  }
+
+  #deliver(trip: Trip, answer: Exchanged): void {
+    const { ledger } = this.#options
+    for (let at = 0; at < trip.settling.length; at++) trip.settling[at].settled(answer.settled[at])
+    const open = answer.claimed.map(({ jobs }, at) =>
+      ledger.answered(trip.claim[at].claim, jobs.length),
+    )
+    for (let at = 0; at < open.length; at++) trip.askers[at].answered(answer.claimed[at], open[at])
+  }
+
+  /** The node went on under a new id meanwhile: what the old one held or got is lost. */
+  #forget(trip: Trip): void {
+    for (const one of trip.settling) one.settled(LOST)
+    for (const ask of trip.claim) this.#options.ledger.gaveUp(ask.claim)
+    for (const asker of trip.askers) this.#askers.add(asker)
+  }
+
+  #giveUp(trip: Trip, error: unknown): void {
+    for (const ask of trip.claim) this.#options.ledger.gaveUp(ask.claim)
+    for (const asker of trip.askers) {
+      if (this.#closed) asker.refused()
+      else if (asker.failed(error) === 'again') this.#askers.add(asker)
+    }
+  }
+
+  #failed(trip: Trip, error: unknown): void {
+    const { clock, chance, outage, leaseGone, node } = this.#options
+    if (MillraceError.is(error, 'STORE_CLOSED')) this.#closed = true
+    this.#giveUp(trip, error)
+    const kept: Settling[] = []
+    for (const one of trip.settling) {
+      const over = this.#closed || trip.node !== node() || leaseGone(one.claimedAt)
+      if (over) one.settled(LOST)
+      else kept.push(one)
+    }
+    if (this.#closed) return this.close()
+    this.#failures++
+    this.#requeue(kept, error)
+    const pause: Millis = repeatAfter(this.#failures, chance)
+    outage.failed(error, pause)
+    this.#pausing = true
+    clock.after(pause, () => this.#resume())
+  }
+
+  /** A fault that no store should have may be one verdict's: smaller trips find out which. */
+  #requeue(kept: readonly Settling[], error: unknown): void {
+    const strange = !MillraceError.is(error)
+    if (strange && kept.length <= 1) this.#settling = [...this.#settling, ...kept]
+    else this.#settling = [...kept, ...this.#settling]
+    if (strange) this.#most = Math.max(1, Math.floor(Math.min(this.#most, kept.length) / 2))
+  }
+
+  #resume(): void {
+    this.#pausing = false
+    this.#plan()
+  }
+
+  #tell(trip: Trip, answer: Exchanged, duration: number): void {
+    const claimed = (): number => answer.claimed.reduce((sum, one) => sum + one.jobs.length, 0)
+    this.#options.events.emit('batch.sent', () => ({
+      inserts: 0,
+      settles: trip.settling.length,
+      claimed: claimed(),
+      bytes: trip.settling.reduce((sum, one) => sum + weight(one), 0),
+      duration,
+    }))
+  }
+
+  #isIdle(): boolean {
+    return this.#settling.length === 0 && this.#inFlight === 0 && !this.#planned
+  }
+
+  #tellIdle(): void {
+    if (this.#idle.length === 0 || !this.#isIdle()) return
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+}
+
+function weight({ settlement }: Settling): number {
+  const { verdict } = settlement
+  const result = verdict.kind === 'complete' ? (verdict.result?.text.length ?? 0) : 0
+  return result + bounds.ITEM_BYTES
+}
+
+/** A store that answers too little would strand jobs silently; as an error it is repeated and told. */
+function checkAnswers(trip: Trip, { settled, claimed }: Exchanged): void {
+  if (settled.length === trip.settling.length && claimed.length === trip.claim.length) return
+  throw new Error(
+    `the store gave ${settled.length} and ${claimed.length} answers ` +
+      `to ${trip.settling.length} verdicts and ${trip.claim.length} claims`,
+  )
+}

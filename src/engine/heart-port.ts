@@ -1,0 +1,131 @@
+/**
+ * The loop's side of the heart's thread: begins it, tells it what changed, notices when it is
+ * silent and begins another. Promises: the thread never keeps the process alive; while it is not
+ * known to beat, `alive` is false and the loop beats itself; when nothing is held for long it ends.
+ */
+import { Worker } from 'node:worker_threads'
+import type { Millis } from '../job/job.js'
+import type { BeatRecipe } from '../store.js'
+import type { Clock, Timer } from '../time/clock.js'
+import { HEART_MISSES, HEART_REST } from './bounds.js'
+import { END, HeartTable, REST, WORK } from './heart-table.js'
+import type { ThreadNews, ThreadStart, ThreadTrouble } from './heart-table.js'
+
+export interface HeartThreadOptions {
+  readonly recipe: BeatRecipe
+  readonly clock: Clock
+  readonly beat: Millis
+  readonly node: string
+  readonly onError: (error: unknown) => void
+}
+
+export class HeartThread {
+  readonly table: HeartTable
+  readonly #options: HeartThreadOptions
+  #node: string
+  #worker: Worker | null = null
+  #resting: Timer | null = null
+  #working = false
+  #beats = 0
+  #misses = 0
+  /** It has beaten since it was begun, and not long ago. */
+  #alive = false
+
+  /** Null where no compiled thread stands beside this file, as in a run from the sources. */
+  static begin(options: HeartThreadOptions): HeartThread | null {
+    return import.meta.url.endsWith('.ts') ? null : new HeartThread(options)
+  }
+
+  private constructor(options: HeartThreadOptions) {
+    this.#options = options
+    this.#node = options.node
+    this.table = new HeartTable((columns) => this.#tell({ columns }))
+  }
+
+  get alive(): boolean {
+    return this.#alive
+  }
+
+  work(): void {
+    this.#working = true
+    this.#resting?.cancel()
+    this.#resting = null
+    this.#misses = 0
+    this.table.tick(this.#options.clock.mono())
+    this.table.set(WORK)
+    this.#begin()
+  }
+
+  rest(): void {
+    const { clock } = this.#options
+    this.#working = false
+    this.#alive = false
+    this.table.set(REST)
+    this.#resting ??= clock.after(HEART_REST, () => void this.#end(), { ref: false })
+  }
+
+  rename(node: string): void {
+    this.#node = node
+    this.#tell({ node })
+    this.table.wake()
+  }
+
+  /** The loop ticks; answers whether the thread has beaten since the last tick. */
+  sawBeat(mono: number): boolean {
+    this.table.tick(mono)
+    const { beats } = this.table
+    const beaten = beats !== this.#beats
+    this.#beats = beats
+    this.#misses = beaten ? 0 : this.#misses + 1
+    if (beaten) this.#alive = this.#working
+    else if (this.#misses >= HEART_MISSES) this.#heal()
+    return beaten
+  }
+
+  async close(): Promise<void> {
+    this.#working = false
+    this.#resting?.cancel()
+    await this.#end()
+  }
+
+  #begin(): void {
+    if (this.#worker !== null) return
+    const { recipe, beat } = this.#options
+    const start: ThreadStart = { recipe, beat, node: this.#node, table: this.table.shared }
+    const worker = new Worker(new URL('./heart-thread.js', import.meta.url), { workerData: start })
+    worker.unref()
+    worker.on('message', ({ error }: ThreadTrouble) => this.#options.onError(new Error(error)))
+    worker.on('error', (error) => this.#options.onError(error))
+    worker.on('exit', () => {
+      if (this.#worker === worker) this.#worker = null
+      this.#alive = false
+    })
+    this.#worker = worker
+  }
+
+  /** It died, or hangs: the loop beats until another one does. */
+  #heal(): void {
+    this.#alive = false
+    this.#misses = 0
+    if (!this.#working) return
+    const old = this.#worker
+    this.#worker = null
+    old?.terminate().catch(this.#options.onError)
+    this.#begin()
+  }
+
+  async #end(): Promise<void> {
+    this.#resting = null
+    if (this.#working) return
+    this.#alive = false
+    const worker = this.#worker
+    this.#worker = null
+    if (worker === null) return
+    this.table.set(END)
+    await worker.terminate()
+  }
+
+  #tell(news: ThreadNews): void {
+    this.#worker?.postMessage(news)
+  }
+}

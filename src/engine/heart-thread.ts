@@ -1,0 +1,85 @@
+/**
+ * The heart's own thread: beats by the store's recipe while the loop may be busy with a handler.
+ * It sleeps in shared memory and reads from there; it never waits for the loop. When the loop has
+ * not answered for two beats, runs past their timeouts are reported as `overdue`. Promises: a beat
+ * every interval while there is work; a beat that fails is told to the loop and tried again.
+ */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import type { Beat } from '../store.js'
+import { systemClock } from '../time/system.js'
+import { BEATS, END, MODE, readTable, TICKS, WAKE, WORK } from './heart-table.js'
+import type { TableView, ThreadNews, ThreadStart, ThreadTrouble } from './heart-table.js'
+
+interface Beater {
+  beat(beat: Beat): void
+  close(): void
+}
+
+const start = workerData as ThreadStart // as: `heart-port.ts` is the only one to start this thread
+const control = new Int32Array(start.table.control)
+let { node } = start
+let { columns } = start.table
+/** The loop's ticks as last seen, and when that was by our own clock. */
+let ticks = -1
+let tickedAt = 0
+let told = ''
+
+const recipe = (await import(start.recipe.module)) as {
+  readonly beater: (data: unknown) => Beater
+} // as: what a `BeatRecipe` promises of its module
+const beater = recipe.beater(start.recipe.data)
+
+for (;;) {
+  const wake = Atomics.load(control, WAKE)
+  hearNews()
+  const mode = Atomics.load(control, MODE)
+  if (mode === END) break
+  if (mode === WORK) beat()
+  Atomics.wait(control, WAKE, wake, mode === WORK ? start.beat : Infinity)
+}
+beater.close()
+
+function hearNews(): void {
+  if (parentPort === null) return
+  for (;;) {
+    const received = receiveMessageOnPort(parentPort)
+    if (received === undefined) return
+    const news = received.message as ThreadNews // as: `heart-port.ts` posts nothing else
+    if ('node' in news) node = news.node
+    else columns = news.columns
+  }
+}
+
+function beat(): void {
+  const table = readTable(control, columns)
+  if (table === null) return
+  try {
+    beater.beat({ node, upTo: table.upTo, open: table.open, overdue: overdue(table) })
+    Atomics.add(control, BEATS, 1)
+    told = ''
+  } catch (error) {
+    tell(error)
+  }
+}
+
+/** The loop's time is known as of its last tick; what has passed since then is measured here. */
+function overdue({ loopMono, runs }: TableView): readonly string[] {
+  const now = systemClock.mono()
+  const seen = Atomics.load(control, TICKS)
+  if (seen !== ticks) {
+    ticks = seen
+    tickedAt = now
+  }
+  const silent = now - tickedAt
+  if (silent < 2 * start.beat) return []
+  return runs.filter(({ deadline }) => loopMono + silent > deadline).map(({ token }) => token)
+}
+
+/** Once for each kind of trouble: the loop decides how often it is told further. */
+function tell(error: unknown): void {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  if (text === told) return
+  told = text
+  const trouble: ThreadTrouble = { error: text }
+  parentPort?.postMessage(trouble)
+}

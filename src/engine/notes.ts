@@ -1,0 +1,153 @@
+/**
+ * Progress and log lines on their way to the store. They are gathered for a moment: of progress
+ * the last word counts, of log lines the last ones stay. Promises: what a job said is tried before
+ * its verdict goes out (`flush`), and nothing waits longer than `NOTES_WAIT` else. A note is no
+ * verdict: after a few tries it is dropped, and that is told.
+ */
+import type { Claimed, TokenText } from '../job/claim.js'
+import { LOG_LINES, LOG_LINE_BYTES } from '../job/defaults.js'
+import { MillraceError } from '../job/errors.js'
+import type { Note, Noted } from '../job/verdict.js'
+import type { Events } from '../observe/events.js'
+import type { Store } from '../store.js'
+import { sleep } from '../time/clock.js'
+import type { Chance, Clock, Timer } from '../time/clock.js'
+import { cutBytes } from './attempt-error.js'
+import * as bounds from './bounds.js'
+import { asStoreError, repeatAfter } from './outage.js'
+
+export interface NotesOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly events: Events
+}
+
+/** Whose note it is. */
+export interface Noting {
+  readonly claimed: Claimed
+  readonly worker: string
+}
+
+interface Pending {
+  readonly of: Noting
+  progress: number | null
+  readonly log: string[]
+}
+
+export class Notes {
+  readonly #options: NotesOptions
+  readonly #pending = new Map<TokenText, Pending>()
+  readonly #inFlight = new Set<TokenText>()
+  #timer: Timer | null = null
+  #sending: Promise<void> | null = null
+
+  constructor(options: NotesOptions) {
+    this.#options = options
+  }
+
+  /** A fraction outside 0 to 1 counts as the nearer end; one that is no number counts as none. */
+  progress(of: Noting, fraction: number): void {
+    if (Number.isNaN(fraction)) return
+    this.#of(of).progress = Math.min(1, Math.max(0, fraction))
+  }
+
+  log(of: Noting, line: string): void {
+    const { log } = this.#of(of)
+    log.push(cutBytes(line, LOG_LINE_BYTES))
+    if (log.length > LOG_LINES) log.shift()
+  }
+
+  /** Whether this job said something that the store has not heard. */
+  has(token: TokenText): boolean {
+    return this.#pending.has(token) || this.#inFlight.has(token)
+  }
+
+  /** Answers when what this job said was tried. */
+  async flush(token: TokenText): Promise<void> {
+    while (this.has(token)) await this.#send()
+  }
+
+  /** The token is dead: what it had to say is of no use. */
+  forget(token: TokenText): void {
+    this.#pending.delete(token)
+  }
+
+  async flushAll(): Promise<void> {
+    while (this.#pending.size > 0 || this.#inFlight.size > 0) await this.#send()
+  }
+
+  close(): void {
+    this.#timer?.cancel()
+    this.#timer = null
+    this.#pending.clear()
+  }
+
+  #of(of: Noting): Pending {
+    const { token } = of.claimed
+    const known = this.#pending.get(token)
+    if (known !== undefined) return known
+    const fresh = { of, progress: null, log: [] }
+    this.#pending.set(token, fresh)
+    this.#timer ??= this.#options.clock.after(bounds.NOTES_WAIT, () => void this.#send(), {
+      ref: false,
+    })
+    return fresh
+  }
+
+  /** One call at a time, so that what a job says arrives in order. Never rejects. */
+  #send(): Promise<void> {
+    this.#sending ??= this.#sendOnce().finally(() => {
+      this.#sending = null
+    })
+    return this.#sending
+  }
+
+  async #sendOnce(): Promise<void> {
+    this.#timer?.cancel()
+    this.#timer = null
+    await new Promise<void>((resolve) => this.#options.clock.soon(resolve))
+    const batch = [...this.#pending.values()].slice(0, bounds.NOTE_ITEMS)
+    if (batch.length === 0) return
+    for (const { of } of batch) {
+      this.#pending.delete(of.claimed.token)
+      this.#inFlight.add(of.claimed.token)
+    }
+    const noted = await this.#put(batch.map(asNote))
+    for (const { of } of batch) this.#inFlight.delete(of.claimed.token)
+    for (let at = 0; at < noted.length; at++) if (noted[at] === 'done') this.#tell(batch[at])
+    if (this.#pending.size > 0 && this.#timer === null) {
+      this.#timer = this.#options.clock.after(0, () => void this.#send(), { ref: false })
+    }
+  }
+
+  /** A try whose outcome is unknown is repeated: a log line twice is better than none. */
+  async #put(notes: readonly Note[]): Promise<readonly Noted[]> {
+    const { store, clock, chance, events } = this.#options
+    for (let failures = 1; ; failures++) {
+      try {
+        return await store.note(notes)
+      } catch (error) {
+        const closed = MillraceError.is(error, 'STORE_CLOSED')
+        if (closed || failures >= bounds.NOTE_TRIES) {
+          events.fault(asStoreError(error))
+          return []
+        }
+        await sleep(clock, repeatAfter(failures, chance))
+      }
+    }
+  }
+
+  #tell({ of, progress }: Pending): void {
+    if (progress === null) return
+    this.#options.events.emit('job.progress', () => {
+      const { queue, id, task, group, attempt } = of.claimed
+      return { queue, id, task, group, attempt, worker: of.worker, progress }
+    })
+  }
+}
+
+function asNote({ of, progress, log }: Pending): Note {
+  const { queue, id, token } = of.claimed
+  return { queue, id, token, progress, log }
+}

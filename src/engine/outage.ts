@@ -1,0 +1,68 @@
+/**
+ * What the engine tells while a store does not answer, and how long it waits before it asks again.
+ * Promises: one `store.error` when trouble begins, one now and then while it lasts, one
+ * `store.recovered` when it is over; never one for every call that failed. Who repeats what is
+ * left to those who call.
+ */
+import { MillraceError, millraceError } from '../job/errors.js'
+import type { Millis } from '../job/job.js'
+import type { Events } from '../observe/events.js'
+import type { Chance, Clock } from '../time/clock.js'
+import { OUTAGE_TOLD_EVERY, REPEAT_MAX, REPEAT_MIN } from './bounds.js'
+
+export class Outage {
+  readonly #clock: Clock
+  readonly #events: Events
+  /** When trouble began, by `mono`; null: all is well. */
+  #since: number | null = null
+  #toldAt = -Infinity
+
+  constructor(clock: Clock, events: Events) {
+    this.#clock = clock
+    this.#events = events
+  }
+
+  failed(cause: unknown, retryIn: Millis | null): void {
+    const now = this.#clock.mono()
+    this.#since ??= now
+    if (now - this.#toldAt < OUTAGE_TOLD_EVERY) return
+    this.#toldAt = now
+    this.#events.fault(asStoreError(cause), retryIn)
+  }
+
+  answered(): void {
+    if (this.#since === null) return
+    const after = this.#clock.mono() - this.#since
+    this.#since = null
+    this.#toldAt = -Infinity
+    this.#events.emit('store.recovered', { after })
+  }
+}
+
+/** Before repeat number `failures` (from 1): doubling, capped, and half of it by chance. */
+export function repeatAfter(failures: number, chance: Chance): Millis {
+  const whole = Math.min(REPEAT_MAX, REPEAT_MIN * 2 ** Math.min(failures - 1, 20))
+  return whole * (0.5 + chance.next() / 2)
+}
+
+/** Whatever a store threw, as an error of ours. */
+export function asStoreError(cause: unknown): MillraceError {
+  if (MillraceError.is(cause)) return cause
+  return millraceError({
+    code: 'STORE_UNREACHABLE',
+    subject: 'store',
+    expected: 'an answer',
+    received: cause,
+    remedy: 'see the cause; what was asked is repeated where that is safe',
+    cause,
+  })
+}
+
+export function storeClosed(what: string): MillraceError<'STORE_CLOSED'> {
+  return millraceError({
+    code: 'STORE_CLOSED',
+    subject: what,
+    expected: 'an open Millrace',
+    remedy: 'it was closed; open a new one',
+  })
+}

@@ -1,0 +1,185 @@
+/**
+ * When a worker claims, and how much. A claim's answer says when the next job is due, so the sleep
+ * is exact; a hint ends it at once; `poll` is its longest. Promises: one claim of a worker at a
+ * time; however many hints come, one look follows; who lost a race looks again at once, and takes
+ * a breath when that goes on; beyond the free slots no more is fetched than measured work for
+ * `PREFETCH_SPAN`, at most twice what the last claim brought, and nothing where a claim counts as a
+ * grant (`frugal`). Running the jobs is left to the worker.
+ *
+ *     asleep ── hint, free slot, due, poll ──▶ asking ── answered ──▶ asleep, or asking again
+ */
+import type { ClaimAnswer } from '../job/claim.js'
+import { PREFETCH_SPAN } from '../job/defaults.js'
+import type { Millis } from '../job/job.js'
+import type { Chance, Clock, Timer } from '../time/clock.js'
+import * as bounds from './bounds.js'
+import type { Asker, Asking, Exchanger } from './exchanger.js'
+import type { OpenClaim } from './ledger.js'
+
+/** The worker, as its poller sees it. */
+export interface Host {
+  readonly queue: string
+  readonly worker: string
+  readonly tasks: readonly string[] | null
+  readonly concurrency: number
+  /** Whether it wants jobs at all. */
+  readonly open: boolean
+  readonly running: number
+  /** Claimed and not started. */
+  readonly buffered: number
+  received(answer: ClaimAnswer, claim: OpenClaim): void
+  /** The last claim said that there is nothing to run now. */
+  foundNothing(): void
+  /** It asks no more, after it was told to rest or found that it wants nothing. */
+  rested(): void
+}
+
+export interface PollerOptions {
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly exchanger: Exchanger
+  readonly poll: Millis
+  /** Claims are promised jobs and get none: something may need a sweep. */
+  readonly onNeed: () => void
+}
+
+export class Poller implements Asker {
+  readonly #options: PollerOptions
+  readonly #host: Host
+  #timer: Timer | null = null
+  #asking = false
+  /** What the claim under way asked for. */
+  #limit = 0
+  /** A hint came after the claim under way had left. */
+  #hinted = false
+  #races = 0
+  #frugal = true
+  /** What the next claim may fetch beyond the slots: doubles while claims come back full. */
+  #reach = 0
+  /** The running mean of busy time per job that ended; null: not measured yet. */
+  #pace: Millis | null = null
+  #busySince = 0
+
+  constructor(options: PollerOptions, host: Host) {
+    this.#options = options
+    this.#host = host
+  }
+
+  /** Something may be runnable: a hint, a slot that is free, a worker that opens. */
+  wake(): void {
+    if (this.#asking) {
+      this.#hinted = true
+      return
+    }
+    if (this.#room() === 0) return
+    this.#asking = true
+    this.#sleepNo()
+    this.#options.exchanger.want(this)
+  }
+
+  /** A first job runs after none did. */
+  busy(): void {
+    this.#busySince = this.#options.clock.mono()
+  }
+
+  /** A job ended: one more measurement of the pace. */
+  ended(): void {
+    const now = this.#options.clock.mono()
+    const took = now - this.#busySince
+    this.#busySince = now
+    if (this.#pace === null) this.#pace = took
+    else this.#pace += (took - this.#pace) * bounds.PACE_WEIGHT
+  }
+
+  /** A claim is on its way, and may bring jobs. */
+  get asking(): boolean {
+    return this.#asking
+  }
+
+  /** Asks no more and sleeps no more, until it is woken; a claim under way is still answered. */
+  rest(): void {
+    this.#sleepNo()
+    if (this.#asking && this.#options.exchanger.unwant(this)) this.#asking = false
+  }
+
+  // ── The claim ─────────────────────────────────────────────────────────────────────────────────
+
+  ask(): Asking | null {
+    const { queue, worker, tasks, running, buffered } = this.#host
+    this.#limit = this.#room()
+    if (this.#limit === 0) {
+      this.#asking = false
+      this.#host.rested()
+      return null
+    }
+    this.#hinted = false
+    return { queue, worker, tasks, limit: this.#limit, idle: running + buffered === 0 }
+  }
+
+  answered(answer: ClaimAnswer, claim: OpenClaim): void {
+    this.#asking = false
+    const got = answer.jobs.length
+    const full = got > 0 && got >= this.#limit
+    this.#frugal = answer.frugal
+    this.#reach = full ? Math.min(bounds.PREFETCH_JOBS, 2 * got) : got
+    if (got > 0) this.#races = 0
+    this.#host.received(answer, claim)
+    if (!this.#host.open) return this.#host.rested()
+    if (this.#asking) return
+    if (full || this.#hinted) return this.wake()
+    this.#sleep(answer.nextIn, got)
+  }
+
+  failed(): 'again' {
+    return 'again'
+  }
+
+  refused(): void {
+    this.#asking = false
+    this.#sleepNo()
+    this.#host.rested()
+  }
+
+  /** How many it would take now; what is fetched ahead is refilled when half of it is used. */
+  #room(): number {
+    const { open, concurrency, running, buffered } = this.#host
+    if (!open || concurrency === 0) return 0
+    const free = concurrency - running - buffered
+    const ahead = this.#ahead()
+    if (free <= 0 && buffered > ahead / 2) return 0
+    return Math.max(0, free + ahead)
+  }
+
+  #ahead(): number {
+    if (this.#frugal || this.#pace === null) return 0
+    const work = this.#pace > 0 ? PREFETCH_SPAN / this.#pace : bounds.PREFETCH_JOBS
+    return Math.floor(Math.min(work, this.#reach, bounds.PREFETCH_JOBS))
+  }
+
+  // ── The sleep ─────────────────────────────────────────────────────────────────────────────────
+
+  /** `got`: what the claim brought before it ran dry. */
+  #sleep(nextIn: Millis | null, got: number): void {
+    const { poll, onNeed } = this.#options
+    if (nextIn !== 0) {
+      this.#host.foundNothing()
+      return this.#wakeIn(Math.min(nextIn ?? poll, poll))
+    }
+    if (got > 0) return this.wake()
+    this.#races++
+    if (this.#races < bounds.RACES_LOST) return this.wake()
+    onNeed()
+    const breath = bounds.BREATH_MIN * 2 ** Math.min(this.#races - bounds.RACES_LOST, 20)
+    this.#wakeIn(Math.min(poll, breath * (0.5 + this.#options.chance.next() / 2)))
+  }
+
+  #wakeIn(delay: Millis): void {
+    this.#sleepNo()
+    this.#timer = this.#options.clock.after(delay, () => this.wake(), { ref: false })
+  }
+
+  #sleepNo(): void {
+    this.#timer?.cancel()
+    this.#timer = null
+  }
+}

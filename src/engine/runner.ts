@@ -1,0 +1,323 @@
+/**
+ * One attempt, from claimed to settled:
+ *
+ *     held ── begin ──▶ running ── finish ──▶ settling ── settled ──▶ over
+ *       └──── giveBack ─────────────────────────▲
+ *
+ * begin · perform · finish · judge · note · settle · tell: each step is a method below, in this
+ * order. Promises: an attempt ends once, whatever comes first (its answer, its time, the loss of
+ * its lease, its worker's stop), and what comes later changes nothing; its slot is free the moment
+ * it ends; its verdict goes out after its notes. What the verdict is, `judge.ts` decides; where
+ * slots and claims come from is left to the worker.
+ */
+import type { Claimed, TokenText } from '../job/claim.js'
+import { millraceError } from '../job/errors.js'
+import type { MillraceError } from '../job/errors.js'
+import type { Millis } from '../job/job.js'
+import type { Settings } from '../job/settings.js'
+import type { Settled, Settlement } from '../job/verdict.js'
+import type { Events } from '../observe/events.js'
+import type { Chance, Clock } from '../time/clock.js'
+import { LATE_GRACE } from './bounds.js'
+import type { Deadlines, Timed } from './deadlines.js'
+import type { Exchanger, Settling } from './exchanger.js'
+import { judge } from './judge.js'
+import type { Asked, BackoffFunction, End, Judgement } from './judge.js'
+import type { Holding, Ledger, OpenClaim } from './ledger.js'
+import type { Notes, Noting } from './notes.js'
+import { tellSettled } from './telling.js'
+
+/** A job while its attempt is held, as `perform` sees it. */
+export interface Live {
+  readonly claimed: Claimed
+  readonly settings: Settings
+  readonly worker: string
+  /** Aborts at the timeout, when cancelled, when the lease is lost, when a stop runs out. */
+  readonly signal: AbortSignal
+  progress(fraction: number): void
+  log(line: string): void
+}
+
+/** Decodes, validates, runs middleware and handler. A rejection counts as `fail`. */
+export type Perform = (live: Live) => Promise<Asked>
+
+/** What every run of a node shares. */
+export interface Workshop {
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly events: Events
+  readonly exchanger: Exchanger
+  readonly ledger: Ledger
+  readonly notes: Notes
+  readonly deadlines: Deadlines
+  readonly newId: () => string
+  /** A verdict of ours landed: who waits for ends in this queue may look. */
+  readonly onSettled: (queue: string) => void
+}
+
+/** Whom a run works for: a worker, or a `take()`. */
+export interface Employer {
+  readonly worker: string
+  readonly backoff: BackoffFunction | null
+  /** It runs no more: its slot is free. */
+  freed(attempt: Attempt): void
+  /** The store knows; the job is no longer this node's. */
+  settled(attempt: Attempt, answer: Settled): void
+}
+
+export type AttemptState = 'held' | 'running' | 'settling' | 'over'
+
+export class Attempt implements Live, Holding, Settling, Timed, Noting {
+  readonly claimed: Claimed
+  readonly settings: Settings
+  readonly claim: OpenClaim
+  readonly claimedAt: number
+  readonly #shop: Workshop
+  readonly #employer: Employer
+  #state: AttemptState = 'held'
+  #startedAt = 0
+  #place = -1
+  #controller: AbortController | null = null
+  /** Why the signal is aborted, once it is. */
+  #aborted: MillraceError | null = null
+  #cancelling = false
+  #stopping = false
+  #judgement: Judgement | null = null
+
+  constructor(
+    shop: Workshop,
+    employer: Employer,
+    job: { readonly claimed: Claimed; readonly settings: Settings; readonly claim: OpenClaim },
+  ) {
+    this.#shop = shop
+    this.#employer = employer
+    this.claimed = job.claimed
+    this.settings = job.settings
+    this.claim = job.claim
+    this.claimedAt = shop.clock.mono()
+    shop.ledger.hold(this)
+  }
+
+  // ── What the handler sees ─────────────────────────────────────────────────────────────────────
+
+  get worker(): string {
+    return this.#employer.worker
+  }
+
+  /** Made when somebody asks for it: most handlers never do. */
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController()
+      if (this.#aborted !== null) this.#controller.abort(this.#aborted)
+    }
+    return this.#controller.signal
+  }
+
+  progress(fraction: number): void {
+    if (this.#state === 'running') this.#shop.notes.progress(this, fraction)
+  }
+
+  log(line: string): void {
+    if (this.#state === 'running') this.#shop.notes.log(this, line)
+  }
+
+  // ── What the others see ───────────────────────────────────────────────────────────────────────
+
+  get state(): AttemptState {
+    return this.#state
+  }
+
+  get queue(): string {
+    return this.claimed.queue
+  }
+
+  get id(): string {
+    return this.claimed.id
+  }
+
+  get token(): TokenText {
+    return this.claimed.token
+  }
+
+  get timeout(): Millis {
+    return this.claimed.timeout
+  }
+
+  get deadline(): number {
+    return this.#startedAt + this.claimed.timeout
+  }
+
+  get settlement(): Settlement {
+    if (this.#judgement === null) throw new Error(`job ${this.id} has no verdict yet`)
+    const { queue, id, token } = this.claimed
+    return { queue, id, token, verdict: this.#judgement.verdict, ran: this.#judgement.ran }
+  }
+
+  // ── The steps ─────────────────────────────────────────────────────────────────────────────────
+
+  /** Runs it to its end; answers when the handler is through, however late that is. */
+  async run(perform: Perform): Promise<void> {
+    this.begin()
+    this.finish({ by: 'handler', asked: await this.#perform(perform) })
+  }
+
+  begin(): void {
+    const { clock, deadlines, ledger, events } = this.#shop
+    this.#state = 'running'
+    this.#startedAt = clock.mono()
+    deadlines.add(this)
+    this.#place = ledger.mirror.started(this.token, this.deadline)
+    if (events.wants('job.started')) {
+      const { queue, id, task, group, attempt, waited } = this.claimed
+      const { worker } = this
+      events.emit('job.started', { queue, id, task, group, attempt, worker, waited })
+    }
+  }
+
+  async #perform(perform: Perform): Promise<Asked> {
+    try {
+      return await perform(this)
+    } catch (error) {
+      return { kind: 'fail', error }
+    }
+  }
+
+  /** The first end counts. */
+  finish(end: End): void {
+    if (this.#state !== 'running') return
+    const now = this.#shop.clock.mono()
+    this.#leave()
+    this.#judge(this.#seen(end, now), now - this.#startedAt)
+    this.#employer.freed(this)
+  }
+
+  /** An answer is what it says, unless it comes too late, or fails because we made it stop. */
+  #seen(end: End, now: number): End {
+    if (end.by !== 'handler') return end
+    if (now - this.deadline > LATE_GRACE) return { by: 'timeout', error: this.#timeUp() }
+    return this.#stopping && end.asked.kind === 'fail' ? { by: 'stopped' } : end
+  }
+
+  /** Never started, it goes back to where it was, and its attempt with it. */
+  giveBack(): void {
+    if (this.#state !== 'held') return
+    this.#state = 'settling'
+    this.#judge({ by: 'unstarted' }, 0)
+  }
+
+  #judge(end: End, duration: Millis): void {
+    const { chance, newId, events, notes } = this.#shop
+    const { claimed, settings } = this
+    this.#judgement = judge({
+      claimed,
+      settings,
+      end,
+      duration,
+      cancelling: this.#cancelling,
+      backoff: this.#employer.backoff,
+      chance,
+      newId,
+      onFault: (fault) => events.fault(fault),
+    })
+    if (notes.has(this.token)) void notes.flush(this.token).then(() => this.#settle())
+    else this.#settle()
+  }
+
+  #settle(): void {
+    if (this.#state === 'settling') this.#shop.exchanger.settle(this)
+  }
+
+  /** The store's answer to the verdict. */
+  settled(answer: Settled): void {
+    if (this.#state === 'over') return
+    this.#end(answer)
+    this.#shop.onSettled(this.queue)
+    if (this.#judgement !== null) tellSettled(this.#shop.events, this, this.#judgement, answer)
+  }
+
+  // ── What may come between ─────────────────────────────────────────────────────────────────────
+
+  /** Its time is up. What is ready in this same turn still counts. */
+  expire(): void {
+    this.#shop.clock.soon(() => {
+      if (this.#state !== 'running') return
+      const error = this.#timeUp()
+      this.finish({ by: 'timeout', error })
+      this.#abort(error)
+    })
+  }
+
+  /** An operator asks: the handler hears it, and decides. */
+  askCancel(): void {
+    if (this.#cancelling || this.#state === 'over') return
+    this.#cancelling = true
+    this.#abort(
+      millraceError({
+        code: 'JOB_CANCELLED',
+        subject: this.#name(),
+        expected: 'nobody to cancel it while it ran',
+        remedy: 'stop what you do for it; unless it completes, it is cancelled',
+      }),
+    )
+  }
+
+  /** The token is dead: the run goes on without us, and its end changes nothing. */
+  lose(): void {
+    if (this.#state === 'over') return
+    const ran = this.#state === 'running'
+    if (ran) this.#leave()
+    this.#end({ status: 'lost' })
+    this.#abort(this.#leaseLost('the lease was lost'))
+    if (ran) this.#employer.freed(this)
+  }
+
+  /** Its worker's stop ran out: the signal aborts, and what is not complete in this turn goes back. */
+  cutShort(): void {
+    if (this.#state !== 'running' || this.#stopping) return
+    this.#stopping = true
+    this.#abort(this.#leaseLost('its worker stops'))
+    this.#shop.clock.soon(() => this.finish({ by: 'stopped' }))
+  }
+
+  #abort(reason: MillraceError): void {
+    if (this.#aborted !== null) return
+    this.#aborted = reason
+    this.#controller?.abort(reason)
+  }
+
+  #leave(): void {
+    this.#state = 'settling'
+    this.#shop.deadlines.remove(this)
+    this.#shop.ledger.mirror.ended(this.#place)
+  }
+
+  #end(answer: Settled): void {
+    this.#state = 'over'
+    this.#shop.notes.forget(this.token)
+    this.#shop.ledger.drop(this)
+    this.#employer.settled(this, answer)
+  }
+
+  #timeUp(): MillraceError {
+    return millraceError({
+      code: 'ATTEMPT_TIMEOUT',
+      subject: this.#name(),
+      expected: `an end within ${this.claimed.timeout} ms`,
+      remedy: 'give it a longer timeout, or let the handler follow its signal',
+    })
+  }
+
+  #leaseLost(why: string): MillraceError {
+    return millraceError({
+      code: 'LEASE_LOST',
+      subject: this.#name(),
+      expected: 'to hold this attempt',
+      received: why,
+      remedy: 'stop what you do for it; the job runs again elsewhere, or was ended there',
+    })
+  }
+
+  #name(): string {
+    return `job ${this.id} of queue ${this.queue}, attempt ${this.claimed.attempt}`
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Upkeep beside the workers: every node sweeps now and then, so none has to lead. Promises: one
+ * sweep of a node at a time; it goes on while there is more, within a bound, then lets others have
+ * their turn; what a sweep did is told. What a sweep does is the store's.
+ */
+import { SWEEP_JOBS } from '../job/defaults.js'
+import type { Millis } from '../job/job.js'
+import type { Events } from '../observe/events.js'
+import type { Store, Swept } from '../store.js'
+import type { Chance, Clock, Timer } from '../time/clock.js'
+import { SWEEP_ROUNDS } from './bounds.js'
+import type { Heart } from './heart.js'
+import type { Outage } from './outage.js'
+import { tellHappened } from './telling.js'
+
+export interface SweeperOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly events: Events
+  readonly outage: Outage
+  readonly heart: Heart
+  readonly node: () => string
+  readonly beat: Millis
+  /** Whether anybody in this node works; else it rests until it is started again. */
+  readonly wanted: () => boolean
+}
+
+export class Sweeper {
+  readonly #options: SweeperOptions
+  #timer: Timer | null = null
+  #sweeping: Promise<void> | null = null
+  #running = false
+
+  constructor(options: SweeperOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    if (this.#running) return
+    this.#running = true
+    this.#plan()
+  }
+
+  stop(): void {
+    this.#running = false
+    this.#timer?.cancel()
+    this.#timer = null
+  }
+
+  /** Something waits for a sweep: now, unless one is under way. */
+  nudge(): void {
+    if (!this.#running || this.#sweeping !== null) return
+    this.#timer?.cancel()
+    this.#begin()
+  }
+
+  async close(): Promise<void> {
+    this.stop()
+    await this.#sweeping
+  }
+
+  /** One bounded round, told to observers. */
+  async round(): Promise<Swept> {
+    const { store, clock, events, node, heart } = this.#options
+    // Who sweeps must not be swept meanwhile by another who missed its beat.
+    await heart.beatNow()
+    const begun = clock.mono()
+    const swept = await store.sweep({ node: node(), limit: SWEEP_JOBS })
+    tellHappened(events, swept.happened)
+    for (const lost of swept.lostNodes) {
+      for (const { worker, queue } of lost.workers) {
+        const running = swept.happened.filter((one) => one.worker === worker).length
+        events.emit('worker.lost', { worker, queue, running })
+      }
+    }
+    const { freed, expired, discarded, pruned, more } = swept
+    events.emit('sweep', () => {
+      return { freed, expired, discarded, pruned, more, duration: clock.mono() - begun }
+    })
+    return swept
+  }
+
+  /** Nodes that were started together do not sweep together: between one and two beats. */
+  #plan(): void {
+    if (!this.#running) return
+    const { clock, chance, beat } = this.#options
+    const wait = beat * (1 + chance.next())
+    this.#timer = clock.after(wait, () => this.#begin(), { ref: false })
+  }
+
+  #begin(): void {
+    this.#timer = null
+    if (!this.#options.wanted()) return this.stop()
+    this.#sweeping ??= this.#sweep().finally(() => {
+      this.#sweeping = null
+      this.#plan()
+    })
+  }
+
+  /** Never rejects: what fails is told, and the next sweep tries again. */
+  async #sweep(): Promise<void> {
+    const { outage, beat } = this.#options
+    try {
+      for (let round = 0; round < SWEEP_ROUNDS && this.#running; round++) {
+        const { more } = await this.round()
+        outage.answered()
+        if (!more) return
+      }
+    } catch (error) {
+      outage.failed(error, beat)
+    }
+  }
+}

@@ -1,0 +1,288 @@
+/**
+ * Jobs that are pulled by hand. Who takes is a worker like any other, without handlers: it is
+ * enlisted before its first claim, its jobs are kept by the node's heart, and past its timeout an
+ * attempt fails. Promises: a take answers within its `wait`; what arrives for a take that was given
+ * up goes back; `settle` answers when the verdict is durable, and a dead token throws LEASE_LOST.
+ */
+import type { ClaimAnswer } from '../job/claim.js'
+import { CRASHES_UNTIL_ALONE } from '../job/defaults.js'
+import { millraceError } from '../job/errors.js'
+import type { Millis } from '../job/job.js'
+import type { Settled } from '../job/verdict.js'
+import type { WorkerCard } from '../store.js'
+import type { Timer } from '../time/clock.js'
+import type { Asker, Asking } from './exchanger.js'
+import type { Asked, BackoffFunction } from './judge.js'
+import type { OpenClaim } from './ledger.js'
+import { asStoreError, storeClosed } from './outage.js'
+import type { Member } from './roster.js'
+import { Attempt } from './runner.js'
+import type { Employer, Live, Workshop } from './runner.js'
+import type { Solitude } from './solitude.js'
+
+export interface TakeSpec {
+  readonly queue: string
+  readonly limit: number
+  /** How long to wait for a first job; 0: only look. */
+  readonly wait: Millis
+  readonly signal?: AbortSignal
+  readonly backoff: BackoffFunction | null
+}
+
+/** A job in the taker's hands. */
+export interface Held {
+  readonly live: Live
+  /** Durable when it answers; a dead token throws LEASE_LOST. */
+  settle(asked: Asked): Promise<void>
+}
+
+export interface TakerOptions {
+  readonly shop: Workshop
+  readonly solitude: Solitude
+  readonly poll: Millis
+}
+
+/** All takes of one queue in this node. */
+export class Taker implements Member {
+  readonly id: string
+  readonly queue: string
+  readonly #options: TakerOptions
+  readonly #takes = new Set<Take>()
+  readonly #held = new Set<HeldAttempt>()
+  readonly #whenKnown: (() => void)[] = []
+  #known = false
+  #closed = false
+
+  constructor(id: string, queue: string, options: TakerOptions) {
+    this.id = id
+    this.queue = queue
+    this.#options = options
+  }
+
+  get card(): WorkerCard {
+    const { id: worker, queue } = this
+    const concurrency = Math.max(1, this.#held.size)
+    return { worker, queue, tasks: null, concurrency, state: this.#closed ? 'stopped' : 'working' }
+  }
+
+  get active(): boolean {
+    return this.#takes.size > 0 || this.#held.size > 0
+  }
+
+  enlisted(): void {
+    this.#known = true
+    for (const resolve of this.#whenKnown.splice(0)) resolve()
+  }
+
+  /** Something may be runnable. */
+  look(): void {
+    for (const take of this.#takes) take.wake()
+  }
+
+  async take(spec: TakeSpec): Promise<readonly Held[]> {
+    spec.signal?.throwIfAborted()
+    if (!this.#known) await new Promise<void>((resolve) => this.#whenKnown.push(resolve))
+    if (this.#closed) throw storeClosed(`take from queue ${this.queue}`)
+    spec.signal?.throwIfAborted()
+    const take = new Take(this, spec, this.#options)
+    this.#takes.add(take)
+    try {
+      return await take.result
+    } finally {
+      this.#takes.delete(take)
+    }
+  }
+
+  held(attempt: HeldAttempt): void {
+    this.#held.add(attempt)
+  }
+
+  dropped(attempt: HeldAttempt): void {
+    this.#held.delete(attempt)
+  }
+
+  /** Ends what waits, and gives back what is held. */
+  close(): void {
+    this.#closed = true
+    for (const resolve of this.#whenKnown.splice(0)) resolve()
+    for (const take of [...this.#takes]) take.refused()
+    for (const attempt of [...this.#held]) attempt.release()
+  }
+}
+
+/** One call of `take`: asks until it got something, or its wait is over. */
+class Take implements Asker {
+  readonly result: Promise<readonly Held[]>
+  readonly #taker: Taker
+  readonly #spec: TakeSpec
+  readonly #options: TakerOptions
+  #resolve: (held: readonly Held[]) => void = () => undefined
+  #reject: (error: unknown) => void = () => undefined
+  #over = false
+  #asking = false
+  #hinted = false
+  /** Its time to wait is up: the claim under way is the last. */
+  #last: boolean
+  #waiting: Timer | null = null
+  #timer: Timer | null = null
+  readonly #abort = (): void => this.#fail(this.#spec.signal?.reason)
+
+  constructor(taker: Taker, spec: TakeSpec, options: TakerOptions) {
+    this.#taker = taker
+    this.#spec = spec
+    this.#options = options
+    this.#last = spec.wait === 0
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    spec.signal?.addEventListener('abort', this.#abort, { once: true })
+    if (!this.#last) this.#waiting = options.shop.clock.after(spec.wait, () => this.#timeUp())
+    this.wake()
+  }
+
+  wake(): void {
+    if (this.#asking) this.#hinted = true
+    if (this.#asking || this.#over) return
+    this.#timer?.cancel()
+    this.#asking = true
+    this.#options.shop.exchanger.want(this)
+  }
+
+  ask(): Asking | null {
+    this.#asking = !this.#over
+    if (this.#over) return null
+    this.#hinted = false
+    const { queue, limit } = this.#spec
+    return { queue, worker: this.#taker.id, tasks: null, limit, idle: true }
+  }
+
+  answered(answer: ClaimAnswer, claim: OpenClaim): void {
+    this.#asking = false
+    const { shop, solitude, poll } = this.#options
+    const { jobs, settings, nextIn } = answer
+    const got = jobs.map((claimed) => {
+      return new HeldAttempt(shop, this.#taker, this.#spec, { claimed, settings, claim })
+    })
+    if (this.#over) return got.forEach((attempt) => attempt.giveBack())
+    if (got.length > 0) {
+      const lonely = got.find(({ live }) => live.claimed.crashes >= CRASHES_UNTIL_ALONE)
+      if (lonely !== undefined) return solitude.enter(lonely.live, () => this.#done([lonely]))
+      return this.#done(got)
+    }
+    if (this.#last) return this.#done([])
+    if (this.#hinted || nextIn === 0) return this.#again(this.#hinted ? 0 : 1)
+    this.#again(Math.min(nextIn ?? poll, poll))
+  }
+
+  /** Who only looks hears of it; who waits, waits on. */
+  failed(error: unknown): 'again' | 'enough' {
+    if (!this.#last && !this.#over) return 'again'
+    this.#asking = false
+    this.#fail(asStoreError(error))
+    return 'enough'
+  }
+
+  refused(): void {
+    this.#fail(storeClosed(`take from queue ${this.#spec.queue}`))
+  }
+
+  #again(delay: Millis): void {
+    if (delay === 0) return this.wake()
+    this.#timer = this.#options.shop.clock.after(delay, () => this.wake())
+  }
+
+  #timeUp(): void {
+    this.#last = true
+    if (!this.#asking || this.#options.shop.exchanger.unwant(this)) this.#done([])
+  }
+
+  #done(held: readonly HeldAttempt[]): void {
+    if (this.#over) return held.forEach((attempt) => attempt.giveBack())
+    this.#close()
+    for (const attempt of held) attempt.begin()
+    this.#resolve(held)
+  }
+
+  #fail(error: unknown): void {
+    if (this.#over) return
+    this.#close()
+    if (this.#options.shop.exchanger.unwant(this)) this.#asking = false
+    this.#reject(error)
+  }
+
+  #close(): void {
+    this.#over = true
+    this.#waiting?.cancel()
+    this.#timer?.cancel()
+    this.#spec.signal?.removeEventListener('abort', this.#abort)
+  }
+}
+
+/** One taken job: an attempt whose end comes from the taker. */
+class HeldAttempt implements Held, Employer {
+  readonly live: Attempt
+  readonly backoff: BackoffFunction | null
+  readonly #taker: Taker
+  /** The taker's own verdict: who waits for its answer. */
+  #answer: ((settled: Settled) => void) | null = null
+
+  constructor(
+    shop: Workshop,
+    taker: Taker,
+    spec: TakeSpec,
+    job: ConstructorParameters<typeof Attempt>[2],
+  ) {
+    this.#taker = taker
+    this.backoff = spec.backoff
+    this.live = new Attempt(shop, this, job)
+    taker.held(this)
+  }
+
+  get worker(): string {
+    return this.#taker.id
+  }
+
+  begin(): void {
+    if (this.live.state === 'held') this.live.begin()
+  }
+
+  giveBack(): void {
+    this.live.giveBack()
+  }
+
+  /** The Millrace closes: it goes back, whether it began or not. */
+  release(): void {
+    this.live.giveBack()
+    this.live.cutShort()
+  }
+
+  async settle(asked: Asked): Promise<void> {
+    if (this.live.state !== 'running') throw this.#dead()
+    const answer = await new Promise<Settled>((resolve) => {
+      this.#answer = resolve
+      this.live.finish({ by: 'handler', asked })
+    })
+    if (answer.status === 'lost') throw this.#dead()
+  }
+
+  freed(): void {
+    // A taken job stands in no slot.
+  }
+
+  settled(_: Attempt, answer: Settled): void {
+    this.#taker.dropped(this)
+    this.#answer?.(answer)
+  }
+
+  #dead(): unknown {
+    const { claimed } = this.live
+    return millraceError({
+      code: 'LEASE_LOST',
+      subject: `job ${claimed.id} of queue ${claimed.queue}, attempt ${claimed.attempt}`,
+      expected: 'to hold this attempt',
+      received: 'a token that is dead',
+      remedy: 'it was settled before, its time was up, or its lease was lost: nothing was changed',
+    })
+  }
+}
