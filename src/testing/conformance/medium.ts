@@ -1,0 +1,36 @@
+/**
+ * What a store hands in to be tested, and the shape of a law. A *medium* is what several handles of
+ * one store share: a folder, a database, or one book in memory. Each law gets a fresh medium, a
+ * clock that stands still until it is moved, and dice with a seed. Nothing here knows a runner.
+ */
+import type { Chance } from '../../time/clock.js'
+import type { VirtualClock } from '../../time/virtual.js'
+import type { Store } from '../../store.js'
+import type { Rig } from './rig.js'
+
+/** Everything that a medium may use of time and chance. */
+export interface MediumAsk {
+  readonly clock: VirtualClock
+  readonly chance: Chance
+}
+
+export interface Medium {
+  /**
+   * One more handle, opened, as if by another process. Scope ['default']. It must be a handle of
+   * its own: closing it leaves the others open.
+   */
+  connect(ask?: { readonly scope?: string }): Promise<Store>
+  /** Removes every trace; all handles are closed by then. */
+  destroy(): Promise<void>
+}
+
+export type OpenMedium = (ask: MediumAsk) => Promise<Medium>
+
+/** A law's name is its promise, its value the test of it. */
+export type Laws = Readonly<Record<string, (rig: Rig) => Promise<void>>>
+
+/** Laws of one subject. */
+export interface Group {
+  readonly title: string
+  readonly laws: Laws
+}

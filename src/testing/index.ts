@@ -1,0 +1,12 @@
+/**
+ * `millrace/testing`: what this project proves itself with, for the tests of others. The
+ * conformance suite for authors of stores, a virtual clock and seeded dice, a store that fails on
+ * demand, a disk that forgets. It defines nothing.
+ */
+export { describeStore } from './conformance/suite.js'
+export type { StoreSuite } from './conformance/suite.js'
+export { compareStores } from './conformance/compare.js'
+export type { Comparison } from './conformance/compare.js'
+export type { Medium, MediumAsk, OpenMedium } from './conformance/medium.js'
+export { seededChance, VirtualClock } from '../time/virtual.js'
+export type { Chance, Clock, Timer } from '../time/clock.js'
