@@ -1,0 +1,189 @@
+/**
+ * The job as a handler holds it: its data, its signal, and the verdicts that it may return. Costs a
+ * plain handler little: what needs work (meta, history, origin, the signal) is made when it is first
+ * read. Progress and log lines go to the engine, which gathers them.
+ */
+import type { Live } from './engine/engine.js'
+import type { Claimed } from './job/claim.js'
+import { millraceError } from './job/errors.js'
+import type { MillraceError } from './job/errors.js'
+import type { JobRef } from './job/job.js'
+import { invalid } from './job/check.js'
+import { historyOf, metaOf, originOf } from './job/view.js'
+import type { Attempt, JobData, Origin } from './job/view.js'
+import type { Duration } from './time/duration.js'
+import type { PostgresClient, SqliteHandle } from './transaction.js'
+import { discarding, snoozing } from './verdict.js'
+import type { Bench, Verdict } from './verdict.js'
+
+/** Never exported and never made: keeps other strings from being taken for a token. */
+declare const held: unique symbol
+
+/** Opaque proof of holding one attempt: safe to print, good as a fencing token elsewhere. */
+export type Token = string & { readonly [held]: true }
+
+/** A job while its attempt is held. */
+export interface LiveJob<P = unknown> extends JobData<P> {
+  /** Aborts at the timeout, when cancelled, when the lease is lost, when the stop runs out. */
+  readonly signal: AbortSignal
+  readonly token: Token
+  /** 0…1; gathered, the last one counts. */
+  progress(fraction: number): void
+  /** A line that stays with the job, the last 100 do; gathered. */
+  log(line: string): void
+}
+
+/** The handler's second argument: return what these build. */
+export interface Job<P = unknown, Ret = unknown, S extends string = string> extends LiveJob<P> {
+  /** Again later, at a new place; the attempt is given back. */
+  snooze(delay: Duration): Verdict
+  /** Again at once, at its old place; the attempt is given back. */
+  release(): Verdict
+  /** A failed attempt, as by a throw. */
+  fail(error: unknown): Verdict
+  /** Given up: discarded, or moved to its dead-letter queue. */
+  discard(reason: string): Verdict
+  cancel(reason?: string): Verdict
+  /** Your writes and the completion in one short transaction; only on stores that have them. */
+  readonly commit: CommitOf<Ret>[S]
+}
+
+/** By store, like `TxOf`; `write` gets a client inside the store's own transaction. */
+export interface CommitOf<Ret> {
+  [other: string]: Commit<unknown, Ret>
+  memory: never
+  file: never
+  maildir: never
+  redis: never
+  sqlite: Commit<SqliteHandle, Ret>
+  postgres: Commit<PostgresClient, Ret>
+}
+
+export type Commit<Client, Ret> = (
+  write: (tx: Client) => void | Promise<void>,
+  ...result: ResultArgs<Ret>
+) => Promise<Verdict>
+
+/** A result that may be undefined may be left out. */
+export type ResultArgs<Ret> = undefined extends Ret ? [result?: Ret] : [result: Ret]
+
+/** Does a run's writes and completion together; null where the store has no transactions. */
+export type Committer = (write: (tx: unknown) => void | Promise<void>) => Promise<void>
+
+interface Run {
+  readonly live: Live
+  readonly payload: unknown
+  readonly bench: Bench
+  readonly committer: Committer | null
+}
+
+/** What `Handler`s are given. Its face is `Job`; see there for what the members mean. */
+export class RunningJob {
+  readonly id: string
+  readonly queue: string
+  readonly task: string
+  readonly payload: unknown
+  readonly attempt: number
+  readonly maxAttempts: number
+  readonly priority: number
+  readonly group: string
+  readonly tags: readonly string[]
+  readonly token: Token
+  readonly #run: Run
+  #meta: Readonly<Record<string, unknown>> | null = null
+  #history: readonly Attempt[] | null = null
+  #origin: Origin | null = null
+
+  constructor(run: Run) {
+    const { claimed } = run.live
+    this.id = claimed.id
+    this.queue = claimed.queue
+    this.task = claimed.task
+    this.payload = run.payload
+    this.attempt = claimed.attempt
+    this.maxAttempts = claimed.maxAttempts
+    this.priority = claimed.priority
+    this.group = claimed.group
+    this.tags = claimed.tags
+    this.token = tokenOf(claimed)
+    this.#run = run
+  }
+
+  get meta(): Readonly<Record<string, unknown>> {
+    return (this.#meta ??= metaOf(this.#run.live.claimed.meta))
+  }
+  get history(): readonly Attempt[] {
+    return (this.#history ??= historyOf(this.#run.live.claimed.history))
+  }
+  get origin(): Origin | null {
+    return (this.#origin ??= originOf(this.#run.live.claimed.origin))
+  }
+  get signal(): AbortSignal {
+    return this.#run.live.signal
+  }
+
+  progress(fraction: number): void {
+    this.#run.live.progress(fractionOf(fraction))
+  }
+  log(line: string): void {
+    this.#run.live.log(String(line))
+  }
+
+  snooze(delay: Duration): Verdict {
+    return this.#run.bench.build(snoozing(delay))
+  }
+  release(): Verdict {
+    return this.#run.bench.build({ kind: 'release' })
+  }
+  fail(error: unknown): Verdict {
+    return this.#run.bench.build({ kind: 'fail', error })
+  }
+  discard(reason: string): Verdict {
+    return this.#run.bench.build(discarding(reason))
+  }
+  cancel(reason?: string): Verdict {
+    return this.#run.bench.build({ kind: 'cancel', reason: reason ?? null })
+  }
+
+  async commit(write: (tx: unknown) => void | Promise<void>, result?: unknown): Promise<Verdict> {
+    const { committer, bench } = this.#run
+    if (committer === null) throw noTransactions('job.commit')
+    await committer(write)
+    return bench.build({ kind: 'complete', value: result })
+  }
+}
+
+export function tokenOf(claimed: Claimed): Token {
+  return claimed.token as Token // as: the seam's token is the face's, under another name
+}
+
+/** A share of the work that is done; refused when it is no number from 0 to 1. */
+export function fractionOf(fraction: number): number {
+  if (fraction >= 0 && fraction <= 1) return fraction
+  throw invalid(
+    'job.progress',
+    'a number from 0 to 1',
+    fraction,
+    'divide what is done by the whole',
+  )
+}
+
+/** What a token that died says of its job. */
+export function leaseLost(ref: JobRef): MillraceError<'LEASE_LOST'> {
+  return millraceError({
+    code: 'LEASE_LOST',
+    subject: `job ${JSON.stringify(ref.id)} of queue ${JSON.stringify(ref.queue)}`,
+    expected: 'a job that is still held',
+    remedy: 'it was settled, timed out, or given to another worker: let go of it',
+  })
+}
+
+/** The answer of a store without transactions. */
+export function noTransactions(subject: string): MillraceError<'TX_UNSUPPORTED'> {
+  return millraceError({
+    code: 'TX_UNSUPPORTED',
+    subject,
+    expected: 'a store with transactions',
+    remedy: 'leave it out on this store; make the effect safe to repeat instead',
+  })
+}

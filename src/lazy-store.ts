@@ -1,0 +1,81 @@
+/**
+ * A store that is loaded when it is opened. Until then it knows its name and what it aims at; from
+ * then on it only passes on. Promises what every store does: opening twice is opening once, a load
+ * that failed may be tried again, and before opening and after closing it answers STORE_CLOSED.
+ */
+import { millraceError } from './job/errors.js'
+import type { Store, Traits } from './store.js'
+
+export class LazyStore implements Store {
+  readonly name: string
+  readonly #aim: Traits
+  readonly #load: () => Promise<Store>
+  #loading: Promise<Store> | null = null
+  #store: Store | null = null
+  #closed = false
+
+  constructor(name: string, aim: Traits, load: () => Promise<Store>) {
+    this.name = name
+    this.#aim = aim
+    this.#load = load
+  }
+
+  get traits(): Traits {
+    return this.#store?.traits ?? this.#aim
+  }
+
+  async open(ask: Parameters<Store['open']>[0]): Promise<void> {
+    if (this.#closed) throw closed(this.name)
+    this.#loading ??= this.#load()
+    const store = await this.#loading.catch((error: unknown) => {
+      this.#loading = null
+      throw error
+    })
+    await store.open(ask)
+    this.#store = store
+    if (this.#isClosed()) await this.close() // it was closed while it opened
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#store?.close()
+  }
+
+  insert: Store['insert'] = async (lots) => this.#opened().insert(lots)
+  exchange: Store['exchange'] = async (ask) => this.#opened().exchange(ask)
+  note: Store['note'] = async (notes) => this.#opened().note(notes)
+  enlist: Store['enlist'] = async (card) => this.#opened().enlist(card)
+  leave: Store['leave'] = async (node) => this.#opened().leave(node)
+  beat: Store['beat'] = async (beat) => this.#opened().beat(beat)
+  check: Store['check'] = async (ask) => this.#opened().check(ask)
+  beatRecipe: Store['beatRecipe'] = () => this.#opened().beatRecipe()
+  sweep: Store['sweep'] = async (ask) => this.#opened().sweep(ask)
+  get: Store['get'] = async (refs) => this.#opened().get(refs)
+  list: Store['list'] = async (ask) => this.#opened().list(ask)
+  count: Store['count'] = async (ask) => this.#opened().count(ask)
+  queues: Store['queues'] = async (page) => this.#opened().queues(page)
+  nodes: Store['nodes'] = async (page) => this.#opened().nodes(page)
+  control: Store['control'] = async (command, cursor) => this.#opened().control(command, cursor)
+  settings: Store['settings'] = async (queue) => this.#opened().settings(queue)
+  declare: Store['declare'] = async (queue, layer) => this.#opened().declare(queue, layer)
+  override: Store['override'] = async (queue, change) => this.#opened().override(queue, change)
+  watch: Store['watch'] = (onHint) => this.#opened().watch(onHint)
+
+  #opened(): Store {
+    if (this.#store !== null) return this.#store
+    throw closed(this.name)
+  }
+
+  #isClosed(): boolean {
+    return this.#closed
+  }
+}
+
+function closed(name: string): Error {
+  return millraceError({
+    code: 'STORE_CLOSED',
+    subject: `store ${name}:`,
+    expected: 'a store that is open',
+    remedy: 'open it first; once closed, make a new Millrace',
+  })
+}

@@ -1,0 +1,108 @@
+/** What a Millrace tells of itself: its queues, the workers of all nodes, and whether all is well. */
+import type { Counts, Millis } from './job/job.js'
+import type { PageAsk } from './job/selector.js'
+import { MillraceError } from './job/errors.js'
+import type { Engine } from './engine/engine.js'
+import { fill, page } from './queue/page.js'
+import type { Page } from './queue/page.js'
+import type { NodeRow, QueueRow, Store, Traits } from './store.js'
+import type { Clock } from './time/clock.js'
+import type { Worker } from './worker.js'
+
+export interface QueueInfo {
+  readonly name: string
+  readonly counts: Counts
+  readonly paused: boolean
+  readonly workers: number
+  readonly oldestDue: Date | null
+}
+
+export interface WorkerInfo {
+  readonly id: string
+  readonly node: string
+  readonly queue: string
+  /** The tasks that it knows; [] for one that takes any, as `take` does. */
+  readonly tasks: readonly string[]
+  readonly state: Worker['state'] | 'lost'
+  readonly running: number
+  readonly concurrency: number
+  readonly startedAt: Date
+  readonly beatAgo: Millis
+}
+
+export interface Health {
+  readonly ok: boolean
+  readonly store: string
+  readonly traits: Traits
+  /** One question and its answer; null: there was none. */
+  readonly roundTrip: Millis | null
+  readonly problems: readonly string[]
+}
+
+export function queuesOf(store: Store, ask: PageAsk): Promise<Page<QueueInfo>> {
+  return fill(ask, (next) => store.queues(next), queueInfo)
+}
+
+function queueInfo(row: QueueRow): QueueInfo {
+  const oldestDue = row.oldestDue === null ? null : new Date(row.oldestDue)
+  return { name: row.name, counts: row.counts, paused: false, workers: row.workers, oldestDue }
+}
+
+/** A page may cut through the workers of one node, so its cursor says how many were shown. */
+export async function workersOf(store: Store, ask: PageAsk): Promise<Page<WorkerInfo>> {
+  const shown: WorkerInfo[] = []
+  let { node, skip } = readCursor(ask.cursor)
+  for (;;) {
+    const seen = await store.nodes({ limit: 1, cursor: node })
+    const workers = seen.items.flatMap(workersOfNode).slice(skip)
+    const room = ask.limit - shown.length
+    shown.push(...workers.slice(0, room))
+    if (workers.length > room) return page(shown, writeCursor(node, skip + room))
+    if (seen.cursor === null) return page(shown, null)
+    node = seen.cursor
+    skip = 0
+    if (shown.length === ask.limit) return page(shown, writeCursor(node, 0))
+  }
+}
+
+function workersOfNode(row: NodeRow): readonly WorkerInfo[] {
+  return row.workers.map((card, at) => ({
+    id: card.worker,
+    node: row.node,
+    queue: card.queue,
+    tasks: card.tasks ?? [],
+    state: row.lost ? 'lost' : card.state,
+    running: row.running[at] ?? 0,
+    concurrency: card.concurrency,
+    startedAt: new Date(row.startedAt),
+    beatAgo: row.beatAgo,
+  }))
+}
+
+function readCursor(cursor: string | null): { node: string | null; skip: number } {
+  const [, skip, node] = /^(\d+):(.*)$/s.exec(cursor ?? '') ?? []
+  return { node: node === undefined || node === '' ? null : node, skip: Number(skip ?? 0) }
+}
+
+function writeCursor(node: string | null, skip: number): string {
+  return `${skip}:${node ?? ''}`
+}
+
+/** Asks one question; a store that cannot be reached is an answer here, not a throw. */
+export async function healthOf(engine: Engine, clock: Clock): Promise<Health> {
+  const problems: string[] = []
+  let roundTrip: Millis | null = null
+  try {
+    await engine.open()
+    const began = clock.mono()
+    await engine.store.queues({ limit: 1, cursor: null })
+    roundTrip = clock.mono() - began
+    const workers = await workersOf(engine.store, { limit: 1000, cursor: null })
+    const lost = workers.filter((worker) => worker.state === 'lost').length
+    if (lost > 0) problems.push(`${lost} workers are lost; their jobs wait for a sweep`)
+  } catch (error) {
+    problems.push(MillraceError.is(error) ? error.message : String(error))
+  }
+  const { name, traits } = engine.store
+  return { ok: problems.length === 0, store: name, traits, roundTrip, problems }
+}

@@ -1,0 +1,187 @@
+/**
+ * One queue, for producers, workers and operators: the face, and which part of `queue/` does what.
+ * Naming a queue costs nothing and asks nothing of the store; each operation sees to it that the
+ * store is open and this process's declaration written.
+ */
+import { DEFAULT_TASK } from './job/defaults.js'
+import type { Counts, State } from './job/job.js'
+import { invalid } from './job/check.js'
+import type { Overrides } from './job/declare.js'
+import { PLAIN_TERMS } from './job/options.js'
+import type { JobOptions, When } from './job/options.js'
+import type { JobView } from './job/view.js'
+import type { Parts } from './parts.js'
+import type { Handler } from './perform.js'
+import type { Enqueued } from './queue/enqueued.js'
+import type { HeldJob } from './queue/held.js'
+import * as operate from './queue/operate.js'
+import type { Changed } from './queue/operate.js'
+import type { Page, PageOptions } from './queue/page.js'
+import { enqueueMany, enqueueOne } from './queue/produce.js'
+import type { Aim, EnqueueOptions, ManyOptions } from './queue/produce.js'
+import { stream, takeBy } from './queue/pull.js'
+import type { TakeOptions } from './queue/pull.js'
+import type { Selector } from './queue/select.js'
+import type { SettingsView } from './queue/settings-view.js'
+import { dutyFor } from './task.js'
+import type { Lot, TxOf } from './transaction.js'
+import { QueueWorker, concurrencyOf } from './worker.js'
+import type { Worker, WorkOptions } from './worker.js'
+
+/**
+ * `P` what handlers get, `R` what `result()` gives, `In` what producers give, `Ret` what handlers
+ * return.
+ */
+export interface Queue<P = unknown, R = unknown, S extends string = string, In = P, Ret = R> {
+  readonly name: string
+  /**
+   * Answered means durable. QUEUE_FULL PAYLOAD_INVALID PAYLOAD_TOO_LARGE DUPLICATE OUTCOME_UNKNOWN
+   */
+  enqueue(payload: In, options?: EnqueueOptions<S>): Promise<Enqueued<R>>
+  /** All or none; [] is fine; an error names the index. Over 10,000 jobs or 32 MiB: LOT_TOO_LARGE. */
+  enqueueMany(
+    payloads: readonly In[],
+    options?: ManyOptions<In, S>,
+    lot?: Lot<TxOf[S]>,
+  ): Promise<readonly Enqueued<R>[]>
+
+  /**
+   * Starts at once, for the plain jobs of the queue: those of tasks stay for `mill.work`. Return:
+   * the result. Throw: a failed attempt.
+   */
+  work(handler: Handler<P, Ret, S>, options?: WorkOptions): Worker
+
+  /** One of any task, or `null` when nothing is runnable within `wait` [0]. */
+  take(options?: TakeOptions & { limit?: undefined }): Promise<HeldJob<P, Ret> | null>
+  /** Up to `limit`, maybe none. */
+  take(options: TakeOptions & { limit: number }): Promise<readonly HeldJob<P, Ret>[]>
+  /**
+   * Pull for ever; the next comes while fewer than `concurrency` [1] are unsettled; leaving the
+   * loop, also by the signal, releases them.
+   */
+  jobs(options?: { signal?: AbortSignal; concurrency?: number }): AsyncIterable<HeldJob<P, Ret>>
+
+  /** Jobs that are unfinished and not running: what `limits.backlog` counts. */
+  length(): Promise<number>
+  counts(selector?: Selector): Promise<Counts>
+  /** Payload as it was stored, so before the input schema's own changes. */
+  get(id: string): Promise<JobView<In, R> | null>
+  /** Newest first. */
+  list(selector?: Selector, page?: PageOptions): Promise<Page<JobView<In, R>>>
+  /** Ends what waits, asks what runs. An empty selector is refused. */
+  cancel(which: string | Selector): Promise<Changed>
+  /**
+   * Available again, attempts from 0, history kept; a dead letter moves back to its origin queue,
+   * under a new id.
+   */
+  retry(which: string | Selector): Promise<Changed>
+  /** Not the running ones: cancel them first. */
+  delete(which: string | Selector): Promise<Changed>
+  /** False: unknown, running or final. */
+  update(
+    id: string,
+    change: { payload?: In; priority?: JobOptions['priority'] } & When,
+  ): Promise<boolean>
+  /** Deletes all in these states [the final ones]. */
+  purge(states?: readonly Exclude<State, 'running'>[]): Promise<Changed>
+  /** Operator's override; stands above declarations until `null`. */
+  set(overrides: Overrides): Promise<SettingsView>
+  settings(): Promise<SettingsView>
+}
+
+/** How a queue tells of the workers that it starts. */
+export type OnWorker = (worker: QueueWorker) => void
+
+/** The face without the user's types. */
+export class NamedQueue implements Queue {
+  readonly name: string
+  readonly #parts: Parts
+  readonly #onWorker: OnWorker
+  readonly #aim: Omit<Aim, 'input'>
+
+  constructor(name: string, parts: Parts, onWorker: OnWorker) {
+    this.name = name
+    this.#parts = parts
+    this.#onWorker = onWorker
+    const subject = `queue(${JSON.stringify(name)})`
+    this.#aim = { queue: name, task: DEFAULT_TASK, base: PLAIN_TERMS, subject }
+  }
+
+  enqueue(payload: unknown, options?: unknown): Promise<Enqueued> {
+    return enqueueOne(this.#parts, this.#toPlain(), payload, options)
+  }
+  enqueueMany(
+    payloads: readonly unknown[],
+    options?: unknown,
+    lot?: unknown,
+  ): Promise<readonly Enqueued[]> {
+    return enqueueMany(this.#parts, this.#toPlain(), payloads, options, lot)
+  }
+
+  work(handler: unknown, options?: WorkOptions): Worker {
+    const { subject } = this.#aim
+    if (handler instanceof URL) throw isolationMissing(`${subject}.work`)
+    const declaration = this.#parts.declared.of(this.name)
+    const { input = null, output = null } = declaration ?? {}
+    const duty = dutyFor(handler, input, output, `${subject}.work`)
+    const concurrency = concurrencyOf(options, `${subject}.work`)
+    const duties = new Map([[DEFAULT_TASK, duty]])
+    const worker = new QueueWorker(this.#parts, { queue: this.name, duties, concurrency })
+    this.#onWorker(worker)
+    return worker
+  }
+
+  take(options?: TakeOptions & { limit?: undefined }): Promise<HeldJob | null>
+  take(options: TakeOptions & { limit: number }): Promise<readonly HeldJob[]>
+  take(options?: TakeOptions): Promise<HeldJob | null | readonly HeldJob[]> {
+    return takeBy(this.#parts, this.name, options)
+  }
+  jobs(options?: { signal?: AbortSignal; concurrency?: number }): AsyncIterable<HeldJob> {
+    return stream(this.#parts, this.name, options)
+  }
+
+  length(): Promise<number> {
+    return operate.length(this.#parts, this.name)
+  }
+  counts(selector?: Selector): Promise<Counts> {
+    return operate.counts(this.#parts, this.name, selector)
+  }
+  get(id: string): Promise<JobView | null> {
+    return operate.get(this.#parts, this.name, id)
+  }
+  list(selector?: Selector, page?: PageOptions): Promise<Page<JobView>> {
+    return operate.list(this.#parts, this.name, selector, page)
+  }
+  cancel(which: string | Selector): Promise<Changed> {
+    return operate.command(this.#parts, 'cancel', this.name, which)
+  }
+  retry(which: string | Selector): Promise<Changed> {
+    return operate.command(this.#parts, 'retry', this.name, which)
+  }
+  delete(which: string | Selector): Promise<Changed> {
+    return operate.command(this.#parts, 'delete', this.name, which)
+  }
+  update(id: string, change: unknown): Promise<boolean> {
+    return operate.update(this.#parts, this.name, id, change)
+  }
+  purge(states?: readonly Exclude<State, 'running'>[]): Promise<Changed> {
+    return operate.purge(this.#parts, this.name, states)
+  }
+  set(overrides: Overrides): Promise<SettingsView> {
+    return operate.override(this.#parts, this.name, overrides)
+  }
+  settings(): Promise<SettingsView> {
+    return operate.settings(this.#parts, this.name)
+  }
+
+  /** Plain jobs, checked by the schema that this process declared. */
+  #toPlain(): Aim {
+    return { ...this.#aim, input: this.#parts.declared.of(this.name)?.input ?? null }
+  }
+}
+
+/** What a module's URL is answered with until isolated handlers exist. */
+export function isolationMissing(subject: string): Error {
+  const remedy = 'this version does not run modules in isolation yet: give the handler itself'
+  return invalid(subject, 'a handler', 'a URL', remedy)
+}

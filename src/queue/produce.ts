@@ -1,0 +1,223 @@
+/**
+ * How jobs are made and handed in: payload and options become `NewJob`s, a call becomes a lot, and
+ * the store's answer becomes what producers see. Promises that a payload is read before the call
+ * first waits, so that later changes to it change nothing; that a refusal throws with its code; and
+ * that of many all or none are in. Gathering calls into batches is the engine's.
+ */
+import { encode } from '../job/codec.js'
+import { LOT_BYTES, LOT_JOBS } from '../job/defaults.js'
+import { millraceError } from '../job/errors.js'
+import type { JobRef } from '../job/job.js'
+import type { Inserted, NewJob } from '../job/lot.js'
+import { termsOf } from '../job/options.js'
+import type { ItemOptions, JobOptions, Terms, When } from '../job/options.js'
+import type { Schema } from '../job/schema.js'
+import { invalid } from '../job/check.js'
+import { noTransactions } from '../job-face.js'
+import type { Parts } from '../parts.js'
+import { bytesOf } from '../perform.js'
+import type { Lot, TxOf } from '../transaction.js'
+import { EnqueuedJob } from './enqueued.js'
+import type { Enqueued } from './enqueued.js'
+import { fit } from './fit.js'
+import { lotTooLarge, refusal } from './refusal.js'
+
+export type EnqueueOptions<S extends string = string> = ItemOptions & Lot<TxOf[S]>
+
+/** The same for all (no `id`), or a function of each; then `tx` goes into the last argument. */
+export type ManyOptions<In, S extends string = string> =
+  (JobOptions & When & Lot<TxOf[S]>) | ((payload: In, index: number) => ItemOptions)
+
+/** Where jobs go, and what is said of all of them. */
+export interface Aim {
+  readonly queue: string
+  readonly task: string
+  /** What the call's own options are laid over. */
+  readonly base: Terms
+  readonly input: Schema | null
+  /** What messages call it, like `queue("emails")`. */
+  readonly subject: string
+}
+
+/** One job. Throws PAYLOAD_INVALID, PAYLOAD_TOO_LARGE, QUEUE_FULL, DUPLICATE, OUTCOME_UNKNOWN. */
+export async function enqueueOne(
+  parts: Parts,
+  aim: Aim,
+  payload: unknown,
+  options: unknown,
+): Promise<Enqueued<unknown>> {
+  const terms = termsOf(options, aim.base, 'one', aim.subject)
+  const tx = txOf(parts, terms.tx, `${aim.subject}.tx`)
+  const job = jobOf(parts, aim, payload, terms, `${aim.subject} payload`)
+  if (job.payload.text.length * 3 > LOT_BYTES) refuseBytes(aim, [job])
+  if (aim.input !== null) await fit(aim.input, payload, `${aim.subject} payload`)
+  const ready = parts.declared.ready(aim.queue)
+  if (ready !== null) await ready
+  if (job.meta !== null) await refuseMeta(parts, aim, [job])
+  const [enqueued] = await hand(parts, aim, [job], tx)
+  return enqueued
+}
+
+/** Many jobs, all or none; an error names the index. */
+export async function enqueueMany(
+  parts: Parts,
+  aim: Aim,
+  payloads: readonly unknown[],
+  options: unknown,
+  lot: unknown,
+): Promise<readonly Enqueued<unknown>[]> {
+  if (!Array.isArray(payloads)) throw invalid(`${aim.subject} payloads`, 'an array', payloads)
+  if (payloads.length > LOT_JOBS) throw lotTooLarge(aim, `${LOT_JOBS} jobs`, payloads.length)
+  const each = eachTerms(aim, options)
+  const whole = termsOf(lot, aim.base, 'lot', aim.subject)
+  const jobs = payloads.map((payload: unknown, at) =>
+    jobOf(parts, aim, payload, each(payload, at), `${aim.subject} payloads[${at}]`),
+  )
+  refuseBytes(aim, jobs)
+  const tx = txOf(parts, whole.tx ?? sharedTx(options), `${aim.subject}.tx`)
+  if (aim.input !== null) await fitAll(aim.input, payloads, aim)
+  const ready = parts.declared.ready(aim.queue)
+  if (ready !== null) await ready
+  await refuseMeta(parts, aim, jobs)
+  return jobs.length === 0 ? [] : hand(parts, aim, jobs, tx)
+}
+
+/** The terms of each of many: the same for all, or asked of the user's function. */
+function eachTerms(aim: Aim, options: unknown): (payload: unknown, at: number) => Terms {
+  if (typeof options !== 'function') {
+    const all = termsOf(options, aim.base, 'all', aim.subject)
+    return () => all
+  }
+  const ask = options as (payload: unknown, at: number) => unknown // as: called as `ManyOptions` says
+  return (payload, at) =>
+    termsOf(ask(payload, at), aim.base, 'each', `${aim.subject} options(${at})`)
+}
+
+function sharedTx(options: unknown): unknown {
+  return typeof options === 'object' && options !== null && 'tx' in options ? options.tx : undefined
+}
+
+function jobOf(parts: Parts, aim: Aim, payload: unknown, terms: Terms, subject: string): NewJob {
+  return {
+    queue: aim.queue,
+    id: terms.id ?? parts.engine.newId(),
+    ownId: terms.id !== null,
+    task: aim.task,
+    payload: encode(payload, subject),
+    priority: terms.priority,
+    group: terms.group,
+    delay: terms.delay,
+    at: terms.at,
+    unique: terms.unique,
+    attempts: terms.attempts,
+    timeout: terms.timeout,
+    expiresIn: terms.expiresIn,
+    tags: terms.tags,
+    meta: terms.meta,
+    origin: null,
+  }
+}
+
+/** The caller's transaction, where the store has them. */
+function txOf(parts: Parts, tx: unknown, subject: string): undefined {
+  if (tx === undefined) return undefined
+  switch (parts.transactions.kind) {
+    case 'none':
+      throw noTransactions(subject)
+    case 'pretended':
+      return undefined
+  }
+}
+
+async function fitAll(input: Schema, payloads: readonly unknown[], aim: Aim): Promise<void> {
+  for (const [at, payload] of payloads.entries()) {
+    await fit(input, payload, `${aim.subject} payloads[${at}]`)
+  }
+}
+
+function refuseBytes(aim: Aim, jobs: readonly NewJob[]): void {
+  let bytes = 0
+  for (const { payload, meta } of jobs) {
+    bytes += Buffer.byteLength(payload.text) + (meta === null ? 0 : Buffer.byteLength(meta.text))
+  }
+  if (bytes > LOT_BYTES) throw lotTooLarge(aim, `${LOT_BYTES} bytes`, bytes)
+}
+
+/** `limits.metaBytes` is kept here; that of payloads by the store, which has the last word on it. */
+async function refuseMeta(parts: Parts, aim: Aim, jobs: readonly NewJob[]): Promise<void> {
+  for (const [at, { meta }] of jobs.entries()) {
+    if (meta === null) continue
+    let limit = (await parts.declared.settings(aim.queue)).limits.metaBytes
+    if (bytesOf(meta, limit) <= limit) continue
+    limit = (await parts.declared.settings(aim.queue, 'now')).limits.metaBytes
+    const bytes = bytesOf(meta, limit)
+    if (bytes <= limit) continue
+    throw millraceError({
+      code: 'PAYLOAD_TOO_LARGE',
+      subject: jobs.length === 1 ? `${aim.subject}.meta` : `${aim.subject} payloads[${at}] meta`,
+      expected: `at most ${limit} bytes of meta (limits.metaBytes)`,
+      received: bytes,
+      remedy: 'put it into the payload, or raise the limit',
+    })
+  }
+}
+
+async function hand(
+  parts: Parts,
+  aim: Aim,
+  jobs: readonly NewJob[],
+  tx: undefined,
+): Promise<readonly Enqueued<unknown>[]> {
+  const { engine } = parts
+  const answers = await engine.insert(tx === undefined ? { jobs } : { jobs, tx })
+  const at = answers.findIndex((answer) => answer.status === 'refused')
+  const refused = answers[at]
+  if (refused?.status === 'refused') {
+    const { events } = engine
+    events.emit('job.refused', () => ({ queue: aim.queue, task: aim.task, code: refused.code }))
+    throw refusal(refused, jobs.length === 1 ? aim.subject : `${aim.subject} payloads[${at}]`)
+  }
+  if (parts.onInserted !== null) await parts.onInserted(fresh(jobs, answers))
+  tell(parts, jobs, answers)
+  const now = parts.clock.mono()
+  return jobs.map((job, each) => enqueued(parts, job, answers[each], now))
+}
+
+/** The jobs that this call made or changed. */
+function fresh(jobs: readonly NewJob[], answers: readonly Inserted[]): readonly JobRef[] {
+  return answers.flatMap((answer, at) =>
+    answer.status === 'inserted' || answer.status === 'replaced'
+      ? [{ queue: jobs[at].queue, id: answer.id }]
+      : [],
+  )
+}
+
+function enqueued(parts: Parts, job: NewJob, answer: Inserted, now: number): Enqueued<unknown> {
+  const { queue } = job
+  switch (answer.status) {
+    case 'inserted':
+      return new EnqueuedJob(parts, { queue, id: answer.id }, 'enqueued', now)
+    case 'duplicate':
+    case 'replaced':
+      return new EnqueuedJob(parts, { queue, id: answer.id }, answer.status, now)
+    case 'refused':
+    case 'withdrawn':
+      throw refusal(answer, job.queue)
+  }
+}
+
+/** Tells observers, if there are any: what nobody hears is not built. */
+function tell(parts: Parts, jobs: readonly NewJob[], answers: readonly Inserted[]): void {
+  const { events } = parts.engine
+  if (!events.wants('job.enqueued') && !events.wants('job.replaced')) return
+  for (const [at, { queue, task, group, delay, at: instant }] of jobs.entries()) {
+    const { status } = answers[at]
+    if (status !== 'inserted' && status !== 'replaced') continue
+    const ref = { queue, id: answers[at].id, task, group }
+    if (status === 'replaced') events.emit('job.replaced', ref)
+    else {
+      const dueIn = instant === null ? delay : Math.max(0, instant - parts.clock.wall())
+      events.emit('job.enqueued', { ...ref, state: dueIn > 0 ? 'scheduled' : 'available', dueIn })
+    }
+  }
+}

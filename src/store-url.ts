@@ -1,0 +1,125 @@
+/**
+ * Stores by URL: `memory:` and `file:./queues` in this version. A URL is checked when it is given;
+ * the store's own code is loaded when it is opened, so that nobody pays for stores that he does not
+ * use. A store made by hand is handed over as it is.
+ */
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { invalid, unknownName, word } from './job/check.js'
+import { millraceError } from './job/errors.js'
+import { LazyStore } from './lazy-store.js'
+import type { Store, Traits } from './store.js'
+
+export type StoreName = 'memory' | 'file' | 'maildir' | 'sqlite' | 'postgres' | 'redis'
+
+export type StoreUrl =
+  | 'memory:'
+  | `file:${string}`
+  | `maildir:${string}`
+  | `sqlite:${string}`
+  | `postgres://${string}`
+  | `postgresql://${string}`
+  | `redis://${string}`
+  | `rediss://${string}`
+
+/** The store that a URL names; a plain `string` names none: then run time checks. */
+export type StoreOf<U extends string> = string extends U
+  ? string
+  : U extends `postgresql:${string}`
+    ? 'postgres'
+    : U extends `rediss:${string}`
+      ? 'redis'
+      : U extends `${infer K extends StoreName}:${string}`
+        ? K
+        : string
+
+const MEMORY: Traits = {
+  survives: 'nothing',
+  reach: 'process',
+  transactions: false,
+  hints: true,
+  beat: 'loop',
+}
+const FILE: Traits = {
+  survives: 'power',
+  reach: 'host',
+  transactions: false,
+  hints: true,
+  beat: 'thread',
+}
+
+const HERE = ['memory', 'file']
+const LATER = ['maildir', 'sqlite', 'postgres', 'postgresql', 'redis', 'rediss']
+
+/** The store that a URL names, not yet loaded. Throws OPTION_INVALID or DRIVER_MISSING. */
+export function storeByUrl(url: string): Store {
+  const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url) ?? []
+  switch (scheme?.toLowerCase()) {
+    case 'memory':
+      return memory(rest)
+    case 'file':
+      return file(rest)
+    case undefined:
+      throw invalid('store URL', "a URL like 'file:./queues' or 'memory:'", url, 'write a scheme')
+    default:
+      throw unknownScheme(scheme.toLowerCase())
+  }
+}
+
+function memory(rest: string): Store {
+  if (rest !== '' && rest !== '//') {
+    throw invalid(
+      'store URL',
+      "'memory:' with nothing behind it",
+      `memory:${rest}`,
+      'drop the rest',
+    )
+  }
+  return new LazyStore('memory', MEMORY, async () => {
+    const { memoryStore } = await import('./stores/memory/memory-store.js')
+    return memoryStore()
+  })
+}
+
+/** `file:<path>`, relative to the working directory of now, or `file:///<absolute path>`. */
+function file(rest: string): Store {
+  const mark = rest.indexOf('?')
+  const address = mark < 0 ? rest : rest.slice(0, mark)
+  const durability = durabilityOf(new URLSearchParams(mark < 0 ? '' : rest.slice(mark)))
+  if (address === '' || address === '//') {
+    throw invalid('store URL', "a folder, like 'file:./queues'", `file:${rest}`, 'name one')
+  }
+  const path = resolve(address.startsWith('//') ? absolute(address) : address)
+  const survives = durability === 'power' ? 'power' : 'process'
+  return new LazyStore('file', { ...FILE, survives }, async () => {
+    const { fileStore } = await import('./stores/file/file-store.js')
+    return fileStore({ path, durability })
+  })
+}
+
+function absolute(address: string): string {
+  try {
+    return fileURLToPath(`file:${address}`)
+  } catch {
+    const remedy = 'write file:./folder, file:/folder or file:///folder'
+    throw invalid('store URL', 'a folder of this host', `file:${address}`, remedy)
+  }
+}
+
+function durabilityOf(query: URLSearchParams): 'power' | 'process' {
+  for (const option of query.keys()) {
+    if (option !== 'durability') throw unknownName(option, ['durability'], 'store URL')
+  }
+  const asked = query.get('durability') ?? 'power'
+  return word(asked, ['power', 'process'], 'store URL durability')
+}
+
+function unknownScheme(scheme: string): Error {
+  if (!LATER.includes(scheme)) return unknownName(scheme, HERE, 'store URL scheme')
+  return millraceError({
+    code: 'DRIVER_MISSING',
+    subject: `store ${scheme}:`,
+    expected: 'a store of this version of Millrace: memory: or file:',
+    remedy: 'use file: on one host; this store comes with a later version',
+  })
+}
