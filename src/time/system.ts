@@ -38,3 +38,11 @@ function startTimer(delay: number, run: () => void, ref: boolean): Timer {
   arm()
   return { cancel: () => clearTimeout(handle) }
 }
+
+/**
+ * Milliseconds by a clock that all processes of this host share and that never goes back: since the
+ * host was started, without the time that it was suspended. Its zero means nothing.
+ */
+export function hostMono(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}

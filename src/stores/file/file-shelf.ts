@@ -1,0 +1,150 @@
+/**
+ * Papers as addresses: what a job is described by lies in the log, and the shelf knows where. An
+ * address is the number of a file and the offset of an item's text in it. Reading one asks the page
+ * cache; jobs that were inserted together are read together.
+ */
+import type { DiskFile } from '../../disk/disk.js'
+import { Float64Column, Uint32Column } from '../../job/book/column.js'
+import type { Item, Shelf } from '../../job/book/extra.js'
+import type { NewJob } from '../../job/lot.js'
+import { ITEM_LEAD, readItem } from './frames.js'
+import type { Extent } from './frames.js'
+import { readItemLine } from './frame-words.js'
+
+/** Offsets in a file are below this. */
+const FILE_UNIT = 2 ** 32
+/** At most so much is read at once, and so much between two items is read along. */
+const RUN_BYTES = 1024 * 1024
+const GAP_BYTES = 4096
+
+/** What the items of a frame are, so that their lines can be read again. */
+export type PaperKind = 'job' | 'settle' | 'note' | 'control'
+
+export interface Address {
+  readonly kind: PaperKind
+  readonly at: number
+  readonly length: number
+}
+
+/** Where the items of the frame that is being applied lie. */
+export interface Filed {
+  readonly kind: PaperKind
+  readonly file: number
+  readonly items: readonly Extent[]
+}
+
+export function addressOf(file: number, offset: number): number {
+  return file * FILE_UNIT + offset
+}
+
+export function fileOf(address: number): number {
+  return Math.floor(address / FILE_UNIT)
+}
+
+export class FileShelf implements Shelf {
+  readonly address = new Float64Column()
+  readonly length = new Uint32Column()
+  #rows = 0
+  readonly #open: (file: number) => DiskFile
+  readonly #files = new Map<number, DiskFile>()
+
+  /** `open` opens the file with that number for reading. */
+  constructor(open: (file: number) => DiskFile) {
+    this.#open = open
+  }
+
+  put(slot: number, filing: Filed, item: number): void {
+    const { at, length } = filing.items[item]
+    this.set(slot, addressOf(filing.file, at), length)
+  }
+
+  set(slot: number, address: number, length: number): void {
+    while (slot >= this.#rows) {
+      this.address.grow()
+      this.length.grow()
+      this.#rows = this.address.chunks.length * this.address.chunks[0].length
+    }
+    this.address.set(slot, address)
+    this.length.set(slot, length)
+  }
+
+  share(from: number, to: number): void {
+    this.set(to, this.address.get(from), this.length.get(from))
+  }
+
+  drop(slot: number): void {
+    if (slot < this.#rows) this.set(slot, 0, 0)
+  }
+
+  paper(filing: Filed, item: number): Address {
+    const { at, length } = filing.items[item]
+    return { kind: filing.kind, at: addressOf(filing.file, at), length }
+  }
+
+  read(paper: Address): Item {
+    return readItemLine(paper.kind, this.#line(paper.at, paper.length))
+  }
+
+  jobs(slots: readonly number[]): readonly NewJob[] {
+    const order = slots.map((_, at) => at)
+    order.sort((a, b) => this.address.get(slots[a]) - this.address.get(slots[b]))
+    // Every place is filled below: `order` holds each of them once.
+    const jobs = new Array<NewJob>(slots.length)
+    for (let from = 0; from < order.length;) {
+      const first = this.address.get(slots[order[from]]) - ITEM_LEAD
+      let to = from
+      let end = first
+      for (; to < order.length; to++) {
+        const slot = slots[order[to]]
+        const start = this.address.get(slot) - ITEM_LEAD
+        const isFar = start - end > GAP_BYTES || start + this.length.get(slot) - first > RUN_BYTES
+        if (to > from && isFar) break
+        end = Math.max(end, this.address.get(slot) + this.length.get(slot))
+      }
+      const run = this.#bytes(first, end - first)
+      for (; from < to; from++) {
+        const slot = slots[order[from]]
+        const start = this.address.get(slot) - ITEM_LEAD - first
+        const line = run.subarray(start, start + ITEM_LEAD + this.length.get(slot))
+        jobs[order[from]] = readDescription(line)
+      }
+    }
+    return jobs
+  }
+
+  /** Lets go of the files that are not wanted any more. */
+  close(isWanted: (file: number) => boolean): void {
+    for (const [number, file] of this.#files) {
+      if (isWanted(number)) continue
+      file.close()
+      this.#files.delete(number)
+    }
+  }
+
+  #line(address: number, length: number): string {
+    const bytes = this.#bytes(address - ITEM_LEAD, length + ITEM_LEAD)
+    const text = readItem(bytes)
+    if (text === null) throw new Error(`the line at ${address} is damaged`)
+    return text
+  }
+
+  #bytes(address: number, length: number): Buffer {
+    const number = fileOf(address)
+    let file = this.#files.get(number)
+    if (file === undefined) {
+      file = this.#open(number)
+      this.#files.set(number, file)
+    }
+    const bytes = Buffer.allocUnsafe(length)
+    return bytes.subarray(0, file.readAt(address % FILE_UNIT, bytes))
+  }
+}
+
+/** A description that rotted is a payload that nobody can decode: it ends as `payload-invalid`. */
+function readDescription(line: Buffer): NewJob {
+  const text = readItem(line)
+  const job = readItemLine('job', text ?? UNREADABLE)
+  return job as NewJob // the kind was 'job'
+}
+
+const UNREADABLE = '{"q":"","id":""}\t<damaged on disk>'
