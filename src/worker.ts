@@ -134,7 +134,7 @@ export class QueueWorker implements Worker {
   /** Holds the engine's worker back while the declaration is on its way; most often it is not. */
   #begin(): void {
     const ready = this.#parts.declared.ready(this.queue)
-    if (ready === null) {
+    if (ready === null && this.#handle.state === 'working') {
       this.#declared = true
       return
     }

@@ -45,6 +45,9 @@ export async function fill<Row, T>(
   return page(shown, cursor)
 }
 
+/** `next` is not enumerable, so that a page equals the plain array of what is on it. */
 export function page<T>(items: T[], next: string | null): Page<T> {
-  return Object.assign(items, { next })
+  return Object.defineProperty(items, 'next', { value: next }) as T[] & {
+    readonly next: typeof next
+  } // as: it was just defined
 }

@@ -1,0 +1,65 @@
+// A Millrace on a memory store and a virtual clock, and more of them on the same memory, as if in
+// other processes. Unlike `testMillrace` it refuses transactions, as the memory store does.
+import { Mill } from '../../src/millrace.js'
+import type { Millrace } from '../../src/millrace.js'
+import { millraceTerms } from '../../src/millrace-options.js'
+import { memoryStore, sharedMemory } from '../../src/stores/memory/memory-store.js'
+import { VirtualClock, seededChance } from '../../src/time/virtual.js'
+
+export interface Bench {
+  readonly mill: Millrace
+  readonly clock: VirtualClock
+  /** Another Millrace on the same memory. */
+  another(options?: unknown): Millrace
+}
+
+export function bench(options: unknown = {}): Bench {
+  const clock = new VirtualClock()
+  const shared = sharedMemory(clock)
+  let seed = 0
+  const another = (more: unknown = {}): Millrace =>
+    new Mill({
+      store: memoryStore({ shared }),
+      terms: millraceTerms(more),
+      clock,
+      chance: seededChance(++seed),
+      transactions: { kind: 'none' },
+      onInserted: null,
+      workers: 'run',
+    })
+  return { mill: another(options), clock, another }
+}
+
+/** The message of what a call throws, now or later; 'fine' when it does not. */
+export async function fault(run: () => unknown): Promise<string> {
+  try {
+    await run()
+  } catch (error) {
+    return String(error)
+  }
+  return 'fine'
+}
+
+/** A Standard Schema from a function that answers the value, or throws a message. */
+export function schema<In, Out = In>(read: (value: unknown) => Out | Promise<Out>) {
+  const issue = (error: unknown) => ({
+    issues: [{ message: error instanceof Error ? error.message : String(error) }],
+  })
+  const validate = (value: unknown) => {
+    try {
+      const out = read(value)
+      if (out instanceof Promise) return out.then((value: Out) => ({ value }), issue)
+      return { value: out }
+    } catch (error) {
+      return issue(error)
+    }
+  }
+  return {
+    '~standard': {
+      version: 1 as const,
+      vendor: 'test',
+      types: undefined as unknown as { input: In; output: Out },
+      validate,
+    },
+  }
+}
