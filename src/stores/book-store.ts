@@ -20,6 +20,7 @@ import type { Liveness } from '../job/book/decide-sweep.js'
 import type { Card, ControlItem, Frame } from '../job/book/frame.js'
 import { CANCEL_ASKED } from '../job/book/columns.js'
 import { NEWS_CONTROL, NEWS_ENDS, NEWS_JOBS } from '../job/book/ledger.js'
+import type { Ledger } from '../job/book/ledger.js'
 import { NOTHING, count, counts, list, select } from '../job/book/select.js'
 import { claimed, find, isFrugal } from '../job/book/views.js'
 import type {
@@ -109,18 +110,21 @@ export class BookStore<S extends string> implements Store<S> {
 
   async insert(lots: readonly Lot[]): Promise<readonly (readonly Inserted[])[]> {
     this.#check()
+    const { ledger } = this.#medium.book
+    const tooLarge = lots.map((lot) => oversized(ledger, lot.jobs))
     const items: NewJob[] = []
     const sizes: number[] = []
-    for (const lot of lots) {
+    lots.forEach((lot, at) => {
+      if (tooLarge[at] !== null) return
       for (const job of lot.jobs) items.push(job)
       sizes.push(lot.jobs.length)
-    }
-    if (items.length === 0) return lots.map(() => [])
+    })
+    if (items.length === 0) return lots.map((_, at) => tooLarge[at] ?? [])
     const answers = this.#commit({ kind: 'insert', lots: sizes, items })
     await this.#medium.durable()
     if (lots.length === 1) return [answers]
     let from = 0
-    return sizes.map((size) => answers.slice(from, (from += size)))
+    return lots.map(({ jobs }, at) => tooLarge[at] ?? answers.slice(from, (from += jobs.length)))
   }
 
   async exchange(ask: ExchangeAsk): Promise<Exchanged> {
@@ -337,8 +341,9 @@ export class BookStore<S extends string> implements Store<S> {
       }
       const isLost = node.gone || liveness.call(this.#medium, node.card) === 'dead'
       const beatAgo = Math.max(0, now - node.lastBeat)
+      const { proof: _, ...card } = node.card
       return {
-        ...node.card,
+        ...card,
         startedAt: node.startedAt + ledger.wallOffset,
         beatAgo,
         lost: isLost || (node.holds > 0 && beatAgo > node.card.lease),
@@ -390,11 +395,7 @@ export class BookStore<S extends string> implements Store<S> {
   }
 
   async override(queue: string, change: OverrideChange): Promise<StoredSettings> {
-    return this.#say(queue, 'overrides', ({ overrides }) => {
-      const merged = Object.entries({ ...overrides, ...change }).filter(([, word]) => word !== null)
-      // The entries of a layer and of a change to it, without what was taken back.
-      return Object.fromEntries(merged) as SettingsLayer
-    })
+    return this.#say(queue, 'overrides', ({ overrides }) => overridden(overrides, change))
   }
 
   async #say(
@@ -447,6 +448,20 @@ export class BookStore<S extends string> implements Store<S> {
   }
 }
 
+/** The answers of a lot in which a payload is above its queue's limit; null when none is. */
+function oversized(ledger: Ledger, jobs: readonly NewJob[]): Inserted[] | null {
+  const refused = new Map<NewJob, Inserted>()
+  for (const job of jobs) {
+    const limit = ledger.findQueue(job.queue)?.settings.limits.payloadBytes ?? Infinity
+    // No character of a string takes more than three bytes.
+    if (job.payload.text.length * 3 <= limit) continue
+    const bytes = Buffer.byteLength(job.payload.text)
+    if (bytes <= limit || ledger.find(job) >= 0) continue
+    refused.set(job, { status: 'refused', code: 'PAYLOAD_TOO_LARGE', limit, bytes })
+  }
+  return refused.size === 0 ? null : jobs.map((job) => refused.get(job) ?? { status: 'withdrawn' })
+}
+
 /** What is left of an ask that was given some; whoever was given a lone job gets nothing beside. */
 function remaining(ask: ClaimAsk, given: number): ClaimAsk {
   return given === 0 ? ask : { ...ask, limit: ask.limit - given, alone: false }
@@ -461,6 +476,19 @@ function paged<T>(names: string[], page: PageAsk, row: (name: string) => T): Pag
   const more = last !== undefined && from + limit < names.length
   return { items: chosen.map(row), cursor: more ? last : null }
 }
+
+/** `null` takes a word back; nested records are said field by field. */
+function overridden(overrides: SettingsLayer, change: OverrideChange): SettingsLayer {
+  const said = new Map<string, unknown>(Object.entries(overrides))
+  for (const [name, word] of Object.entries(change)) {
+    if (word === null) said.delete(name)
+    else if (NESTED.has(name)) said.set(name, { ...Object(said.get(name)), ...Object(word) })
+    else said.set(name, word)
+  }
+  return Object.fromEntries(said) as SettingsLayer // the names of a layer and of a change to it
+}
+
+const NESTED = new Set(['groups', 'limits', 'keep'])
 
 /** `Infinity` and key order are kept apart from each other as they should be. */
 function sameLayer(a: SettingsLayer, b: SettingsLayer): boolean {

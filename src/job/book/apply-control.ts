@@ -130,7 +130,9 @@ function deleteOne(ledger: Ledger, slot: number): boolean {
   if (state === RUNNING) return false
   const queue = ledger.queueOf(slot)
   ledger.freeKey(queue, slot)
-  if (state < COMPLETED) ledger.extra(slot).reason = 'deleted'
+  const extra = ledger.extra(slot)
+  extra.isDeleted = true
+  extra.reason = 'deleted'
   const final = state === COMPLETED ? 'completed' : state === DISCARDED ? 'discarded' : 'cancelled'
   leaveReceipt(ledger, queue, slot, final)
   return true

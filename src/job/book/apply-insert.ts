@@ -39,7 +39,7 @@ function refusals(
 ): Map<number, Inserted> | null {
   let refused: Map<number, Inserted> | null = null
   const added = new Map<QueueBook, number>()
-  const seen = new Set<string>()
+  const seen = new Map<string, string>()
   for (let at = from; at < to; at++) {
     const job = items[at]
     const queue = ledger.findQueue(job.queue)
@@ -72,12 +72,18 @@ function isKnown(
   ledger: Ledger,
   queue: QueueBook | undefined,
   job: NewJob,
-  seen: Set<string>,
+  seen: Map<string, string>,
 ): boolean {
   const name = `i${job.queue}\0${job.id}`
   if (seen.has(name)) return true
-  seen.add(name)
-  return queue !== undefined && ledger.ids.find(queue.number, job.id) >= 0
+  seen.set(name, job.id)
+  return queue !== undefined && isTaken(ledger, queue, job.id)
+}
+
+/** By a job or its receipt. What an operator deleted is no hindrance to a new job of that name. */
+function isTaken(ledger: Ledger, queue: QueueBook, id: string): boolean {
+  const slot = ledger.ids.find(queue.number, id)
+  return slot >= 0 && ledger.findExtra(slot)?.isDeleted !== true
 }
 
 /** A unique key that someone else holds and that says to reject. */
@@ -85,15 +91,15 @@ function conflict(
   ledger: Ledger,
   queue: QueueBook | undefined,
   job: NewJob,
-  seen: Set<string>,
+  seen: Map<string, string>,
 ): Inserted | null {
   if (job.unique === null) return null
   const name = `k${job.queue}\0${job.unique.key}`
   const hold = queue === undefined ? null : findHold(ledger, queue, job.unique.key)
-  const isTaken = hold !== null || seen.has(name)
-  seen.add(name)
-  if (!isTaken || job.unique.onConflict !== 'reject') return null
-  return { status: 'refused', code: 'DUPLICATE', id: hold?.id ?? job.id }
+  const holder = hold?.id ?? seen.get(name)
+  if (holder === undefined) seen.set(name, job.id)
+  if (holder === undefined || job.unique.onConflict !== 'reject') return null
+  return { status: 'refused', code: 'DUPLICATE', id: holder }
 }
 
 function keyHeld(ledger: Ledger, queue: QueueBook, job: NewJob): boolean {
@@ -101,8 +107,12 @@ function keyHeld(ledger: Ledger, queue: QueueBook, job: NewJob): boolean {
 }
 
 function insertOne(ledger: Ledger, job: NewJob, filing: Filing, item: number): Inserted {
+  const before = ledger.find(job)
+  if (before >= 0) {
+    if (isTaken(ledger, ledger.queueOf(before), job.id)) return { status: 'duplicate', id: job.id }
+    ledger.remove(before)
+  }
   const queue = ledger.queue(job.queue)
-  if (ledger.ids.find(queue.number, job.id) >= 0) return { status: 'duplicate', id: job.id }
   if (job.unique !== null) {
     const hold = findHold(ledger, queue, job.unique.key)
     if (hold !== null) return meet(ledger, queue, job, job.unique, hold, filing, item)

@@ -12,7 +12,7 @@ import type {
   SweepFrame,
   SweepItem,
 } from './frame.js'
-import { COMPLETED, RECEIPT, RUNNING } from './columns.js'
+import { COMPLETED, OWN_ID, RECEIPT, RUNNING } from './columns.js'
 import type { Hold, Ledger } from './ledger.js'
 import { deadIdOf, discard, giveBack, leaveReceipt, lose } from './outcome.js'
 import type { Done } from './outcome.js'
@@ -161,7 +161,9 @@ export function applyDrop(ledger: Ledger, frame: DropFrame): number {
 function owesReceipt(ledger: Ledger, slot: number): boolean {
   const receipts = ledger.queueOf(slot).settings.receipts
   if (ledger.columns.since.get(slot) + receipts <= ledger.now) return false
-  return ledger.columns.state.get(slot) !== COMPLETED || ledger.findExtra(slot)?.result != null
+  if (ledger.columns.state.get(slot) !== COMPLETED || ledger.columns.has(slot, OWN_ID)) return true
+  const extra = ledger.findExtra(slot)
+  return extra?.result != null || extra?.key != null
 }
 
 function finalOf(state: number): 'completed' | 'cancelled' | 'discarded' {

@@ -7,7 +7,7 @@ import type { Noted, Settled } from '../verdict.js'
 import type { NoteFrame, SettleFrame, SettleItem } from './frame.js'
 import type { Filing } from './extra.js'
 import { SETTLED_KEPT } from './ledger.js'
-import type { Ledger } from './ledger.js'
+import type { Ledger, Remembered } from './ledger.js'
 import { cancel, complete, discard, giveBack, isKept, record, retry } from './outcome.js'
 
 export function applySettle(ledger: Ledger, frame: SettleFrame, filing: Filing): Settled[] {
@@ -19,11 +19,14 @@ const LOST: Settled = { status: 'lost' }
 function settleOne(ledger: Ledger, item: SettleItem, filing: Filing, at: number): Settled {
   const slot = ledger.find(item)
   if (slot < 0 || ledger.holds.get(slot)?.token !== item.token) {
-    return ledger.settled.get(item.token) ?? LOST
+    const before = ledger.settled.get(item.token)
+    return before?.verdict === item.verdict.kind ? before.settled : LOST
   }
-  ledger.columns.crashes.set(slot, 0)
+  const verdict = item.verdict.kind
+  // Who gives the attempt back has not shown that the job is harmless.
+  if (verdict !== 'release' && verdict !== 'snooze') ledger.columns.crashes.set(slot, 0)
   const settled = applyVerdict(ledger, slot, item, filing, at)
-  remember(ledger, item.token, settled)
+  remember(ledger, item.token, { verdict, settled })
   return settled
 }
 
@@ -61,7 +64,7 @@ function isRemembered(ledger: Ledger, slot: number, item: SettleItem): boolean {
   return item.verdict.kind !== 'complete' || isKept(ledger.queueOf(slot).settings.keep.completed)
 }
 
-function remember(ledger: Ledger, token: number, settled: Settled): void {
+function remember(ledger: Ledger, token: number, settled: Remembered): void {
   const known = ledger.settled
   known.set(token, settled)
   if (known.size <= SETTLED_KEPT) return

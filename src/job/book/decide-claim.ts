@@ -142,7 +142,7 @@ export function nextIn(ledger: Ledger, ask: ClaimAsk, now: Millis): Millis | nul
   if (ask.alone) {
     for (const pool of poolsOf(ledger, queue, ask.tasks, true)) if (pool.first() >= 0) return 0
   }
-  const timers = queue.timers
-  while (timers.size > 0 && !ledger.columns.isCurrent(timers.value)) timers.pop()
-  return timers.size === 0 ? null : Math.max(0, timers.key - now)
+  const tasks = ask.tasks?.map((task) => ledger.taskNames.find(task) ?? -1) ?? null
+  const due = queue.nextDue(tasks)
+  return due === null ? null : Math.max(0, due - now)
 }

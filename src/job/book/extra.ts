@@ -70,6 +70,8 @@ export interface Extra {
   discarded: DiscardReason | null
   reason: string | null
   movedTo: JobRef | null
+  /** An operator deleted it: its receipt is for those who wait, its id is free. */
+  isDeleted: boolean
   /** The state that a receipt tells. */
   final: 'completed' | 'cancelled' | 'discarded' | null
 }
@@ -88,6 +90,7 @@ export function emptyExtra(): Extra {
     discarded: null,
     reason: null,
     movedTo: null,
+    isDeleted: false,
     final: null,
   }
 }

@@ -6,7 +6,7 @@
 import { CRASHES_UNTIL_ALONE } from '../defaults.js'
 import { STATES } from '../job.js'
 import type { FinalState, JobRef, Millis, State } from '../job.js'
-import type { Settled } from '../verdict.js'
+import type { Settled, Verdict } from '../verdict.js'
 import type { Card } from './frame.js'
 import type { Extra, Shelf } from './extra.js'
 import { emptyExtra } from './extra.js'
@@ -31,6 +31,12 @@ export interface Hold {
   readonly node: string
   readonly worker: string
   readonly claim: number
+}
+
+/** A settlement that took effect, by its token. */
+export interface Remembered {
+  readonly verdict: Verdict['kind']
+  readonly settled: Settled
 }
 
 export interface NodeState {
@@ -63,7 +69,7 @@ export class Ledger {
   readonly queues = new Map<number, QueueBook>()
   readonly nodes = new Map<string, NodeState>()
   readonly holds = new Map<number, Hold>()
-  readonly settled = new Map<number, Settled>()
+  readonly settled = new Map<number, Remembered>()
   readonly shelf: Shelf
   /** The latest time that a frame told. */
   now: Millis = 0
@@ -155,7 +161,9 @@ export class Ledger {
 
   maxAttempts(slot: number): number {
     const own = this.columns.maxAttempts.get(slot)
-    return own === BY_SETTINGS ? this.queueOf(slot).settings.attempts : own
+    const { attempts, delivery } = this.queueOf(slot).settings
+    if (own === BY_SETTINGS) return attempts
+    return delivery === 'at-most-once' ? Math.min(own, attempts) : own
   }
 
   /** Where a job stands now, whether or not its timer was looked at. */
@@ -179,7 +187,7 @@ export class Ledger {
     this.#watchExpiry(queue, slot)
     if (due > this.now) {
       this.#count(queue, slot, state)
-      queue.timers.push(due, columns.seq.get(slot), columns.entry(slot))
+      queue.timer(columns.task.get(slot)).push(due, columns.seq.get(slot), columns.entry(slot))
     } else {
       this.#count(queue, slot, AVAILABLE)
       this.offer(queue, slot)
@@ -195,13 +203,14 @@ export class Ledger {
 
   /** Moves what has become due. Follows from the time alone, so no frame tells it. */
   advance(queue: QueueBook, now: Millis): void {
-    const timers = queue.timers
-    while (timers.size > 0 && timers.key <= now) {
-      const entry = timers.pop()
-      if (!this.columns.isCurrent(entry)) continue
-      const slot = this.columns.slotOf(entry)
-      this.#count(queue, slot, AVAILABLE)
-      this.offer(queue, slot)
+    for (const timers of queue.timers.values()) {
+      while (timers.size > 0 && timers.key <= now) {
+        const entry = timers.pop()
+        if (!this.columns.isCurrent(entry)) continue
+        const slot = this.columns.slotOf(entry)
+        this.#count(queue, slot, AVAILABLE)
+        this.offer(queue, slot)
+      }
     }
     for (let end = queue.lapsing.first; end !== undefined; end = queue.lapsing.first) {
       if (end.until > now) break

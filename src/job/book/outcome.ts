@@ -93,7 +93,10 @@ export function retry(ledger: Ledger, slot: number, delay: Millis, lostId?: stri
   return done(ledger, slot)
 }
 
-/** Its worker is gone, or did not answer past the timeout: decided by what is stored. */
+/**
+ * Its worker is gone: again at once, at its old place. Or it did not answer past the timeout: again
+ * after the backoff that is stored. An at-most-once job is not run again.
+ */
 export function lose(ledger: Ledger, slot: number, why: 'lost' | 'timeout'): Done {
   const columns = ledger.columns
   const settings = ledger.queueOf(slot).settings
@@ -106,12 +109,12 @@ export function lose(ledger: Ledger, slot: number, why: 'lost' | 'timeout'): Don
   const crashes = why === 'lost' ? Math.min(columns.crashes.get(slot) + 1, 255) : 0
   columns.crashes.set(slot, crashes)
   if (settings.delivery === 'at-least-once') {
-    return retry(ledger, slot, steadyDelay(settings.backoff, columns.attempt.get(slot)))
+    const delay = why === 'lost' ? 0 : steadyDelay(settings.backoff, columns.attempt.get(slot))
+    return retry(ledger, slot, delay)
   }
   const deadId = deadIdOf(ledger, slot, ledger.holds.get(slot)?.token ?? 0)
   ledger.letGo(slot)
-  const message = why === 'lost' ? WORKER_LOST.message : LOOP_BLOCKED.message
-  return discard(ledger, slot, 'unknown', message, deadId)
+  return discard(ledger, slot, 'unknown', null, deadId)
 }
 
 /** Without jitter, so that every replica of the book gets the same. */

@@ -42,8 +42,8 @@ export class QueueBook implements Rotation {
   pass = 0
   readonly groups = new Map<number, Group>()
   readonly pools = new Map<number, Pool>()
-  /** Jobs that wait for their time: by due, then seq. */
-  readonly timers = new Heap()
+  /** Jobs that wait for their time, by task: by due, then seq. */
+  readonly timers = new Map<number, Heap>()
   /** Jobs that were never started and must be by then. */
   readonly expiries = new Heap()
   /** Entries of jobs whose attempts are spent although they wait; for sweep. */
@@ -109,9 +109,28 @@ export class QueueBook implements Rotation {
       const due = this.#columns.due.get(slot)
       if (oldest === null || due < oldest) oldest = due
     }
-    if (oldest !== null) return oldest
-    while (this.timers.size > 0 && !this.#columns.isCurrent(this.timers.value)) this.timers.pop()
-    return this.timers.size === 0 ? null : this.timers.key
+    return oldest ?? this.nextDue(null)
+  }
+
+  /** When the first job of these tasks becomes due, in store time; null: none waits for its time. */
+  nextDue(tasks: readonly number[] | null): number | null {
+    let next: number | null = null
+    for (const task of tasks ?? this.timers.keys()) {
+      const timers = this.timers.get(task)
+      if (timers === undefined) continue
+      while (timers.size > 0 && !this.#columns.isCurrent(timers.value)) timers.pop()
+      if (timers.size === 0) this.timers.delete(task)
+      else if (next === null || timers.key < next) next = timers.key
+    }
+    return next
+  }
+
+  timer(task: number): Heap {
+    const known = this.timers.get(task)
+    if (known !== undefined) return known
+    const timers = new Heap()
+    this.timers.set(task, timers)
+    return timers
   }
 
   /** Jobs that are unfinished and not running. */
