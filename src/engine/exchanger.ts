@@ -8,14 +8,13 @@
  * One trip is in flight, a second one beside it when it brings the only claim or is full.
  */
 import type { ClaimAnswer, ClaimAsk } from '../job/claim.js'
-import { BATCH_BYTES } from '../job/defaults.js'
+import { BATCH_BYTES, IN_FLIGHT, ITEM_BYTES, SETTLE_ITEMS } from '../job/defaults.js'
 import { MillraceError } from '../job/errors.js'
 import type { Millis } from '../job/job.js'
 import type { Settled, Settlement } from '../job/verdict.js'
 import type { Events } from '../observe/events.js'
 import type { Exchanged, Store } from '../store.js'
 import type { Chance, Clock } from '../time/clock.js'
-import * as bounds from './bounds.js'
 import type { Ledger, OpenClaim } from './ledger.js'
 import { repeatAfter } from './outage.js'
 import type { Outage } from './outage.js'
@@ -77,7 +76,7 @@ export class Exchanger {
   #failures = 0
   #pausing = false
   /** Verdicts in one trip; halved while trips fail for no known reason, to part good from bad. */
-  #most = bounds.SETTLE_ITEMS
+  #most = SETTLE_ITEMS
   #turn = 0
   #closed = false
 
@@ -142,7 +141,7 @@ export class Exchanger {
   #mayDepart(): boolean {
     const asks = this.#askers.size > 0 && !this.#options.shut()
     if (this.#inFlight === 0) return asks || this.#settling.length > 0
-    if (this.#inFlight >= bounds.IN_FLIGHT) return false
+    if (this.#inFlight >= IN_FLIGHT) return false
     return this.#settling.length >= this.#most || (asks && this.#options.ledger.claiming === 0)
   }
 
@@ -194,7 +193,7 @@ export class Exchanger {
       this.#failed(trip, answer.error)
     } else {
       this.#failures = 0
-      this.#most = Math.min(bounds.SETTLE_ITEMS, this.#most * 2)
+      this.#most = Math.min(SETTLE_ITEMS, this.#most * 2)
       outage.answered()
       if (trip.node === node()) this.#deliver(trip, answer)
       else this.#forget(trip)
@@ -292,7 +291,7 @@ export class Exchanger {
 function weight({ settlement }: Settling): number {
   const { verdict } = settlement
   const result = verdict.kind === 'complete' ? (verdict.result?.text.length ?? 0) : 0
-  return result + bounds.ITEM_BYTES
+  return result + ITEM_BYTES
 }
 
 /** A store that answers too little would strand jobs silently; as an error it is repeated and told. */

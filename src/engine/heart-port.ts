@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads'
 import type { Millis } from '../job/job.js'
 import type { BeatRecipe } from '../store.js'
 import type { Clock, Timer } from '../time/clock.js'
-import { HEART_MISSES, HEART_REST } from './bounds.js'
+import { HEART_MISSES, HEART_REST } from '../job/defaults.js'
 import { END, HeartTable, REST, WORK } from './heart-table.js'
 import type { ThreadNews, ThreadStart, ThreadTrouble } from './heart-table.js'
 

@@ -12,7 +12,7 @@
 import type { TokenText } from '../job/claim.js'
 import type { Millis } from '../job/job.js'
 import type { BeatRecipe } from '../store.js'
-import { TABLE_SLOTS, TABLE_TRIES } from './bounds.js'
+import { TABLE_SLOTS, TABLE_TRIES } from '../job/defaults.js'
 import type { Mirror } from './ledger.js'
 
 /** Where each word stands in `control`. */

@@ -66,8 +66,13 @@ export class Heart {
     return clock.mono() - Math.max(this.#beatAt, claimedAt) > lease + beat
   }
 
-  /** Beats now, from the loop, if the loop is what beats: before a sweep, and when idle. */
-  async beatNow(): Promise<void> {
+  /** Beats from the loop, if the loop is what beats and has not done so within a beat. */
+  async beatSoon(): Promise<void> {
+    const { clock, beat } = this.#options
+    if (clock.mono() - this.#beatAt >= beat) await this.#beatNow()
+  }
+
+  async #beatNow(): Promise<void> {
     if (this.#closed || !this.#options.roster.known || this.#thread?.alive) return
     this.#beating ??= this.#beat().finally(() => {
       this.#beating = null
@@ -133,7 +138,7 @@ export class Heart {
       return
     }
     this.#plan()
-    await Promise.all([this.beatNow(), this.check()])
+    await Promise.all([this.#beatNow(), this.check()])
   }
 
   #silentFor(): Millis {

@@ -5,7 +5,16 @@
  * that the caller may repeat it with the same id. Payloads, limits and refusals are left to the
  * faces and the store.
  */
-import { BATCH_BYTES } from '../job/defaults.js'
+import {
+  BATCH_BYTES,
+  INSERT_ITEMS,
+  INSERT_REPEATS,
+  IN_FLIGHT,
+  ITEM_BYTES,
+  NETWORK_LANES,
+  WAITING_BYTES,
+  WAITING_ITEMS,
+} from '../job/defaults.js'
 import { MillraceError, millraceError } from '../job/errors.js'
 import type { Inserted, Lot } from '../job/lot.js'
 import type { Events } from '../observe/events.js'
@@ -13,7 +22,6 @@ import type { Store } from '../store.js'
 import { sleep } from '../time/clock.js'
 import type { Chance, Clock } from '../time/clock.js'
 import { Batcher } from './batcher.js'
-import * as bounds from './bounds.js'
 import { asStoreError, repeatAfter, storeClosed } from './outage.js'
 import type { Outage } from './outage.js'
 
@@ -37,12 +45,12 @@ export class Inserts {
       send: (lots) => this.#send(lots),
       count: (lot) => lot.jobs.length,
       bytes: lotBytes,
-      most: { count: bounds.INSERT_ITEMS, bytes: BATCH_BYTES },
-      waiting: { count: bounds.WAITING_ITEMS, bytes: bounds.WAITING_BYTES },
+      most: { count: INSERT_ITEMS, bytes: BATCH_BYTES },
+      waiting: { count: WAITING_ITEMS, bytes: WAITING_BYTES },
       overfull: tooMuchWaits,
       failure: named,
-      inFlight: bounds.IN_FLIGHT,
-      lanes: options.store.traits.reach === 'network' ? bounds.NETWORK_LANES : 1,
+      inFlight: IN_FLIGHT,
+      lanes: options.store.traits.reach === 'network' ? NETWORK_LANES : 1,
       laneOf: (lot) => lot.jobs[0]?.queue ?? '',
     })
   }
@@ -79,7 +87,7 @@ export class Inserts {
         return unknown ? answers.map((answer, at) => own(lots[at], answer)) : answers
       } catch (error) {
         unknown ||= MillraceError.is(error, 'OUTCOME_UNKNOWN')
-        const again = repeatable(error) && failures <= bounds.INSERT_REPEATS
+        const again = repeatable(error) && failures <= INSERT_REPEATS
         const pause = again ? repeatAfter(failures, chance) : null
         if (!MillraceError.is(error, 'STORE_CLOSED')) outage.failed(error, pause)
         if (pause === null || this.#closing.signal.aborted) throw unknown ? lastWord(error) : error
@@ -103,7 +111,7 @@ export class Inserts {
 
 function lotBytes(lot: Lot): number {
   let bytes = 0
-  for (const job of lot.jobs) bytes += job.payload.text.length + bounds.ITEM_BYTES
+  for (const job of lot.jobs) bytes += job.payload.text.length + ITEM_BYTES
   return bytes
 }
 
@@ -155,7 +163,7 @@ function tooMuchWaits(lot: Lot): MillraceError {
   return millraceError({
     code: 'STORE_UNREACHABLE',
     subject: `queue ${lot.jobs[0].queue}`,
-    expected: `at most ${bounds.WAITING_ITEMS} jobs or ${bounds.WAITING_BYTES} bytes to wait for the store`,
+    expected: `at most ${WAITING_ITEMS} jobs or ${WAITING_BYTES} bytes to wait for the store`,
     received: 'more',
     remedy: 'the store does not keep up or does not answer; await your calls, or try again later',
   })

@@ -10,11 +10,10 @@
  * When to claim is left to the poller, what a run is to `runner.ts`.
  */
 import type { ClaimAnswer } from '../job/claim.js'
-import { CRASHES_UNTIL_ALONE } from '../job/defaults.js'
+import { CRASHES_UNTIL_ALONE, SETTLE_WAIT, TURN_STARTS } from '../job/defaults.js'
 import type { Millis } from '../job/job.js'
 import type { Settled } from '../job/verdict.js'
 import type { WorkerCard } from '../store.js'
-import { SETTLE_WAIT, TURN_STARTS } from './bounds.js'
 import type { BackoffFunction } from './judge.js'
 import type { OpenClaim } from './ledger.js'
 import { Poller } from './poller.js'

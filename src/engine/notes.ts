@@ -5,7 +5,7 @@
  * verdict: after a few tries it is dropped, and that is told.
  */
 import type { Claimed, TokenText } from '../job/claim.js'
-import { LOG_LINES, LOG_LINE_BYTES } from '../job/defaults.js'
+import { LOG_LINES, LOG_LINE_BYTES, NOTES_WAIT, NOTE_ITEMS, NOTE_TRIES } from '../job/defaults.js'
 import { MillraceError } from '../job/errors.js'
 import type { Note, Noted } from '../job/verdict.js'
 import type { Events } from '../observe/events.js'
@@ -13,7 +13,6 @@ import type { Store } from '../store.js'
 import { sleep } from '../time/clock.js'
 import type { Chance, Clock, Timer } from '../time/clock.js'
 import { cutBytes } from './attempt-error.js'
-import * as bounds from './bounds.js'
 import { asStoreError, repeatAfter } from './outage.js'
 
 export interface NotesOptions {
@@ -89,7 +88,7 @@ export class Notes {
     if (known !== undefined) return known
     const fresh = { of, progress: null, log: [] }
     this.#pending.set(token, fresh)
-    this.#timer ??= this.#options.clock.after(bounds.NOTES_WAIT, () => void this.#send(), {
+    this.#timer ??= this.#options.clock.after(NOTES_WAIT, () => void this.#send(), {
       ref: false,
     })
     return fresh
@@ -107,7 +106,7 @@ export class Notes {
     this.#timer?.cancel()
     this.#timer = null
     await new Promise<void>((resolve) => this.#options.clock.soon(resolve))
-    const batch = [...this.#pending.values()].slice(0, bounds.NOTE_ITEMS)
+    const batch = [...this.#pending.values()].slice(0, NOTE_ITEMS)
     if (batch.length === 0) return
     for (const { of } of batch) {
       this.#pending.delete(of.claimed.token)
@@ -129,7 +128,7 @@ export class Notes {
         return await store.note(notes)
       } catch (error) {
         const closed = MillraceError.is(error, 'STORE_CLOSED')
-        if (closed || failures >= bounds.NOTE_TRIES) {
+        if (closed || failures >= NOTE_TRIES) {
           events.fault(asStoreError(error))
           return []
         }

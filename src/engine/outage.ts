@@ -8,7 +8,7 @@ import { MillraceError, millraceError } from '../job/errors.js'
 import type { Millis } from '../job/job.js'
 import type { Events } from '../observe/events.js'
 import type { Chance, Clock } from '../time/clock.js'
-import { OUTAGE_TOLD_EVERY, REPEAT_MAX, REPEAT_MIN } from './bounds.js'
+import { OUTAGE_TOLD_EVERY, REPEAT_MAX, REPEAT_MIN } from '../job/defaults.js'
 
 export class Outage {
   readonly #clock: Clock

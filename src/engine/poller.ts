@@ -9,10 +9,15 @@
  *     asleep ── hint, free slot, due, poll ──▶ asking ── answered ──▶ asleep, or asking again
  */
 import type { ClaimAnswer } from '../job/claim.js'
-import { PREFETCH_SPAN } from '../job/defaults.js'
+import {
+  BREATH_MIN,
+  PACE_WEIGHT,
+  PREFETCH_JOBS,
+  PREFETCH_SPAN,
+  RACES_LOST,
+} from '../job/defaults.js'
 import type { Millis } from '../job/job.js'
 import type { Chance, Clock, Timer } from '../time/clock.js'
-import * as bounds from './bounds.js'
 import type { Asker, Asking, Exchanger } from './exchanger.js'
 import type { OpenClaim } from './ledger.js'
 
@@ -88,7 +93,7 @@ export class Poller implements Asker {
     const took = now - this.#busySince
     this.#busySince = now
     if (this.#pace === null) this.#pace = took
-    else this.#pace += (took - this.#pace) * bounds.PACE_WEIGHT
+    else this.#pace += (took - this.#pace) * PACE_WEIGHT
   }
 
   /** A claim is on its way, and may bring jobs. */
@@ -121,7 +126,7 @@ export class Poller implements Asker {
     const got = answer.jobs.length
     const full = got > 0 && got >= this.#limit
     this.#frugal = answer.frugal
-    this.#reach = full ? Math.min(bounds.PREFETCH_JOBS, 2 * got) : got
+    this.#reach = full ? Math.min(PREFETCH_JOBS, 2 * got) : got
     if (got > 0) this.#races = 0
     this.#host.received(answer, claim)
     if (!this.#host.open) return this.#host.rested()
@@ -152,8 +157,8 @@ export class Poller implements Asker {
 
   #ahead(): number {
     if (this.#frugal || this.#pace === null) return 0
-    const work = this.#pace > 0 ? PREFETCH_SPAN / this.#pace : bounds.PREFETCH_JOBS
-    return Math.floor(Math.min(work, this.#reach, bounds.PREFETCH_JOBS))
+    const work = this.#pace > 0 ? PREFETCH_SPAN / this.#pace : PREFETCH_JOBS
+    return Math.floor(Math.min(work, this.#reach, PREFETCH_JOBS))
   }
 
   // ── The sleep ─────────────────────────────────────────────────────────────────────────────────
@@ -167,9 +172,9 @@ export class Poller implements Asker {
     }
     if (got > 0) return this.wake()
     this.#races++
-    if (this.#races < bounds.RACES_LOST) return this.wake()
+    if (this.#races < RACES_LOST) return this.wake()
     onNeed()
-    const breath = bounds.BREATH_MIN * 2 ** Math.min(this.#races - bounds.RACES_LOST, 20)
+    const breath = BREATH_MIN * 2 ** Math.min(this.#races - RACES_LOST, 20)
     this.#wakeIn(Math.min(poll, breath * (0.5 + this.#options.chance.next() / 2)))
   }
 

@@ -18,7 +18,7 @@ import type { Settings } from '../job/settings.js'
 import type { Settled, Settlement } from '../job/verdict.js'
 import type { Events } from '../observe/events.js'
 import type { Chance, Clock } from '../time/clock.js'
-import { LATE_GRACE } from './bounds.js'
+import { LATE_GRACE } from '../job/defaults.js'
 import type { Deadlines, Timed } from './deadlines.js'
 import type { Exchanger, Settling } from './exchanger.js'
 import { judge } from './judge.js'
@@ -237,14 +237,15 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting {
 
   // ── What may come between ─────────────────────────────────────────────────────────────────────
 
-  /** Its time is up. What is ready in this same turn still counts. */
+  /** Its time is up. What is ready in this same turn still counts, so one more timer goes by. */
   expire(): void {
-    this.#shop.clock.soon(() => {
+    const over = (): void => {
       if (this.#state !== 'running') return
       const error = this.#timeUp()
       this.finish({ by: 'timeout', error })
       this.#abort(error)
-    })
+    }
+    this.#shop.clock.after(0, over, { ref: false })
   }
 
   /** An operator asks: the handler hears it, and decides. */

@@ -3,12 +3,11 @@
  * sweep of a node at a time; it goes on while there is more, within a bound, then lets others have
  * their turn; what a sweep did is told. What a sweep does is the store's.
  */
-import { SWEEP_JOBS } from '../job/defaults.js'
+import { SWEEP_JOBS, SWEEP_ROUNDS } from '../job/defaults.js'
 import type { Millis } from '../job/job.js'
 import type { Events } from '../observe/events.js'
 import type { Store, Swept } from '../store.js'
 import type { Chance, Clock, Timer } from '../time/clock.js'
-import { SWEEP_ROUNDS } from './bounds.js'
 import type { Heart } from './heart.js'
 import type { Outage } from './outage.js'
 import { tellHappened } from './telling.js'
@@ -64,7 +63,7 @@ export class Sweeper {
   async round(): Promise<Swept> {
     const { store, clock, events, node, heart } = this.#options
     // Who sweeps must not be swept meanwhile by another who missed its beat.
-    await heart.beatNow()
+    await heart.beatSoon()
     const begun = clock.mono()
     const swept = await store.sweep({ node: node(), limit: SWEEP_JOBS })
     tellHappened(events, swept.happened)

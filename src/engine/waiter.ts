@@ -10,7 +10,7 @@ import { FINAL_STATES } from '../job/job.js'
 import { MillraceError } from '../job/errors.js'
 import type { Store } from '../store.js'
 import type { Clock, Timer } from '../time/clock.js'
-import { LOOK_GAP, LOOK_GAP_MAX, LOOK_JOBS } from './bounds.js'
+import { LOOK_GAP, LOOK_GAP_MAX, LOOK_JOBS } from '../job/defaults.js'
 import type { Outage } from './outage.js'
 
 export interface WaiterOptions {

@@ -1,0 +1,314 @@
+import { describe, expect, it } from 'vitest'
+import type { Asked } from '../../src/engine/engine.js'
+import { PREFETCH_JOBS } from '../../src/job/defaults.js'
+import type { ClaimAsk } from '../../src/job/claim.js'
+import type { ExchangeAsk } from '../../src/store.js'
+import { sleep } from '../../src/time/clock.js'
+import { sharedMemory } from '../../src/stores/memory/memory-store.js'
+import { VirtualClock } from '../../src/time/virtual.js'
+import { COMPLETE, insert, newJob, overriding, rig, signal, stateOf, working } from './harness.js'
+import type { Rig } from './harness.js'
+
+/** All claims so far, in order. */
+const claims = ({ scripted }: Rig): readonly ClaimAsk[] =>
+  scripted.calls
+    .filter(({ verb }) => verb === 'exchange')
+    .flatMap(({ args }) => (args[0] as ExchangeAsk).claim)
+
+const many = (count: number, change = {}) =>
+  Array.from({ length: count }, (_, n) => newJob(`j${String(n).padStart(5, '0')}`, change))
+
+describe('a worker', () => {
+  it('never runs more at once than its concurrency, and runs them in order', async () => {
+    const { engine, clock } = rig()
+    await insert(engine, ...many(50))
+    let [running, most] = [0, 0]
+    const order: string[] = []
+    engine.start(
+      working(
+        async ({ claimed }) => {
+          order.push(claimed.id)
+          most = Math.max(most, ++running)
+          await sleep(clock, 10)
+          running--
+          return COMPLETE
+        },
+        { concurrency: 3 },
+      ),
+    )
+    await clock.advance(1000)
+    expect(most).toBe(3)
+    expect(order).toEqual(many(50).map(({ id }) => id))
+  })
+
+  it('with concurrency 0 runs nothing and asks nothing', async () => {
+    const made = rig()
+    await insert(made.engine, newJob('a'))
+    made.engine.start(working(() => COMPLETE, { concurrency: 0 }))
+    await made.clock.advance(10_000)
+    expect(claims(made)).toEqual([])
+    expect(await stateOf(made.engine, 'a')).toBe('available')
+  })
+
+  it('that idles starts a new job at once, by its hint', async () => {
+    const { engine, clock, told } = rig({ poll: 60_000 })
+    engine.start(working(() => COMPLETE))
+    await clock.advance(5_000)
+    await insert(engine, newJob('a'))
+    await clock.quiet()
+    expect(told('job.completed')).toHaveLength(1)
+  })
+
+  it('that hears no hints finds a job within its poll', async () => {
+    const { engine, clock, told, scripted } = rig({ poll: 2_000 })
+    scripted.deaf = true
+    engine.start(working(() => COMPLETE))
+    await clock.advance(100)
+    await insert(engine, newJob('a'))
+    await clock.advance(1_000)
+    expect(told('job.started')).toHaveLength(0)
+    await clock.advance(1_000)
+    expect(told('job.completed')).toHaveLength(1)
+  })
+
+  it('sleeps exactly until the next job is due', async () => {
+    const { engine, clock, told, scripted } = rig({ poll: 60_000 })
+    await insert(engine, newJob('a', { delay: 7_777 }))
+    engine.start(working(() => COMPLETE))
+    await clock.advance(7_776)
+    expect(told('job.started')).toHaveLength(0)
+    const before = scripted.count('exchange')
+    expect(before).toBeLessThan(4)
+    await clock.advance(1)
+    expect(told('job.completed')).toHaveLength(1)
+  })
+
+  it('looks once after however many hints', async () => {
+    const made = rig()
+    const go = signal()
+    made.engine.start(working(() => go.done.then(() => COMPLETE), { concurrency: 2 }))
+    await made.clock.advance(10)
+    const before = claims(made).length
+    const release = made.scripted.hold('exchange')
+    await insert(made.engine, newJob('a'))
+    await made.clock.quiet()
+    for (let n = 0; n < 20; n++) {
+      await insert(made.engine, newJob(`h${n}`))
+      await made.clock.quiet()
+    }
+    expect(claims(made).length - before).toBe(1)
+    release()
+    await made.clock.quiet()
+    expect(claims(made).length - before).toBeLessThanOrEqual(2)
+    go.fire()
+    await made.clock.advance(100)
+  })
+
+  it('claims only the tasks that it knows', async () => {
+    const { engine, clock, told } = rig()
+    await insert(engine, newJob('a', { task: 'x' }), newJob('b', { task: 'y' }))
+    engine.start(working(() => COMPLETE, { tasks: ['y'] }))
+    await clock.advance(10_000)
+    expect(told('job.completed').map(({ id }) => id)).toEqual(['b'])
+    expect(await stateOf(engine, 'a')).toBe('available')
+  })
+
+  it('settles and claims in one trip', async () => {
+    const made = rig()
+    await made.engine.open()
+    await made.engine.store.declare('q', { delivery: 'at-most-once' })
+    await insert(made.engine, ...many(10))
+    made.engine.start(working(() => COMPLETE, { concurrency: 1 }))
+    await made.clock.advance(10)
+    const trips = made.scripted.calls.filter(({ verb }) => verb === 'exchange')
+    const both = trips.filter(({ args }) => {
+      const ask = args[0] as ExchangeAsk
+      return ask.settle.length === 1 && ask.claim.length === 1
+    })
+    expect(both).toHaveLength(10)
+  })
+})
+
+describe('what is fetched ahead', () => {
+  it('grows to large claims when handlers are fast, whatever the concurrency', async () => {
+    const made = rig()
+    await insert(made.engine, ...many(5000))
+    made.engine.start(working(() => COMPLETE, { concurrency: 1 }))
+    await made.clock.advance(100)
+    expect(made.told('job.completed')).toHaveLength(5000)
+    const limits = claims(made).map(({ limit }) => limit)
+    expect(Math.max(...limits)).toBeGreaterThan(200)
+    expect(Math.max(...limits)).toBeLessThanOrEqual(PREFETCH_JOBS + 1)
+    for (let at = 1; at < limits.length; at++) {
+      expect(limits[at]).toBeLessThanOrEqual(2 * Math.max(...limits.slice(0, at)) + 1)
+    }
+  })
+
+  it('is about 50 ms of measured work when handlers are slow', async () => {
+    const made = rig()
+    await insert(made.engine, ...many(200))
+    made.engine.start(working(() => sleep(made.clock, 25).then(() => COMPLETE), { concurrency: 1 }))
+    await made.clock.advance(1000)
+    expect(Math.max(...claims(made).map(({ limit }) => limit))).toBeLessThanOrEqual(3)
+  })
+
+  it('is nothing where a claim counts as a grant', async () => {
+    const made = rig()
+    await made.engine.open()
+    await made.engine.store.declare('q', { delivery: 'at-most-once' })
+    await insert(made.engine, ...many(100))
+    made.engine.start(working(() => COMPLETE, { concurrency: 2 }))
+    await made.clock.advance(100)
+    expect(made.told('job.completed')).toHaveLength(100)
+    expect(Math.max(...claims(made).map(({ limit }) => limit))).toBe(2)
+  })
+
+  it('goes back on pause, and pause answers when it has', async () => {
+    const { engine, clock, told } = rig()
+    await insert(engine, ...many(3000))
+    let done = 0
+    const stuck = signal()
+    const worker = engine.start(
+      working(() => (++done > 1000 ? stuck.done.then(() => COMPLETE) : COMPLETE), {
+        concurrency: 1,
+      }),
+    )
+    await clock.advance(10)
+    expect(worker.running).toBe(1)
+    const running = await countOf(engine, 'running')
+    expect(running).toBeGreaterThan(1)
+    await worker.pause()
+    expect(await countOf(engine, 'running')).toBe(1)
+    expect(told('job.released').length).toBe(running - 1)
+    stuck.fire()
+    await clock.advance(10_000)
+    expect(done).toBe(1001)
+    await worker.resume()
+    await clock.advance(10)
+    expect(done).toBe(3000)
+  })
+})
+
+describe('claims of several nodes', () => {
+  it('share a queue: each job runs once, and losers of a race go on at once', async () => {
+    const clock = new VirtualClock()
+    const memory = sharedMemory(clock)
+    const rigs = [1, 2, 3].map((seed) => rig({ clock, memory, seed }))
+    const ran: string[] = []
+    for (const { engine } of rigs) {
+      engine.start(working(({ claimed }) => (ran.push(claimed.id), COMPLETE), { concurrency: 4 }))
+    }
+    await clock.advance(10)
+    await insert(rigs[0].engine, ...many(500))
+    await clock.advance(100)
+    expect(ran.length).toBe(500)
+    expect(new Set(ran).size).toBe(500)
+  })
+
+  it('that brought nothing though a job was promised take a breath, and ask for a sweep', async () => {
+    const made = rig({ upkeep: true })
+    const before = made.scripted.count('sweep')
+    for (let n = 0; n < 6; n++) {
+      made.scripted.next('exchange', async (call) => {
+        const answer = (await call()) as { claimed: { nextIn: number | null }[] }
+        return { ...answer, claimed: answer.claimed.map((one) => ({ ...one, nextIn: 0 })) }
+      })
+    }
+    made.engine.start(working(() => COMPLETE))
+    await made.clock.advance(1_000)
+    expect(made.scripted.count('sweep')).toBeGreaterThan(before)
+    expect(claims(made).length).toBeLessThan(12)
+  })
+})
+
+describe('a claim', () => {
+  it('whose answer was lost strands nothing: its jobs go back, attempts and all', async () => {
+    const { engine, clock, scripted, told } = rig()
+    await insert(engine, newJob('a'), newJob('b'))
+    scripted.failAfter('exchange')
+    engine.start(working(() => COMPLETE))
+    await clock.advance(10)
+    expect(await stateOf(engine, 'a')).toBe('running')
+    await clock.advance(2 * 5_000)
+    expect(told('job.completed').map(({ attempt }) => attempt)).toEqual([1, 1])
+  })
+})
+
+describe('a verdict', () => {
+  it('is repeated until the store answers, and counts once', async () => {
+    const { engine, clock, scripted, told } = rig()
+    await insert(engine, newJob('a'))
+    const go = signal()
+    let runs = 0
+    engine.start(working(() => (runs++, go.done.then(() => COMPLETE)), { concurrency: 1 }))
+    await clock.advance(10)
+    scripted.failAfter('exchange')
+    scripted.failBefore('exchange', 3)
+    go.fire()
+    await clock.advance(10_000)
+    expect(runs).toBe(1)
+    expect(told('job.completed')).toHaveLength(1)
+    expect(told('store.error')).toHaveLength(1)
+    expect(told('store.recovered')).toHaveLength(1)
+    await engine.close({ timeout: 0 })
+  })
+
+  it('that makes a store fail does not hold up the others', async () => {
+    const poison = (ask: ExchangeAsk) => ask.settle.some(({ id }) => id === 'j00003')
+    const { engine, clock, told } = rig({
+      wrap: overriding('exchange', (store) => async (ask) => {
+        if (poison(ask)) throw new TypeError('bug')
+        return store.exchange(ask)
+      }),
+    })
+    await insert(engine, ...many(8))
+    engine.start(working(() => COMPLETE))
+    await clock.advance(20_000)
+    expect(told('job.completed')).toHaveLength(7)
+  })
+})
+
+describe('a job that was in two crashes', () => {
+  it('runs alone: neighbours begin only when it is settled', async () => {
+    const clock = new VirtualClock()
+    const memory = sharedMemory(clock)
+    const victims = [1, 2].map((seed) => rig({ clock, memory, seed, upkeep: false }))
+    await insert(victims[0].engine, newJob('poison'))
+    for (const { engine } of victims) await crashWith(engine, clock)
+    const { engine } = rig({ clock, memory, seed: 3 })
+    await insert(engine, ...many(5))
+    const running = new Set<string>()
+    const together: string[][] = []
+    const perform = async (id: string): Promise<Asked> => {
+      running.add(id)
+      together.push([...running])
+      await sleep(clock, 10)
+      running.delete(id)
+      return COMPLETE
+    }
+    engine.start(working(({ claimed }) => perform(claimed.id), { concurrency: 5 }))
+    await clock.advance(5_000)
+    expect(together.flat().filter((id) => id === 'poison')).toHaveLength(1)
+    expect(together.find((ids) => ids.includes('poison'))).toEqual(['poison'])
+    expect(together.flat()).toContain('j00004')
+  })
+})
+
+/** A node that claims whatever there is and is never heard of again; then it is swept. */
+async function crashWith(engine: Rig['engine'], clock: VirtualClock): Promise<void> {
+  await engine.open()
+  const node = engine.newId()
+  const worker = { worker: 'w', queue: 'q', tasks: null, concurrency: 1, state: 'working' } as const
+  await engine.store.enlist({ node, host: 'h', pid: 1, lease: 1_000, workers: [worker] })
+  const ask = { queue: 'q', worker: 'w', claim: 1, tasks: null, limit: 1, alone: true }
+  const { claimed } = await engine.store.exchange({ node, settle: [], claim: [ask] })
+  expect(claimed[0].jobs).toHaveLength(1)
+  await clock.advance(2_000)
+  await engine.sweep()
+  await clock.advance(60_000)
+}
+
+async function countOf(engine: Rig['engine'], state: 'running'): Promise<number> {
+  const { counts } = await engine.store.count({ queue: 'q', which: {}, cursor: null })
+  return counts[state]
+}

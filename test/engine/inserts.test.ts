@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest'
+import { INSERT_REPEATS } from '../../src/job/defaults.js'
+import { MillraceError } from '../../src/job/errors.js'
+import { insert, newJob, overriding, rig, stateOf } from './harness.js'
+
+describe('inserts', () => {
+  it('of one tick are one call of the store', async () => {
+    const { engine, scripted } = rig()
+    await insert(engine, ...Array.from({ length: 1000 }, () => newJob(engine.newId())))
+    expect(scripted.count('insert')).toBe(1)
+    await engine.close({ timeout: 0 })
+  })
+
+  it('in flight may be refused one by one: a neighbour never fails with them', async () => {
+    const { engine } = rig()
+    await engine.open()
+    await engine.store.declare('small', { limits: { ...LIMITS, backlog: 1 } })
+    const lot = (id: string, queue: string) => engine.insert({ jobs: [newJob(id, { queue })] })
+    const answers = await Promise.all([lot('a', 'small'), lot('b', 'small'), lot('c', 'q')])
+    expect(answers.map(([answer]) => answer.status)).toEqual(['inserted', 'refused', 'inserted'])
+  })
+
+  it('are repeated while the store does not answer; trouble is told once, and its end', async () => {
+    const { engine, scripted, clock, told } = rig()
+    scripted.failBefore('insert', 4)
+    const answer = engine.insert({ jobs: [newJob('a')] })
+    await clock.advance(10_000)
+    expect(await answer).toEqual([{ status: 'inserted', id: 'a' }])
+    expect(told('store.error')).toHaveLength(1)
+    expect(told('store.recovered')).toHaveLength(1)
+  })
+
+  it('whose answer was lost are repeated with the same id and are one job', async () => {
+    const { engine, scripted, clock } = rig()
+    scripted.failAfter('insert', 2)
+    const answer = engine.insert({ jobs: [newJob('a'), newJob('b')] })
+    await clock.advance(10_000)
+    expect(await answer).toEqual([
+      { status: 'inserted', id: 'a' },
+      { status: 'inserted', id: 'b' },
+    ])
+    expect(await engine.store.count({ queue: 'q', which: {}, cursor: null })).toMatchObject({
+      counts: { available: 2 },
+    })
+  })
+
+  it("whose answer was lost say duplicate of a user's own id: it may be the older one", async () => {
+    const { engine, scripted, clock } = rig()
+    scripted.failAfter('insert')
+    const answer = engine.insert({ jobs: [newJob('mine', { ownId: true })] })
+    await clock.advance(10_000)
+    expect(await answer).toEqual([{ status: 'duplicate', id: 'mine' }])
+  })
+
+  it('whose fate stays unknown name their job, each its own', async () => {
+    const { engine, scripted, clock } = rig()
+    scripted.failAfter('insert')
+    scripted.failBefore('insert', INSERT_REPEATS)
+    const answers = Promise.allSettled(
+      ['a', 'b'].map((id) => engine.insert({ jobs: [newJob(id)] })),
+    )
+    await clock.advance(60_000)
+    expect(await answers).toMatchObject(
+      ['a', 'b'].map((id) => ({
+        reason: { code: 'OUTCOME_UNKNOWN', subject: `job ${id} for queue q` },
+      })),
+    )
+  })
+
+  it('give up after a bound, and then certainly had no effect', async () => {
+    const { engine, scripted, clock } = rig()
+    scripted.failBefore('insert', INSERT_REPEATS + 1)
+    const answer = engine.insert({ jobs: [newJob('a')] }).catch((error: unknown) => error)
+    await clock.advance(60_000)
+    expect(MillraceError.is(await answer, 'STORE_UNREACHABLE')).toBe(true)
+    expect(await stateOf(engine, 'a')).toBe('gone')
+  })
+
+  it('after close say STORE_CLOSED; those before it are sent', async () => {
+    const { engine, scripted } = rig()
+    await engine.open()
+    const sent = engine.insert({ jobs: [newJob('a')] })
+    await Promise.resolve()
+    await engine.close({ timeout: 0 })
+    expect(await sent).toEqual([{ status: 'inserted', id: 'a' }])
+    expect(scripted.count('insert')).toBe(1)
+    await expect(engine.insert({ jobs: [newJob('b')] })).rejects.toMatchObject({
+      code: 'STORE_CLOSED',
+    })
+  })
+
+  it('wait for a store that opens later, and tell its failure to open', async () => {
+    let opens = 0
+    const { engine } = rig({
+      wrap: overriding('open', (store) => async (ask) => {
+        if (opens++ === 0) throw new Error('not yet')
+        return store.open(ask)
+      }),
+    })
+    await expect(engine.insert({ jobs: [newJob('a')] })).rejects.toThrow('not yet')
+    expect(await engine.insert({ jobs: [newJob('a')] })).toEqual([{ status: 'inserted', id: 'a' }])
+  })
+})
+
+const LIMITS = {
+  payloadBytes: 1_048_576,
+  resultBytes: 1_048_576,
+  metaBytes: 16_384,
+  backlog: Infinity,
+  age: Infinity,
+}
