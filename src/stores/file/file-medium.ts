@@ -13,6 +13,7 @@ import { millraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
 import type { BeatRecipe, Traits } from '../../store.js'
 import type { Medium, News } from '../book-store.js'
+import type { BeatData } from './file-beat.js'
 import { FileShelf } from './file-shelf.js'
 import type { Filed, PaperKind } from './file-shelf.js'
 import { readFrame, writeFrame } from './frame-words.js'
@@ -180,9 +181,10 @@ export class FileMedium implements Medium {
   }
 
   beatRecipe(): BeatRecipe | null {
-    const { beatModule: module, path } = this.#options
+    const { beatModule: module, nonce } = this.#options
     if (module === null) return null
-    return { module, data: { path, scope: this.#layout.scope, boot: this.#boot, base: this.#base } }
+    const data: BeatData = { layout: this.#layout, base: this.#base, writer: `${nonce}-beat` }
+    return { module, data }
   }
 
   #fold(landed: Landed, own: Own | undefined): void {

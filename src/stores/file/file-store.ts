@@ -34,6 +34,11 @@ export interface FileStoreParts {
 /** A segment is rolled at this size: one roll costs three syncs. */
 const SEGMENT_BYTES = 64 * 1024 * 1024
 
+/** A thread can load it only when it is compiled; from the sources beats run on the loop. */
+const BEAT_MODULE = import.meta.url.endsWith('.js')
+  ? new URL('./file-beat.js', import.meta.url).href
+  : null
+
 /** A store that keeps its jobs in a folder of this host. */
 export function fileStore(options: FileStoreOptions): Store<'file'> {
   if (process.platform === 'win32') throw windows(options.path)
@@ -52,7 +57,7 @@ export function openableFileStore(options: FileStoreOptions, parts: FileStorePar
     pause: parts.pause ?? turn,
     segmentBytes: parts.segmentBytes ?? SEGMENT_BYTES,
     warn: parts.warn ?? ((message) => process.emitWarning(message, 'MillraceWarning')),
-    beatModule: null,
+    beatModule: parts.host === undefined && parts.disk === undefined ? BEAT_MODULE : null,
   })
   return new BookStore('file', medium)
 }
