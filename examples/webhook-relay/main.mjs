@@ -1,0 +1,140 @@
+// The demo: 329 real webhooks go through a queue in a folder to a receiver that is trouble, by way
+// of three worker processes, one of which is killed in the middle. In the end it adds up.
+//
+//   npm run demo                               in a new folder under the system's temporary one
+//   npm run demo -- --store file:./queues      somewhere else, in a scope of its own
+import { mkdtempSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setInterval } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { millrace } from 'millrace'
+import { makeProgress } from './progress.mjs'
+import { startReceiver } from './receiver.mjs'
+import { addUp, summaryLines, whatNext } from './summary.mjs'
+import { startWorker } from './workers.mjs'
+
+const WORKERS = 3
+const LONGEST_SECONDS = 120 // nobody waits longer for a demo
+const progress = makeProgress()
+const { place, scope, deliveries } = readOptions()
+
+// 1. The queue. What is said of it here is stored with it, so that workers need only its name.
+const mill = millrace(place, { scope })
+const webhooks = mill.queue('webhooks', {
+  attempts: 4,
+  backoff: { type: 'exponential', min: '50ms', max: '400ms' },
+  timeout: '500ms',
+  deadLetter: 'webhooks-dead', // where those go that cannot be delivered
+  keep: { completed: '1d' }, // usually 0; here we want to look at them afterwards
+})
+const deadLetters = mill.queue('webhooks-dead')
+
+// 2. The jobs, all or none. The ids are ours: the same id twice would be one job.
+await webhooks.enqueueMany(deliveries, ({ event }, index) => ({
+  id: `delivery-${index + 1}`,
+  tags: [event],
+}))
+progress.note(`${deliveries.length} webhooks wait in ${progress.paint.bold(place)}`)
+
+// 3. The other side. When it has accepted two fifths, the worker that brought the last of them is
+// killed before it hears so: that job will run again, and the receiver will see a repeat.
+let killed = null
+const receiver = await startReceiver({
+  onAccepted({ id, worker: pid }) {
+    if (killed !== null || receiver.accepted.size < deliveries.length * 0.4) return
+    killed = { id, pid }
+    process.kill(pid, 'SIGKILL')
+    progress.note(progress.paint.yellow(`kill -9 ${pid}: a worker, while it delivers ${id}`))
+  },
+})
+
+// 4. The workers.
+let isDone = false
+let retried = 0
+const lastWords = new Map() // of jobs that were discarded, by id
+const env = { MILLRACE_URL: place, MILLRACE_SCOPE: scope, RECEIVER_URL: receiver.url }
+const workers = Array.from({ length: WORKERS }, () =>
+  startWorker({ env, onEvent: hear, onTrouble: progress.note }),
+)
+for (const { pid, ended } of workers) {
+  ended.then((how) => {
+    if (pid !== killed?.pid && !isDone) giveUp(`worker ${pid} ended by itself: ${how}`)
+  })
+}
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => giveUp(signal))
+
+function hear({ type, id, message }) {
+  if (type === 'job.retrying' || type === 'job.lost') retried++
+  if (type === 'job.discarded') lastWords.set(id, message)
+}
+
+// 5. Look at the queues until nothing is left to do.
+for await (const _ of setInterval(100)) {
+  const counts = await webhooks.counts()
+  const dead = await deadLetters.length()
+  const waiting = counts.scheduled + counts.available + counts.retryable
+  const finished = deliveries.length - waiting - counts.running
+  progress.show({
+    rows: [
+      { name: 'webhooks', waiting, running: counts.running, done: counts.completed, retried, dead },
+      { name: 'webhooks-dead', waiting: dead, running: 0, done: 0, retried: 0, dead: 0 },
+    ],
+    share: finished / deliveries.length,
+    finished,
+  })
+  isDone = finished === deliveries.length
+  if (isDone) break
+  if (performance.now() > LONGEST_SECONDS * 1000) giveUp(`not done after ${LONGEST_SECONDS} s`)
+}
+
+// 6. Let the workers end, and compare what both sides have written down.
+for (const worker of workers) worker.stop()
+await Promise.all(workers.map(({ ended }) => ended))
+const summary = addUp({
+  ids: deliveries.map((_, index) => `delivery-${index + 1}`),
+  accepted: receiver.accepted,
+  completed: await all((page) => webhooks.list({ state: 'completed' }, page)),
+  dead: await all((page) => deadLetters.list({}, page)),
+  lastWords,
+  killed: killed.pid,
+})
+await receiver.close()
+await mill.close()
+console.log(['', ...summaryLines(summary, progress.paint), ''].join('\n'))
+console.log(whatNext({ place, scope, example: killed.id }, progress.paint).join('\n'))
+process.exitCode = summary.faults.length === 0 ? 0 : 1
+
+/** Every page of a list. */
+async function all(list) {
+  const found = []
+  let after
+  do {
+    const page = await list({ limit: 1000, ...(after && { after }) })
+    found.push(...page)
+    after = page.next
+  } while (after)
+  return found
+}
+
+function giveUp(why) {
+  for (const worker of workers) worker.stop()
+  console.error(`\nThe demo ended early: ${why}. What it has done so far is in ${place}`)
+  process.exit(1)
+}
+
+/** The input: the examples that GitHub publishes of each of its webhooks. */
+function readOptions() {
+  const { values } = parseArgs({
+    options: { store: { type: 'string' }, deliveries: { type: 'string' } },
+  })
+  const deliveries = createRequire(import.meta.url)('@octokit/webhooks-examples')
+    .flatMap(({ name, examples }) => examples.map((body) => ({ event: name, body })))
+    .slice(0, Number(values.deliveries ?? 329))
+  if (values.store !== undefined) {
+    return { place: values.store, scope: `demo-${process.pid}`, deliveries }
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-demo-'))
+  return { place: `file:${folder}`, scope: 'default', deliveries }
+}
