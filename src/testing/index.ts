@@ -8,5 +8,14 @@ export type { StoreSuite } from './conformance/suite.js'
 export { compareStores } from './conformance/compare.js'
 export type { Comparison } from './conformance/compare.js'
 export type { Medium, MediumAsk, OpenMedium } from './conformance/medium.js'
+export { faultyStore } from './faulty-store.js'
+export type {
+  FaultOptions,
+  FaultRates,
+  FaultyStore,
+  Injected,
+  StoreFault,
+  StoreVerb,
+} from './faulty-store.js'
 export { seededChance, VirtualClock } from '../time/virtual.js'
 export type { Chance, Clock, Timer } from '../time/clock.js'

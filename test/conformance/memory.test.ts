@@ -1,21 +1,12 @@
-// The memory store keeps every law; all its handles share one memory.
+// The memory store keeps every law, and walks like itself.
 import { describe, it } from 'vitest'
-import { memoryStore, sharedMemory } from 'millrace/memory'
-import { describeStore } from 'millrace/testing'
-import type { OpenMedium } from 'millrace/testing'
+import { compareStores, describeStore } from 'millrace/testing'
+import { openMemory } from './memory-medium.js'
 
-const open: OpenMedium = async ({ clock }) => {
-  const shared = sharedMemory(clock)
-  return {
-    async connect({ scope = 'default' } = {}) {
-      const store = memoryStore({ shared })
-      await store.open({ scope })
-      return store
-    },
-    async destroy() {
-      shared.scopes.clear()
-    },
-  }
-}
+describeStore({ name: 'memory', describe, it, open: openMemory })
 
-describeStore({ name: 'memory', describe, it, open })
+describe('the memory store as the model', () => {
+  it('answers the same walk the same way', async () => {
+    await compareStores({ model: openMemory, open: openMemory, seed: 7, steps: 300 })
+  })
+})

@@ -8,8 +8,9 @@
 import assert from 'node:assert/strict'
 import type { Claimed, TokenText } from '../../job/claim.js'
 import type { Happening, JobRecord, JobRef, State } from '../../job/job.js'
+import type { Inserted } from '../../job/lot.js'
 import type { Settled, Settlement } from '../../job/verdict.js'
-import type { Swept } from '../../store.js'
+import type { Beat, Swept } from '../../store.js'
 import { isLater } from './tokens.js'
 
 /** A state without what time alone changes. */
@@ -22,6 +23,8 @@ interface Hold {
   readonly maxAttempts: number
   /** A cancel was asked. */
   asked: boolean
+  /** Its node said that this run is past its timeout. */
+  overdue: boolean
 }
 
 interface Entry {
@@ -72,8 +75,19 @@ export class Ledger {
     })
   }
 
-  known(ref: JobRef): boolean {
-    return this.#entries.has(keyOf(ref))
+  /** A lot and its answers: all or none. */
+  answered(jobs: readonly JobRef[], answers: readonly Inserted[]): void {
+    const isRefused = answers.some(({ status }) => status === 'refused' || status === 'withdrawn')
+    jobs.forEach((job, index) => {
+      const answer = answers[index]
+      const { status } = answer
+      const isTaken = status === 'inserted' || status === 'replaced'
+      assert.ok(!(isRefused && isTaken), 'a lot is all or none')
+      if (status === 'inserted') this.inserted(job)
+      if (status !== 'replaced') return
+      const holder = this.#entry({ queue: job.queue, id: answer.id })
+      assert.equal(holder.standing, 'waiting', `${answer.id} was waiting to be replaced`)
+    })
   }
 
   claimed(node: string, claim: number, jobs: readonly Claimed[]): void {
@@ -87,7 +101,7 @@ export class Ledger {
       entry.lastToken = token
       entry.standing = 'running'
       entry.attempt = job.attempt
-      entry.hold = { node, claim, token, maxAttempts, asked: false }
+      entry.hold = { node, claim, token, maxAttempts, asked: false, overdue: false }
     }
   }
 
@@ -109,9 +123,10 @@ export class Ledger {
   }
 
   /** After a beat: what was lost on the way went back, attempts and all. */
-  beaten(node: string, upTo: number, open: readonly number[]): void {
+  beaten({ node, upTo, open, overdue }: Beat): void {
     for (const entry of this.#heldBy(node)) {
-      const { claim } = entry.hold
+      const { claim, token } = entry.hold
+      entry.hold.overdue = overdue.includes(token)
       if (claim <= upTo && !open.includes(claim)) this.#gaveBack(entry)
     }
   }
@@ -198,7 +213,8 @@ export class Ledger {
       return
     }
     assert.ok(entry.hold !== null, `${name}: it was held`)
-    assert.ok(mayLose(entry.hold.node), `${name}: its node was silent beyond its lease`)
+    if (one.kind === 'timeout') assert.ok(entry.hold.overdue, `${name}: it was overdue`)
+    else assert.ok(mayLose(entry.hold.node), `${name}: its node was silent beyond its lease`)
     assert.equal(one.attempt, entry.attempt, name)
     if (one.state === 'cancelled') assert.ok(entry.hold.asked, name)
     if (one.state === 'discarded') assert.ok(entry.attempt >= entry.hold.maxAttempts, name)
