@@ -99,8 +99,10 @@ describe('its life', () => {
     await queue.enqueue(1)
     let why: unknown
     queue.work((_, job) => {
-      job.signal.addEventListener('abort', () => (why = job.signal.reason))
-      return new Promise(() => undefined)
+      job.signal.addEventListener('abort', () => {
+        why = job.signal.reason
+      })
+      return new Promise<void>(() => undefined)
     })
     await clock.advance(10)
     const closing = mill.close({ timeout: '10s' })

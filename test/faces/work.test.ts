@@ -170,7 +170,7 @@ describe('a verdict', () => {
     ['wrapped', (job) => ({ verdict: job.discard('x') })],
     ['one of two', (job) => (job.cancel(), job.snooze(5))],
   ])('that is %s fails the attempt', async (how, use) => {
-    const { job } = await runs((_, job) => use(job) as never)
+    const { job } = await runs((_, job) => use(job))
     expect(job.state).toBe('discarded')
     const [{ error }] = job.history
     if (how !== 'thrown') expect(error?.message).toContain('VERDICT_NOT_RETURNED')
