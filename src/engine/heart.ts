@@ -66,9 +66,10 @@ export class Heart {
     return clock.mono() - Math.max(this.#beatAt, claimedAt) > lease + beat
   }
 
-  /** Beats from the loop, if the loop is what beats and has not done so within a beat. */
+  /** Beats from the loop, if it is the loop that beats and has not done so within a beat. */
   async beatSoon(): Promise<void> {
-    const { clock, beat } = this.#options
+    const { clock, beat, ledger } = this.#options
+    if (ledger.restful && !this.#visible()) return
     if (clock.mono() - this.#beatAt >= beat) await this.#beatNow()
   }
 
@@ -116,9 +117,13 @@ export class Heart {
     this.#timer = clock.after(next, () => void this.#tick(), { ref: false })
   }
 
-  /** With nothing to hold, a node of workers still beats from the loop now and then, to be seen. */
+  /**
+   * With nothing to hold, a node of workers still beats from the loop now and then, to be seen; but
+   * not where a thread could: such a store sees by itself whether a process of its host lives.
+   */
   #visible(): boolean {
-    return this.#thread === null && this.#options.roster.members.size > 0
+    const { roster, store } = this.#options
+    return roster.members.size > 0 && roster.known && store.beatRecipe() === null
   }
 
   /** Never rejects: what fails is told, and the next tick tries again. */

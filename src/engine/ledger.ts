@@ -141,6 +141,7 @@ export class Ledger {
     this.held.clear()
     for (const claim of this.#open.keys()) this.#mirror.closed(claim)
     this.#open.clear()
+    for (const tell of this.#onFewer) tell()
     return lost
   }
 

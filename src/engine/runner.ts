@@ -262,9 +262,12 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting {
     )
   }
 
-  /** The token is dead: the run goes on without us, and its end changes nothing. */
+  /**
+   * The token is dead: the run goes on without us, and its end changes nothing. When a verdict is
+   * on its way, its answer says more: it may be what the token died of.
+   */
   lose(): void {
-    if (this.#state === 'over') return
+    if (this.#state === 'over' || this.#state === 'settling') return
     const ran = this.#state === 'running'
     if (ran) this.#leave()
     this.#end({ status: 'lost' })

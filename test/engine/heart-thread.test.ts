@@ -1,7 +1,7 @@
 // The heart's thread, which exists only compiled: what `npm run build` put into dist.
 import { existsSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Asked, Engine } from '../../src/engine/engine.js'
+import type { Asked } from '../../src/engine/engine.js'
 import type { Beat } from '../../src/store.js'
 import type * as EngineModule from '../../src/engine/engine.js'
 import type * as PortModule from '../../src/engine/heart-port.js'

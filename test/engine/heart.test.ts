@@ -156,6 +156,32 @@ describe('a node', () => {
   })
 })
 
+describe('a verdict that landed', () => {
+  it('is no loss, though its token is found dead before its answer came', async () => {
+    const { engine, clock, scripted, told } = rig()
+    await insert(engine, newJob('x'))
+    const [go, landed, answer] = [signal(), signal(), signal()]
+    engine.start(working(() => go.done.then(() => COMPLETE)))
+    await clock.advance(10)
+    const release = scripted.hold('check')
+    await clock.advance(5_000)
+    scripted.next('exchange', async (call) => {
+      const answered = await call()
+      landed.fire()
+      await answer.done
+      return answered
+    })
+    go.fire()
+    await landed.done
+    release()
+    await clock.quiet()
+    answer.fire()
+    await clock.quiet()
+    expect(told('job.completed')).toHaveLength(1)
+    expect(told('store.error')).toHaveLength(0)
+  })
+})
+
 describe('a sweep', () => {
   it('expires jobs of a queue that nobody works, and tells both events', async () => {
     const { engine, clock, told } = rig()
