@@ -42,7 +42,11 @@ export class Dice {
   }
 }
 
-export function throwJob(dice: Dice, now: Instant, words: Pick<NewJob, 'id' | 'ownId'>): NewJob {
+export function throwJob(
+  dice: Dice,
+  now: Instant,
+  words: Pick<NewJob, 'id' | 'ownId' | 'group'>,
+): NewJob {
   const kept = dice.maybe(0.25)
   const onConflict = dice.pick(['keep', 'replace', 'reject'] as const)
   const key = unique(`k${dice.below(4)}`, {
@@ -56,7 +60,7 @@ export function throwJob(dice: Dice, now: Instant, words: Pick<NewJob, 'id' | 'o
     task: dice.pick(['t', 'u', 'u']),
     payload: json(dice.below(1_000)),
     priority: dice.pick([0, 0, 0, 5, -5]),
-    group: dice.pick(['', 'g', 'h']),
+    group: words.group,
     delay: dice.pick([0, 0, 0, 500, 20_000]),
     at: dice.maybe(0.1) ? now + dice.pick([-5_000, -1, 700]) : null,
     unique: kept ? key : null,

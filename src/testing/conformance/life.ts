@@ -17,6 +17,7 @@ import {
 } from './build.js'
 import type { Group, Laws } from './medium.js'
 import { cardOf, LEASE } from './played-node.js'
+import type { Rig } from './rig.js'
 import { countsOf } from './rig.js'
 
 const PAGE = { limit: 10, cursor: null }
@@ -40,6 +41,33 @@ const VERBS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   settings: (store) => store.settings('q'),
   declare: (store) => store.declare('q', {}),
   override: (store) => store.override('q', {}),
+}
+
+/** Listens on the first handle. */
+class Ear {
+  readonly hints: Hint[] = []
+  readonly stop: () => void
+  readonly #rig: Rig
+  #woken = (): void => undefined
+
+  constructor(rig: Rig) {
+    this.#rig = rig
+    this.stop = rig.store.watch((hint) => {
+      this.hints.push(hint)
+      this.#woken()
+    })
+  }
+
+  /** Until a hint of this kind came, for this queue or for any. */
+  hears(what: Hint['what'], queue: string): Promise<void> {
+    const heard = new Promise<void>((resolve) => {
+      const isIt = (hint: Hint) => hint.what === what && (hint.queue ?? queue) === queue
+      this.#woken = () => (this.hints.some(isIt) ? resolve() : undefined)
+      this.#woken()
+    })
+    this.#rig.hint()
+    return heard
+  }
 }
 
 const laws: Laws = {
@@ -167,38 +195,26 @@ const laws: Laws = {
     assert.deepEqual(idsOf(await rig.list('dead')), ['d'])
   },
 
-  'a hint comes when there is something to look at, and none after it was stopped': async (rig) => {
+  'hints come from every handle, and none after they were stopped': async (rig) => {
     if (!rig.store.traits.hints) return
-    const hints: Hint[] = []
-    let woken = (): void => undefined
-    const stop = rig.store.watch((hint) => {
-      hints.push(hint)
-      woken()
-    })
-    const until = (what: Hint['what'], queue: string) =>
-      new Promise<void>((resolve) => {
-        const look = () => {
-          if (hints.some((hint) => hint.what === what && (hint.queue ?? queue) === queue)) resolve()
-        }
-        woken = look
-        look()
-      })
+    const ear = new Ear(rig)
     const other = await rig.connect()
     await rig.insert([rig.job({ queue: 'watched' })], other)
-    await until('jobs', 'watched')
+    await ear.hears('jobs', 'watched')
     const node = await rig.node(other)
     await node.settle(await node.take({ queue: 'watched' }), completeWith(1))
-    await until('ends', 'watched')
+    await ear.hears('ends', 'watched')
     await rig.insert([rig.job({ queue: 'watched' })], other)
     await node.take({ queue: 'watched' })
     await other.control({ kind: 'cancel', queue: 'watched', which: {}, reason: null }, null)
-    await until('control', 'watched')
-    stop()
-    stop()
-    hints.length = 0
+    await ear.hears('control', 'watched')
+    ear.stop()
+    ear.stop()
+    ear.hints.length = 0
     await rig.put()
+    rig.hint()
     await rig.clock.advance(1_000)
-    assert.deepEqual(hints, [])
+    assert.deepEqual(ear.hints, [])
   },
 
   'watching is no opening: a handle that nobody watches sees everything': async (rig) => {

@@ -20,6 +20,8 @@ export interface Medium {
    * its own: closing it leaves the others open.
    */
   connect(ask?: { readonly scope?: string }): Promise<Store>
+  /** Brings hints on their way, where nothing else does (a simulated disk). */
+  hint?(): void
   /** Removes every trace; all handles are closed by then. */
   destroy(): Promise<void>
 }

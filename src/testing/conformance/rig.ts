@@ -77,6 +77,11 @@ export class Rig {
     return store
   }
 
+  /** Lets hints come, on a medium that must be told to. */
+  hint(): void {
+    this.#medium.hint?.()
+  }
+
   /** A node that is enlisted; by default on the first handle. */
   node(store: Store = this.store, words: Partial<NodeCard> = {}): Promise<PlayedNode> {
     this.#nodes++

@@ -15,12 +15,21 @@ export interface WalkAsk {
   readonly open: OpenMedium
   readonly seed: number
   readonly steps: number
+  /** The groups that jobs are thrown into ['', 'g' and 'h']. */
+  readonly groups?: readonly string[]
 }
 
+const GROUPS = ['', 'g', 'h']
+
 /** Walks to the end, and answers what was done and heard, a line for each. */
-export async function walk({ open, seed, steps }: WalkAsk): Promise<readonly string[]> {
+export async function walk({
+  open,
+  seed,
+  steps,
+  groups = GROUPS,
+}: WalkAsk): Promise<readonly string[]> {
   const walked = async (rig: Rig): Promise<readonly string[]> => {
-    const walker = await Walker.start(rig, seed)
+    const walker = await Walker.start(rig, seed, groups)
     for (const step of upTo(steps + 1)) {
       try {
         await (step < steps ? walker.step() : walker.finish())

@@ -43,16 +43,18 @@ export class Walker {
   /** Nodes that nobody plays any more: their last sign of life. */
   readonly #fallen = new Map<string, number>()
   readonly #own: string[] = []
+  readonly #groups: readonly string[]
   #spent: Settlement[] = []
   #letters = 0
 
-  private constructor(rig: Rig, seed: number) {
+  private constructor(rig: Rig, seed: number, groups: readonly string[]) {
     this.#rig = rig
+    this.#groups = groups
     this.#dice = new Dice(seed)
   }
 
-  static async start(rig: Rig, seed: number): Promise<Walker> {
-    const walker = new Walker(rig, seed)
+  static async start(rig: Rig, seed: number, groups: readonly string[]): Promise<Walker> {
+    const walker = new Walker(rig, seed, groups)
     const settings = { keep: KEEP_ALL, receipts: Infinity, backoff: { type: 'none' } } as const
     await rig.declare({ ...settings, deadLetter: 'dead', attempts: 3 }, 'a')
     await rig.declare({ ...settings, attempts: 2 }, 'b')
@@ -113,7 +115,7 @@ export class Walker {
       const again = ownId && this.#own.length > 0 && this.#dice.maybe(0.5)
       const id = again ? this.#dice.pick(this.#own) : this.tale.own(this.#rig.newId())
       if (ownId && !again) this.#own.push(id)
-      return throwJob(this.#dice, now, { id, ownId })
+      return throwJob(this.#dice, now, { id, ownId, group: this.#dice.pick(this.#groups) })
     })
     const answers = await this.#rig.insert(jobs, store)
     this.#ledger.answered(jobs, answers)

@@ -1,0 +1,33 @@
+// The file store keeps every law: on the simulated disk, where each handle is a process of its own,
+// with segments so small that it rolls all the time, and on the real disk.
+import { describe, it } from 'vitest'
+import { compareStores, describeStore } from 'millrace/testing'
+import { openFolder, openSimulated } from './file-medium.js'
+import { openMemory } from './memory-medium.js'
+
+const SMALL_SEGMENTS = 16 * 1024
+
+describeStore({ name: 'file, on a simulated disk', describe, it, open: openSimulated() })
+
+describeStore({
+  name: 'file, in small segments',
+  describe,
+  it,
+  open: openSimulated({ segmentBytes: SMALL_SEGMENTS }),
+})
+
+describeStore({
+  name: 'file, in a folder',
+  describe,
+  it,
+  open: openFolder({ durability: 'process' }),
+  seeds: [4],
+})
+
+describe('the file store beside the memory store', () => {
+  for (const seed of [11, 12, 13]) {
+    it(`answers the same walk the same way (seed ${seed})`, async () => {
+      await compareStores({ model: openMemory, open: openSimulated(), seed, steps: 300 })
+    })
+  }
+})
