@@ -117,13 +117,45 @@ export class Columns {
     this.flags.set(slot, this.flags.get(slot) & ~flag)
   }
 
-  #grow(): void {
-    const columns = [
+  /** A copy that later changes do not reach. */
+  clone(): Columns {
+    const copy = new Columns()
+    const into = copy.#all()
+    this.#all().forEach((column, at) => {
+      // Both lists are made by one function: the same place is the same kind of column.
+      const chunks = column.chunks.map((chunk) => chunk.slice()) as never[]
+      into[at].chunks.push(...chunks)
+    })
+    copy.#used = this.#used
+    copy.#capacity = this.#capacity
+    return copy
+  }
+
+  /** Makes room for slots below this, all free; for filling in an image. */
+  reserve(used: number): void {
+    while (this.#capacity < used) this.#grow()
+    for (let slot = this.#used; slot < used; slot++) this.state.set(slot, FREE)
+    this.#used = used
+  }
+
+  /** After filling in: what stayed free may be taken. */
+  collectFree(): void {
+    this.#free = []
+    for (let slot = this.#used - 1; slot >= 0; slot--) {
+      if (this.state.get(slot) === FREE) this.#free.push(slot)
+    }
+  }
+
+  #all(): (Float64Column | Uint32Column | Uint8Column | QuadColumn)[] {
+    return [
       ...[this.id, this.queue, this.task, this.group, this.attempt, this.maxAttempts, this.round],
       ...[this.stamp, this.state, this.flags, this.priority, this.crashes],
       ...[this.place, this.due, this.seq, this.insertedAt, this.since],
     ]
-    for (const column of columns) column.grow()
+  }
+
+  #grow(): void {
+    for (const column of this.#all()) column.grow()
     this.#capacity += CHUNK_SLOTS
   }
 }

@@ -33,6 +33,14 @@ export class Ids {
     this.#enter(slot)
   }
 
+  /** Enters a slot whose id stands in the columns already; `odd` for one that does not fit there. */
+  restore(slot: number, queue: number, odd: string | undefined): void {
+    if (odd !== undefined) this.#odd.set(slot, odd)
+    this.#columns.queue.set(slot, queue)
+    if (++this.#count * 2 > this.#table.length) this.#grow()
+    this.#enter(slot)
+  }
+
   /** -1 when there is none. */
   find(queue: number, id: string): number {
     const packed = packId(id, this.#packed, 0)

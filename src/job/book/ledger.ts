@@ -15,6 +15,7 @@ import { Names } from './names.js'
 import { QueueBook } from './queue.js'
 import {
   AVAILABLE,
+  COMPLETED,
   BY_SETTINGS,
   Columns,
   FREE,
@@ -253,7 +254,7 @@ export class Ledger {
     columns.touch(slot)
     columns.since.set(slot, this.now)
     this.#count(queue, slot, STATES.indexOf(state))
-    queue.ended[STATES.indexOf(state) - 5].push(columns.entry(slot))
+    queue.ended[STATES.indexOf(state) - COMPLETED].push(columns.entry(slot))
     this.tell(queue, NEWS_ENDS)
   }
 
@@ -291,6 +292,20 @@ export class Ledger {
     queue.slots--
     this.tell(queue, NEWS_ENDS)
     this.forget(queue)
+  }
+
+  // ── From an image ────────────────────────────────────────────────────────────────────────────
+
+  restoreEnded(queue: QueueBook, slot: number, state: number): void {
+    const columns = this.columns
+    this.#count(queue, slot, state)
+    if (state !== RECEIPT) return void queue.ended[state - COMPLETED].push(columns.entry(slot))
+    const until = columns.since.get(slot) + queue.settings.receipts
+    queue.receipts.push(until, slot, columns.entry(slot))
+  }
+
+  restoreHeld(queue: QueueBook, slot: number, state: number): void {
+    this.#count(queue, slot, state)
   }
 
   // ── Keys ─────────────────────────────────────────────────────────────────────────────────────

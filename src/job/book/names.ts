@@ -22,6 +22,16 @@ export class Names {
     return number
   }
 
+  /** One use more of a name that is held. */
+  again(number: number): void {
+    this.#uses[number]++
+  }
+
+  /** Every name that is held, by its number. */
+  entries(): [number, string][] {
+    return [...this.#numbers].map(([name, number]) => [number, name])
+  }
+
   /** One use less; at the last one the name is forgotten and true is answered. */
   drop(number: number): boolean {
     if (--this.#uses[number] > 0) return false

@@ -68,6 +68,20 @@ export class FileShelf implements Shelf {
     this.length.set(slot, length)
   }
 
+  /** 0 when the slot has no description. */
+  addressAt(slot: number): number {
+    return slot < this.#rows ? this.address.get(slot) : 0
+  }
+
+  /** A copy of the columns that later changes do not reach. */
+  copy(): { readonly address: Float64Column; readonly length: Uint32Column } {
+    const address = new Float64Column()
+    const length = new Uint32Column()
+    for (const chunk of this.address.chunks) address.chunks.push(chunk.slice())
+    for (const chunk of this.length.chunks) length.chunks.push(chunk.slice())
+    return { address, length }
+  }
+
   share(from: number, to: number): void {
     this.set(to, this.address.get(from), this.length.get(from))
   }

@@ -92,7 +92,7 @@ async function sealFormat(disk: Disk, layout: Layout, nonce: string): Promise<vo
     disk.remove(draft)
     await disk.syncFolder(layout.root)
   }
-  const number = readFormat(disk, layout.root)
+  const number = readFormat(disk, layout.root)?.number ?? null
   if (number === FORMAT) return
   throw millraceError({
     code: 'FORMAT_UNSUPPORTED',
@@ -106,14 +106,17 @@ async function sealFormat(disk: Disk, layout: Layout, nonce: string): Promise<vo
   })
 }
 
-/** The format number that a store says it has; null when it says nothing that we know. */
-export function readFormat(disk: Disk, root: string): number | null {
+/** What a store says of itself; null when it says nothing that we know. */
+export function readFormat(
+  disk: Disk,
+  root: string,
+): { readonly number: number; readonly id: string } | null {
   const file = disk.read(`${root}/FORMAT`)
   try {
     const bytes = Buffer.alloc(FORMAT_BYTES)
     const text = bytes.toString('latin1', 0, file.readAt(0, bytes))
     const match = FORMAT_LINE.exec(text)
-    return match === null ? null : Number(match[1])
+    return match === null ? null : { number: Number(match[1]), id: match[2] }
   } finally {
     file.close()
   }

@@ -43,8 +43,8 @@ export interface LogOptions {
   readonly fold: (landed: Landed, own: unknown) => void
   readonly onRot: (path: string, rot: FoundRot) => void
   readonly durable: () => Place
-  /** A segment was left behind; the next begins. */
-  readonly onRolled: (sealed: number, bytes: number) => void
+  /** A segment was left behind, and the state is what it left; `ours`: we sealed it. */
+  readonly onRolled: (sealed: number, bytes: number, ours: boolean) => void
   readonly segmentBytes: number
 }
 
@@ -213,7 +213,7 @@ export class Log {
     if (durable.segment === this.#segment) this.#asserted = Math.max(this.#asserted, durable.offset)
     this.#folded = found.at + found.length
     if (head.kind === 'seal') {
-      this.#next()
+      this.#next(head.writer === this.#options.writer)
       return true
     }
     const text = (item: number): string => {
@@ -261,7 +261,7 @@ export class Log {
   }
 
   /** On to the next segment, whose predecessor's seal is made durable first. */
-  #next(): void {
+  #next(ours: boolean): void {
     const sealed = this.#segment
     const bytes = this.#folded
     const file = this.#open()
@@ -270,7 +270,7 @@ export class Log {
     this.#file = null
     this.#segment = sealed + 1
     this.#folded = this.#seen = this.#asserted = 0
-    this.#options.onRolled(sealed, bytes)
+    this.#options.onRolled(sealed, bytes, ours)
   }
 
   /** Ends the segment when it is full. Whoever is first decides; everyone may try. */

@@ -1,0 +1,62 @@
+/**
+ * What a book says, as text: two replicas that folded the same frames say the same, whatever slots
+ * and numbers they use, however far they looked at their timers, and whether they began from a
+ * snapshot. For tests, and for replicas that check each other.
+ */
+import { AVAILABLE, FREE, RETRYABLE, SCHEDULED } from './columns.js'
+import type { Extra, Item, Past } from './extra.js'
+import type { Ledger } from './ledger.js'
+
+/** One line per job, node, key and queue, sorted. */
+export function digest(ledger: Ledger): string[] {
+  const lines = [`book ${ledger.tokens} ${ledger.seqs} ${ledger.wallOffset}`]
+  for (let slot = 0; slot < ledger.columns.used; slot++) {
+    if (ledger.columns.state.get(slot) !== FREE) lines.push(jobLine(ledger, slot))
+  }
+  for (const { name, stored, version, keys, slots } of ledger.queues.values()) {
+    lines.push(`queue ${name} ${version} ${slots} ${JSON.stringify(stored)}`)
+    for (const [key, hold] of keys) {
+      // A period that is over may be forgotten sooner or later.
+      if (hold.slot < 0 && hold.until <= ledger.now) continue
+      lines.push(`key ${name} ${key} ${hold.id} ${hold.slot >= 0} ${hold.while} ${hold.until}`)
+    }
+  }
+  for (const [name, node] of ledger.nodes) {
+    lines.push(`node ${name} ${node.beats} ${node.lastBeat} ${node.gone} ${node.holds}`)
+  }
+  return lines.sort()
+}
+
+function jobLine(ledger: Ledger, slot: number): string {
+  const { columns } = ledger
+  const state = columns.state.get(slot)
+  const isWaiting = state === SCHEDULED || state === RETRYABLE || state === AVAILABLE
+  const extra = ledger.findExtra(slot)
+  return JSON.stringify([
+    ledger.queueOf(slot).name,
+    ledger.ids.text(slot),
+    isWaiting ? 'waits' : state,
+    ledger.taskNames.text(columns.task.get(slot)),
+    ledger.groupNames.text(columns.group.get(slot)),
+    ...[columns.priority, columns.crashes, columns.attempt].map((column) => column.get(slot)),
+    ...[columns.maxAttempts, columns.round].map((column) => column.get(slot)),
+    ...[columns.place, columns.due, columns.seq, columns.insertedAt].map((one) => one.get(slot)),
+    isWaiting ? 0 : columns.since.get(slot),
+    ledger.holds.get(slot) ?? null,
+    extra === undefined ? null : extraWords(ledger, extra),
+    state < 8 ? ledger.shelf.jobs([slot])[0].payload.text : null,
+  ])
+}
+
+function extraWords(ledger: Ledger, extra: Extra): unknown {
+  const read = (paper: unknown): Item | null => (paper === null ? null : ledger.shelf.read(paper))
+  const past = (one: Past): unknown => ({ ...one, paper: read(one.paper) })
+  return {
+    ...extra,
+    payload: read(extra.payload),
+    result: read(extra.result),
+    history: extra.history.map(past),
+    origin: extra.origin && { ...extra.origin, history: extra.origin.history.map(past) },
+    log: extra.log.map(({ paper }) => read(paper)),
+  }
+}
