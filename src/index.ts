@@ -15,7 +15,7 @@ export type {
 
 export type { Millis } from './job/job.js'
 export type { Duration } from './time/duration.js'
-export type { InputOf, OutputOf, Schema } from './job/schema.js'
+export type { Schema } from './job/schema.js'
 
 export type { Queue } from './queue.js'
 export type {

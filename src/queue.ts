@@ -97,14 +97,14 @@ export class NamedQueue implements Queue {
   readonly name: string
   readonly #parts: Parts
   readonly #onWorker: OnWorker
-  readonly #aim: Omit<Aim, 'input'>
+  #aim: Aim
 
   constructor(name: string, parts: Parts, onWorker: OnWorker) {
     this.name = name
     this.#parts = parts
     this.#onWorker = onWorker
     const subject = `queue(${JSON.stringify(name)})`
-    this.#aim = { queue: name, task: DEFAULT_TASK, base: PLAIN_TERMS, subject }
+    this.#aim = { queue: name, task: DEFAULT_TASK, base: PLAIN_TERMS, input: null, subject }
   }
 
   enqueue(payload: unknown, options?: unknown): Promise<Enqueued> {
@@ -174,9 +174,11 @@ export class NamedQueue implements Queue {
     return operate.settings(this.#parts, this.name)
   }
 
-  /** Plain jobs, checked by the schema that this process declared. */
+  /** Plain jobs, checked by the schema that this process declared; a new one only when it changes. */
   #toPlain(): Aim {
-    return { ...this.#aim, input: this.#parts.declared.of(this.name)?.input ?? null }
+    const input = this.#parts.declared.of(this.name)?.input ?? null
+    if (input !== this.#aim.input) this.#aim = { ...this.#aim, input }
+    return this.#aim
   }
 }
 

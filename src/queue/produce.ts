@@ -47,15 +47,18 @@ export async function enqueueOne(
   options: unknown,
 ): Promise<Enqueued<unknown>> {
   const terms = termsOf(options, aim.base, 'one', aim.subject)
-  const tx = txOf(parts, terms.tx, `${aim.subject}.tx`)
+  if (terms.tx !== undefined) refuseTx(parts, aim)
   const job = jobOf(parts, aim, payload, terms, `${aim.subject} payload`)
   if (job.payload.text.length * 3 > LOT_BYTES) refuseBytes(aim, [job])
   if (aim.input !== null) await fit(aim.input, payload, `${aim.subject} payload`)
   const ready = parts.declared.ready(aim.queue)
   if (ready !== null) await ready
   if (job.meta !== null) await refuseMeta(parts, aim, [job])
-  const [enqueued] = await hand(parts, aim, [job], tx)
-  return enqueued
+  const jobs = [job]
+  const since = parts.clock.mono()
+  const answers = await parts.engine.insert({ jobs })
+  await heed(parts, aim, jobs, answers)
+  return enqueued(parts, job, answers[0], since)
 }
 
 /** Many jobs, all or none; an error names the index. */
@@ -74,12 +77,16 @@ export async function enqueueMany(
     jobOf(parts, aim, payload, each(payload, at), `${aim.subject} payloads[${at}]`),
   )
   refuseBytes(aim, jobs)
-  const tx = txOf(parts, whole.tx ?? sharedTx(options), `${aim.subject}.tx`)
+  if ((whole.tx ?? sharedTx(options)) !== undefined) refuseTx(parts, aim)
   if (aim.input !== null) await fitAll(aim.input, payloads, aim)
   const ready = parts.declared.ready(aim.queue)
   if (ready !== null) await ready
   await refuseMeta(parts, aim, jobs)
-  return jobs.length === 0 ? [] : hand(parts, aim, jobs, tx)
+  if (jobs.length === 0) return []
+  const since = parts.clock.mono()
+  const answers = await parts.engine.insert({ jobs })
+  await heed(parts, aim, jobs, answers)
+  return jobs.map((job, at) => enqueued(parts, job, answers[at], since))
 }
 
 /** The terms of each of many: the same for all, or asked of the user's function. */
@@ -118,14 +125,13 @@ function jobOf(parts: Parts, aim: Aim, payload: unknown, terms: Terms, subject: 
   }
 }
 
-/** The caller's transaction, where the store has them. */
-function txOf(parts: Parts, tx: unknown, subject: string): undefined {
-  if (tx === undefined) return undefined
+/** The caller's transaction, where the store has none; a test's is passed over. */
+function refuseTx(parts: Parts, aim: Aim): void {
   switch (parts.transactions.kind) {
     case 'none':
-      throw noTransactions(subject)
+      throw noTransactions(`${aim.subject}.tx`)
     case 'pretended':
-      return undefined
+      return
   }
 }
 
@@ -162,25 +168,28 @@ async function refuseMeta(parts: Parts, aim: Aim, jobs: readonly NewJob[]): Prom
   }
 }
 
-async function hand(
+/** What the answers mean beside what the caller gets: a throw, a record, events. */
+async function heed(
   parts: Parts,
   aim: Aim,
   jobs: readonly NewJob[],
-  tx: undefined,
-): Promise<readonly Enqueued<unknown>[]> {
-  const { engine } = parts
-  const answers = await engine.insert(tx === undefined ? { jobs } : { jobs, tx })
-  const at = answers.findIndex((answer) => answer.status === 'refused')
-  const refused = answers[at]
-  if (refused?.status === 'refused') {
-    const { events } = engine
-    events.emit('job.refused', () => ({ queue: aim.queue, task: aim.task, code: refused.code }))
-    throw refusal(refused, jobs.length === 1 ? aim.subject : `${aim.subject} payloads[${at}]`)
-  }
+  answers: readonly Inserted[],
+): Promise<void> {
+  const at = answers.findIndex(isRefused)
+  if (at >= 0) throw refused(parts, aim, answers[at], jobs.length === 1 ? '' : ` payloads[${at}]`)
   if (parts.onInserted !== null) await parts.onInserted(fresh(jobs, answers))
   tell(parts, jobs, answers)
-  const now = parts.clock.mono()
-  return jobs.map((job, each) => enqueued(parts, job, answers[each], now))
+}
+
+function isRefused({ status }: Inserted): boolean {
+  return status === 'refused'
+}
+
+function refused(parts: Parts, aim: Aim, answer: Inserted, place: string): Error {
+  const error = refusal(answer, `${aim.subject}${place}`)
+  const { queue, task } = aim
+  parts.engine.events.emit('job.refused', () => ({ queue, task, code: error.code }))
+  return error
 }
 
 /** The jobs that this call made or changed. */
@@ -192,14 +201,13 @@ function fresh(jobs: readonly NewJob[], answers: readonly Inserted[]): readonly 
   )
 }
 
-function enqueued(parts: Parts, job: NewJob, answer: Inserted, now: number): Enqueued<unknown> {
-  const { queue } = job
+function enqueued(parts: Parts, job: NewJob, answer: Inserted, since: number): Enqueued<unknown> {
   switch (answer.status) {
     case 'inserted':
-      return new EnqueuedJob(parts, { queue, id: answer.id }, 'enqueued', now)
+      return new EnqueuedJob(parts, { queue: job.queue, id: answer.id }, 'enqueued', since)
     case 'duplicate':
     case 'replaced':
-      return new EnqueuedJob(parts, { queue, id: answer.id }, answer.status, now)
+      return new EnqueuedJob(parts, { queue: job.queue, id: answer.id }, answer.status, since)
     case 'refused':
     case 'withdrawn':
       throw refusal(answer, job.queue)

@@ -4,11 +4,8 @@ import type { MillraceError } from '../job/errors.js'
 import type { Inserted } from '../job/lot.js'
 
 /** The error of a refusal. `subject`: the queue, and the place in the call. */
-export function refusal(
-  answer: Extract<Inserted, { readonly status: 'refused' | 'withdrawn' }>,
-  subject: string,
-): MillraceError {
-  if (answer.status === 'withdrawn') return withdrawn(subject)
+export function refusal(answer: Inserted, subject: string): MillraceError {
+  if (answer.status !== 'refused') return withdrawn(subject)
   switch (answer.code) {
     case 'QUEUE_FULL':
       return millraceError({

@@ -1,5 +1,5 @@
 /**
- * `millrace/testing`: what this project proves itself with, for the tests of others. The
+ * `millrace/testing`: a Millrace for tests, and what this project proves itself with. The
  * conformance suite for authors of stores, a virtual clock and seeded dice, a store that fails on
  * demand, a disk that forgets. It defines nothing.
  */
@@ -17,5 +17,7 @@ export type {
   StoreFault,
   StoreVerb,
 } from './faulty-store.js'
+export { testMillrace } from './test-millrace.js'
+export type { Expected, TestMillrace, TestOptions } from './test-millrace.js'
 export { seededChance, VirtualClock } from '../time/virtual.js'
 export type { Chance, Clock, Timer } from '../time/clock.js'

@@ -1,4 +1,8 @@
 // Millrace itself: where its store is, its life, and what it tells of itself.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { millrace } from '../../src/index.js'
 import type { MillraceEvent } from '../../src/index.js'
@@ -13,6 +17,27 @@ describe('a store', () => {
     const { id } = await mill.queue('q').enqueue(1)
     expect((await mill.queue('q').get(id))?.payload).toBe(1)
   })
+
+  it.each(['', '?durability=process'])(
+    'is a folder under file:%s, which outlives it',
+    async (query) => {
+      const folder = await mkdtemp(join(tmpdir(), 'millrace-faces-'))
+      try {
+        const url: string = `${pathToFileURL(folder).href}${query}`
+        const first = millrace(url)
+        await first.queue('q', { attempts: 3 }).enqueue({ to: 'ada' })
+        await first.close()
+        await using second = millrace(`file:${relative(process.cwd(), folder)}${query}`)
+        expect((await second.health()).traits.reach).toBe('host')
+        const job = await second.queue('q').take()
+        expect(job).toMatchObject({ payload: { to: 'ada' }, maxAttempts: 3 })
+        await job?.complete()
+        expect(await second.queue('q').length()).toBe(0)
+      } finally {
+        await rm(folder, { recursive: true, force: true })
+      }
+    },
+  )
 
   it('may be made by hand', async () => {
     await using mill = millrace(memoryStore())
