@@ -10,7 +10,7 @@
  * When to claim is left to the poller, what a run is to `runner.ts`.
  */
 import type { ClaimAnswer } from '../job/claim.js'
-import { CRASHES_UNTIL_ALONE, SETTLE_WAIT, TURN_STARTS } from '../job/defaults.js'
+import { CRASHES_UNTIL_ALONE, SETTLE_WAIT, TURN_SPAN, TURN_STARTS } from '../job/defaults.js'
 import type { Millis } from '../job/job.js'
 import type { Settled } from '../job/verdict.js'
 import type { WorkerCard } from '../store.js'
@@ -75,8 +75,9 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
   /** Not settled yet, in whatever state. */
   #held = 0
   #released = 0
+  /** Starts in this turn of the loop, and when the first of them was. */
   #starts = 0
-  #turning = false
+  #turnedAt = 0
   #stopping: Promise<void> | null = null
   #found: 'unknown' | 'nothing' | 'something' = 'unknown'
 
@@ -210,9 +211,11 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
 
   received(answer: ClaimAnswer, claim: OpenClaim): void {
     const { shop, solitude } = this.#options
-    this.#found = answer.jobs.length > 0 ? 'something' : this.#found
-    for (const claimed of answer.jobs) {
-      const attempt = new Attempt(shop, this, { claimed, settings: answer.settings, claim })
+    const { jobs, settings } = answer
+    const at = shop.clock.mono()
+    if (jobs.length > 0) this.#found = 'something'
+    for (const claimed of jobs) {
+      const attempt = new Attempt(shop, this, { claimed, settings, claim, at })
       this.#held++
       if (!this.open || solitude.shut) this.#giveBack(attempt)
       else if (claimed.crashes < CRASHES_UNTIL_ALONE) this.#buffer.push(attempt)
@@ -236,26 +239,34 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     attempt.giveBack()
   }
 
-  /** Starts what it has while slots are free; after many starts it lets others have their turn. */
+  /** Starts what it has while slots are free; after a while it lets others have their turn. */
   #pump(): void {
     if (this.#options.halted()) return
     while (this.#buffer.length > 0 && this.#running.size < this.concurrency) {
-      if (this.#starts >= TURN_STARTS) return this.#nextTurn()
-      this.#starts++
+      if (this.#turnIsUp()) return
       const next = this.#buffer.shift()
       if (next !== undefined) this.#start(next)
     }
   }
 
+  /** Many starts, or some that took long, are enough for one turn of the loop. */
+  #turnIsUp(): boolean {
+    const { clock } = this.#options.shop
+    if (this.#starts === 0) {
+      this.#turnedAt = clock.mono()
+      clock.soon(() => this.#nextTurn())
+    }
+    this.#starts++
+    if (clock.mono() - this.#turnedAt > TURN_SPAN) this.#starts = TURN_STARTS + 1
+    return this.#starts > TURN_STARTS
+  }
+
   #nextTurn(): void {
-    if (this.#turning) return
-    this.#turning = true
-    this.#options.shop.clock.soon(() => {
-      this.#turning = false
-      this.#starts = 0
-      this.#pump()
-      this.#poller.wake()
-    })
+    const held = this.#starts > TURN_STARTS
+    this.#starts = 0
+    if (!held) return
+    this.#pump()
+    this.#poller.wake()
   }
 
   #start(attempt: Attempt): void {

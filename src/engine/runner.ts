@@ -65,6 +65,15 @@ export interface Employer {
   settled(attempt: Attempt, answer: Settled): void
 }
 
+/** A job as its claim brought it. */
+export interface Claim {
+  readonly claimed: Claimed
+  readonly settings: Settings
+  readonly claim: OpenClaim
+  /** When the answer came, by `mono`. */
+  readonly at: number
+}
+
 export type AttemptState = 'held' | 'running' | 'settling' | 'over'
 
 export class Attempt implements Live, Holding, Settling, Timed, Noting {
@@ -84,17 +93,13 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting {
   #stopping = false
   #judgement: Judgement | null = null
 
-  constructor(
-    shop: Workshop,
-    employer: Employer,
-    job: { readonly claimed: Claimed; readonly settings: Settings; readonly claim: OpenClaim },
-  ) {
+  constructor(shop: Workshop, employer: Employer, job: Claim) {
     this.#shop = shop
     this.#employer = employer
     this.claimed = job.claimed
     this.settings = job.settings
     this.claim = job.claim
-    this.claimedAt = shop.clock.mono()
+    this.claimedAt = job.at
     shop.ledger.hold(this)
   }
 

@@ -17,7 +17,7 @@ import type { OpenClaim } from './ledger.js'
 import { asStoreError, storeClosed } from './outage.js'
 import type { Member } from './roster.js'
 import { Attempt } from './runner.js'
-import type { Employer, Live, Workshop } from './runner.js'
+import type { Claim, Employer, Live, Workshop } from './runner.js'
 import type { Solitude } from './solitude.js'
 
 export interface TakeSpec {
@@ -161,8 +161,9 @@ class Take implements Asker {
     this.#asking = false
     const { shop, solitude, poll } = this.#options
     const { jobs, settings, nextIn } = answer
+    const at = shop.clock.mono()
     const got = jobs.map((claimed) => {
-      return new HeldAttempt(shop, this.#taker, this.#spec, { claimed, settings, claim })
+      return new HeldAttempt(shop, this.#taker, this.#spec, { claimed, settings, claim, at })
     })
     if (this.#over) return got.forEach((attempt) => attempt.giveBack())
     if (got.length > 0) {
@@ -227,12 +228,7 @@ class HeldAttempt implements Held, Employer {
   /** The taker's own verdict: who waits for its answer. */
   #answer: ((settled: Settled) => void) | null = null
 
-  constructor(
-    shop: Workshop,
-    taker: Taker,
-    spec: TakeSpec,
-    job: ConstructorParameters<typeof Attempt>[2],
-  ) {
+  constructor(shop: Workshop, taker: Taker, spec: TakeSpec, job: Claim) {
     this.#taker = taker
     this.backoff = spec.backoff
     this.live = new Attempt(shop, this, job)

@@ -136,6 +136,35 @@ export const BEAT_LEAST = 50
 /** The shortest poll: below it an idle worker is a busy one. */
 export const POLL_LEAST = 10
 
+// ── Isolates ────────────────────────────────────────────────────────────────────────────────────
+
+/** Isolates of one worker: each is a thread or a process, with a heap of its own. */
+export const ISOLATES = 1_000
+/** MiB that an isolate's heap may hold: ample for a handler, and ten of them fit a common machine. */
+export const ISOLATE_HEAP = 512
+/** An isolate with nothing to do ends after this long; a new one takes some 100 ms. */
+export const ISOLATE_REST = 30 * SECOND
+/** What loading the module may take: beyond it, it hangs. */
+export const ISOLATE_START = 60 * SECOND
+/** What a handler that is asked to cancel has to clean up, before it is killed. */
+export const ISOLATE_GRACE = 5 * SECOND
+/** What an isolate that is asked to end has for its exit listeners. */
+export const ISOLATE_PARTING = 1 * SECOND
+/** What a stop waits for its isolates to be gone: longer only if native code holds a thread. */
+export const ISOLATE_GONE = 2 * SECOND
+/** Killed isolates that are not gone yet; beyond these, jobs wait for one of them to go. */
+export const ISOLATES_DYING = 16
+/** The first breath after a module did not load; doubled each time. */
+export const ISOLATE_RESTART_MIN = 250
+/** The longest: a module that was mended is noticed within this. */
+export const ISOLATE_RESTART_MAX = 5 * SECOND
+/** Progress and log lines leave an isolate at most this often. */
+export const ISOLATE_NOTES = 50
+/** What is waited for a dead process's last messages: they are here already, but not yet read. */
+export const LAST_WORDS = 250
+/** What is kept of its stderr: enough for the reason, which comes last. */
+export const LAST_WORDS_BYTES = 4 * KIB
+
 // ── The engine: batches ─────────────────────────────────────────────────────────────────────────
 
 /** Jobs in one insert batch: at this size a sync's cost per job has vanished in all that is measured. */
@@ -171,7 +200,9 @@ export const PREFETCH_JOBS = 1000
 /** Weight of the newest measurement in the running mean of how long a job takes. */
 export const PACE_WEIGHT = 1 / 16
 /** Jobs that one worker starts in one turn of the event loop: then others get their turn. */
-export const TURN_STARTS = 200
+export const TURN_STARTS = 500
+/** And this long: a turn that lasts longer delays everything else in the process. */
+export const TURN_SPAN = 5
 /** Claims in a row that were promised a job and got none, before the worker takes a breath. */
 export const RACES_LOST = 3
 /** The first breath; doubled each time up to the poll. */
