@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { MillraceError } from '../../job/errors.js'
+import { systemClock } from '../../time/system.js'
 import type { Hint, Store } from '../../store.js'
 import {
   COMPLETE,
@@ -20,6 +21,8 @@ import { cardOf, LEASE } from './played-node.js'
 import type { Rig } from './rig.js'
 import { countsOf } from './rig.js'
 
+/** How long a hint may really take: hints of disks and servers do not come on virtual time. */
+const PATIENCE = 5_000
 const PAGE = { limit: 10, cursor: null }
 
 /** Every verb of the seam that answers with a promise. */
@@ -60,9 +63,15 @@ class Ear {
 
   /** Until a hint of this kind came, for this queue or for any. */
   hears(what: Hint['what'], queue: string): Promise<void> {
-    const heard = new Promise<void>((resolve) => {
-      const isIt = (hint: Hint) => hint.what === what && (hint.queue ?? queue) === queue
-      this.#woken = () => (this.hints.some(isIt) ? resolve() : undefined)
+    const isIt = (hint: Hint): boolean => hint.what === what && (hint.queue ?? queue) === queue
+    const heard = new Promise<void>((resolve, reject) => {
+      const silence = new Error(`no hint of ${what} in ${queue} within ${PATIENCE} ms`)
+      const timer = systemClock.after(PATIENCE, () => reject(silence))
+      this.#woken = () => {
+        if (!this.hints.some(isIt)) return
+        timer.cancel()
+        resolve()
+      }
       this.#woken()
     })
     this.#rig.hint()
