@@ -47,7 +47,6 @@ export async function fill<Row, T>(
 
 /** `next` is not enumerable, so that a page equals the plain array of what is on it. */
 export function page<T>(items: T[], next: string | null): Page<T> {
-  return Object.defineProperty(items, 'next', { value: next }) as T[] & {
-    readonly next: typeof next
-  } // as: it was just defined
+  const page: unknown = Object.defineProperty(items, 'next', { value: next })
+  return page as Page<T> // as: `next` was just defined
 }
