@@ -8,6 +8,9 @@ export type { StoreSuite } from './conformance/suite.js'
 export { compareStores } from './conformance/compare.js'
 export type { Comparison } from './conformance/compare.js'
 export type { Medium, MediumAsk, OpenMedium } from './conformance/medium.js'
+export { walk } from './conformance/walk.js'
+export type { WalkAsk } from './conformance/walk.js'
+export { digest as bookDigest } from '../job/book/digest.js'
 export { faultyStore } from './faulty-store.js'
 export type {
   FaultOptions,
@@ -17,6 +20,8 @@ export type {
   StoreFault,
   StoreVerb,
 } from './faulty-store.js'
+export { PowerCut, SimDisk } from './sim-disk.js'
+export type { CrashProfile, SimCall, SimCallRecord, SimDiskOptions } from './sim-disk.js'
 export { testMillrace } from './test-millrace.js'
 export type { Expected, TestMillrace, TestOptions } from './test-millrace.js'
 export { seededChance, VirtualClock } from '../time/virtual.js'

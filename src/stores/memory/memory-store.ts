@@ -12,8 +12,8 @@ import type { NewJob } from '../../job/lot.js'
 import type { Store, Traits } from '../../store.js'
 import { systemClock } from '../../time/system.js'
 import type { Clock } from '../../time/clock.js'
-import { BookStore } from '../book-store.js'
-import type { Medium, News } from '../book-store.js'
+import { BookStore } from '../book/book-store.js'
+import type { Medium, News } from '../book/medium.js'
 
 const TRAITS: Traits = {
   survives: 'nothing',

@@ -4,73 +4,30 @@
  * medium is (nothing, a log, a folder of letters), when something is durable and who is alive, is
  * its own affair, behind the port `Medium`.
  */
-import type { ClaimAnswer, ClaimAsk } from '../job/claim.js'
-import { CLAIM_TRIES, CONTROL_JOBS } from '../job/defaults.js'
-import { NEVER_SAID, effective } from '../job/effective.js'
-import { millraceError } from '../job/errors.js'
-import type { Found, Happening, JobRecord, JobRef, Millis } from '../job/job.js'
-import type { Inserted, Lot, NewJob } from '../job/lot.js'
-import type { PageAsk, Paged } from '../job/selector.js'
-import type { SettingsLayer, StoredSettings } from '../job/settings.js'
-import type { Note, Noted, Settled } from '../job/verdict.js'
-import type { Answers, Book, FrameOf } from '../job/book/book.js'
-import { decideClaim, nextIn } from '../job/book/decide-claim.js'
-import { decideSweep } from '../job/book/decide-sweep.js'
-import type { Liveness } from '../job/book/decide-sweep.js'
-import type { Card, ControlItem, Frame } from '../job/book/frame.js'
-import { CANCEL_ASKED } from '../job/book/columns.js'
-import { NEWS_CONTROL, NEWS_ENDS, NEWS_JOBS } from '../job/book/ledger.js'
-import type { Ledger } from '../job/book/ledger.js'
-import { NOTHING, count, counts, list, select } from '../job/book/select.js'
-import { claimed, find, isFrugal } from '../job/book/views.js'
-import type {
-  Beat,
-  BeatAnswer,
-  BeatRecipe,
-  CheckAsk,
-  Checked,
-  Command,
-  Controlled,
-  CountAsk,
-  ExchangeAsk,
-  Exchanged,
-  Hint,
-  ListAsk,
-  NodeCard,
-  NodeRow,
-  OpenAsk,
-  OverrideChange,
-  QueueRow,
-  Store,
-  SweepAsk,
-  Swept,
-  Traits,
-} from '../store.js'
-
-/** What changed, by queue, as bits of `NEWS_*`. */
-export type News = ReadonlyMap<string, number>
-
-/** What keeps the frames. All but `open`, `close` and `durable` is synchronous. */
-export interface Medium {
-  readonly traits: Traits
-  readonly book: Book
-  /** News is told after the call that brought it, never within. */
-  open(scope: string, onNews: (news: News) => void): Promise<void>
-  close(): Promise<void>
-  /** The store's time now. */
-  now(): Millis
-  /** Brings the book up to what others committed. */
-  refresh(): void
-  /** Puts a frame behind all others and applies it, others' before it included. */
-  commit<K extends Frame['kind']>(frame: FrameOf[K] & { readonly kind: K }): Answers[K]
-  /** All that was committed or seen until now is as durable as the traits say. */
-  durable(): Promise<void>
-  liveness(card: Card): Liveness
-  proof(): string | null
-  beatRecipe(): BeatRecipe | null
-}
-
-const UNSAID = effective(NEVER_SAID)
+import { CONTROL_JOBS } from '../../job/defaults.js'
+import { NEVER_SAID } from '../../job/effective.js'
+import { millraceError } from '../../job/errors.js'
+import type { Found, Happening, JobRecord, JobRef } from '../../job/job.js'
+import type { Inserted, Lot, NewJob } from '../../job/lot.js'
+import type { PageAsk, Paged } from '../../job/selector.js'
+import type { SettingsLayer, StoredSettings } from '../../job/settings.js'
+import type { Note, Noted, Settled } from '../../job/verdict.js'
+import type { Answers, Book, FrameOf } from '../../job/book/book.js'
+import { CANCEL_ASKED } from '../../job/book/columns.js'
+import { decideSweep } from '../../job/book/decide-sweep.js'
+import type { ControlItem, Frame } from '../../job/book/frame.js'
+import { NEWS_CONTROL, NEWS_ENDS, NEWS_JOBS } from '../../job/book/ledger.js'
+import type { Ledger } from '../../job/book/ledger.js'
+import { NOTHING, count, list, select } from '../../job/book/select.js'
+import { find } from '../../job/book/views.js'
+import type { Beat, BeatAnswer, BeatRecipe, CheckAsk, Checked, Command } from '../../store.js'
+import type { Controlled, CountAsk, ExchangeAsk, Exchanged, Hint, ListAsk } from '../../store.js'
+import type { NodeCard, NodeRow, OpenAsk, OverrideChange, QueueRow } from '../../store.js'
+import type { Store, SweepAsk, Swept, Traits } from '../../store.js'
+import { claim } from './claiming.js'
+import { overridden, sameLayer } from './layers.js'
+import type { Medium, News } from './medium.js'
+import { nodeRows, queueRows } from './rows.js'
 
 export class BookStore<S extends string> implements Store<S> {
   readonly name: S
@@ -130,7 +87,7 @@ export class BookStore<S extends string> implements Store<S> {
   async exchange(ask: ExchangeAsk): Promise<Exchanged> {
     this.#check()
     const settled = this.#settle(ask)
-    const claims = this.#claim(ask)
+    const claims = claim(this.#medium, ask.node, ask.claim)
     if (ask.settle.length > 0 || claims.mustLast) await this.#medium.durable()
     return { settled, claimed: claims.answers }
   }
@@ -141,72 +98,6 @@ export class BookStore<S extends string> implements Store<S> {
       return { queue, id, token: Number(token), verdict, ran }
     })
     return this.#commit({ kind: 'settle', items })
-  }
-
-  /** Decides and commits until something was given, nothing is there, or others were too fast. */
-  #claim(ask: ExchangeAsk): { answers: readonly ClaimAnswer[]; mustLast: boolean } {
-    if (ask.claim.length === 0) return { answers: [], mustLast: false }
-    const { ledger } = this.#medium.book
-    const given = ask.claim.map(() => ({ slots: [] as number[], tokens: [] as number[] }))
-    let wanted: readonly ClaimAsk[] = ask.claim
-    for (let tries = 0; tries < CLAIM_TRIES; tries++) {
-      this.#medium.refresh()
-      const proposal = decideClaim(ledger, ask.node, wanted, this.#medium.now())
-      if (proposal.frame === null) break
-      const tokens = this.#commitClaim(proposal)
-      if (tokens !== null) this.#collect(proposal, tokens, given)
-      wanted = ask.claim.map((one, at) => remaining(one, given[at].slots.length))
-      if (wanted.every((one) => one.limit === 0)) break
-      if (tokens !== null && tokens.every((token) => token > 0)) break
-    }
-    const now = this.#medium.now()
-    const answers = ask.claim.map((one, at) => this.#answer(one, given[at], now))
-    const mustLast = answers.some(
-      (answer) => answer.jobs.length > 0 && answer.settings.delivery === 'at-most-once',
-    )
-    return { answers, mustLast }
-  }
-
-  #commitClaim(proposal: ReturnType<typeof decideClaim>): Float64Array | null {
-    if (proposal.frame === null) return null
-    try {
-      const tokens = this.#commit(proposal.frame)
-      proposal.undo()
-      return tokens
-    } catch (error) {
-      proposal.undo()
-      throw error
-    }
-  }
-
-  #collect(
-    proposal: ReturnType<typeof decideClaim>,
-    tokens: Float64Array,
-    given: readonly { readonly slots: number[]; readonly tokens: number[] }[],
-  ): void {
-    let at = 0
-    proposal.frame?.asks.forEach((part, index) => {
-      for (const to = at + part.count; at < to; at++) {
-        if (tokens[at] === 0) continue
-        given[index].slots.push(proposal.slots[at])
-        given[index].tokens.push(tokens[at])
-      }
-    })
-  }
-
-  #answer(
-    ask: ClaimAsk,
-    given: { readonly slots: readonly number[]; readonly tokens: readonly number[] },
-    now: Millis,
-  ): ClaimAnswer {
-    const { ledger } = this.#medium.book
-    const settings = ledger.findQueue(ask.queue)?.settings ?? UNSAID
-    return {
-      jobs: given.slots.length === 0 ? [] : claimed(ledger, given.slots, given.tokens, now),
-      nextIn: nextIn(ledger, ask, now),
-      frugal: isFrugal(settings),
-      settings,
-    }
   }
 
   async note(notes: readonly Note[]): Promise<readonly Noted[]> {
@@ -312,44 +203,12 @@ export class BookStore<S extends string> implements Store<S> {
   }
 
   async queues(page: PageAsk): Promise<Paged<QueueRow>> {
-    const { ledger } = this.#look()
-    const now = this.#medium.now()
-    const names = [...ledger.queues.values()].map(({ name }) => name)
-    return paged(names, page, (name) => {
-      const queue = ledger.queue(name)
-      ledger.advance(queue, now)
-      let workers = 0
-      for (const { card, gone } of ledger.nodes.values()) {
-        if (!gone) workers += card.workers.filter((one) => one.queue === name).length
-      }
-      const oldest = queue.oldestDue()
-      const oldestDue = oldest === null ? null : oldest + ledger.wallOffset
-      return { name, counts: counts(queue), workers, oldestDue }
-    })
+    return queueRows(this.#look().ledger, this.#medium.now(), page)
   }
 
   async nodes(page: PageAsk): Promise<Paged<NodeRow>> {
     const { ledger } = this.#look()
-    const now = this.#medium.now()
-    const { liveness } = this.#medium
-    return paged([...ledger.nodes.keys()], page, (name) => {
-      // The name was taken from the same map, and nothing has run in between.
-      const node = ledger.nodes.get(name) as NonNullable<ReturnType<typeof ledger.nodes.get>>
-      const held = new Map<string, number>()
-      for (const hold of ledger.holds.values()) {
-        if (hold.node === name) held.set(hold.worker, (held.get(hold.worker) ?? 0) + 1)
-      }
-      const isLost = node.gone || liveness.call(this.#medium, node.card) === 'dead'
-      const beatAgo = Math.max(0, now - node.lastBeat)
-      const { proof: _, ...card } = node.card
-      return {
-        ...card,
-        startedAt: node.startedAt + ledger.wallOffset,
-        beatAgo,
-        lost: isLost || (node.holds > 0 && beatAgo > node.card.lease),
-        running: node.card.workers.map(({ worker }) => held.get(worker) ?? 0),
-      }
-    })
+    return nodeRows(ledger, this.#medium.now(), page, (card) => this.#medium.liveness(card))
   }
 
   async control(command: Command, cursor: string | null): Promise<Controlled> {
@@ -460,46 +319,6 @@ function oversized(ledger: Ledger, jobs: readonly NewJob[]): Inserted[] | null {
     refused.set(job, { status: 'refused', code: 'PAYLOAD_TOO_LARGE', limit, bytes })
   }
   return refused.size === 0 ? null : jobs.map((job) => refused.get(job) ?? { status: 'withdrawn' })
-}
-
-/** What is left of an ask that was given some; whoever was given a lone job gets nothing beside. */
-function remaining(ask: ClaimAsk, given: number): ClaimAsk {
-  return given === 0 ? ask : { ...ask, limit: ask.limit - given, alone: false }
-}
-
-function paged<T>(names: string[], page: PageAsk, row: (name: string) => T): Paged<T> {
-  names.sort()
-  const { cursor, limit } = page
-  const from = cursor === null ? 0 : names.findIndex((name) => name > cursor)
-  const chosen = from < 0 ? [] : names.slice(from, from + limit)
-  const last = chosen.at(-1)
-  const more = last !== undefined && from + limit < names.length
-  return { items: chosen.map(row), cursor: more ? last : null }
-}
-
-/** `null` takes a word back; nested records are said field by field. */
-function overridden(overrides: SettingsLayer, change: OverrideChange): SettingsLayer {
-  const said = new Map<string, unknown>(Object.entries(overrides))
-  for (const [name, word] of Object.entries(change)) {
-    if (word === null) said.delete(name)
-    else if (NESTED.has(name)) said.set(name, { ...Object(said.get(name)), ...Object(word) })
-    else said.set(name, word)
-  }
-  return Object.fromEntries(said) as SettingsLayer // the names of a layer and of a change to it
-}
-
-const NESTED = new Set(['groups', 'limits', 'keep'])
-
-/** `Infinity` and key order are kept apart from each other as they should be. */
-function sameLayer(a: SettingsLayer, b: SettingsLayer): boolean {
-  return stable(a) === stable(b)
-}
-
-function stable(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return String(value)
-  const entries = Object.entries(value).filter(([, one]) => one !== undefined)
-  entries.sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${entries.map(([key, one]) => `${JSON.stringify(key)}:${stable(one)}`).join(',')}}`
 }
 
 function closed(name: string): Error {
