@@ -7,7 +7,7 @@ import { mkdtempSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setInterval } from 'node:timers/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { millrace } from 'millrace'
 import { makeProgress } from './progress.mjs'
@@ -71,7 +71,8 @@ function hear({ type, id, message }) {
 }
 
 // 5. Look at the queues until nothing is left to do.
-for await (const _ of setInterval(100)) {
+while (!isDone) {
+  await delay(100)
   const counts = await webhooks.counts()
   const dead = await deadLetters.length()
   const waiting = counts.scheduled + counts.available + counts.retryable
@@ -85,7 +86,6 @@ for await (const _ of setInterval(100)) {
     finished,
   })
   isDone = finished === deliveries.length
-  if (isDone) break
   if (performance.now() > LONGEST_SECONDS * 1000) giveUp(`not done after ${LONGEST_SECONDS} s`)
 }
 

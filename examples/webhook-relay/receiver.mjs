@@ -5,6 +5,7 @@
 // By itself (`node receiver.mjs`) it is in a good mood, listens on port 4747 and takes everything.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 
@@ -31,7 +32,7 @@ export async function startReceiver({ port = 0, mood = moodOf, onAccepted = () =
   }
 
   async function receive(request, response) {
-    for await (const _ of request); // reads the body to its end
+    await json(request)
     const id = String(request.headers['x-delivery'])
     const by = {
       worker: Number(request.headers['x-worker']),

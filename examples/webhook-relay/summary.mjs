@@ -112,20 +112,25 @@ export function summaryLines({ total, accepted, dead, repeats, letters, faults }
 
 /** What to try now, in the same folder and store. */
 export function whatNext({ place, scope, example }, paint) {
-  const millrace = 'npx millrace'
   const command = (text, why) => `  ${text.padEnd(58)} ${paint.dim(why)}`
   return [
     `It is all still there, in ${paint.bold(place)}. Look at it:`,
     '',
-    `  export MILLRACE_URL=${place}${scope === 'default' ? '' : ` MILLRACE_SCOPE=${scope}`}`,
-    command(`${millrace} stats`, 'how many jobs are where'),
-    command(`${millrace} list webhooks-dead`, 'what could not be delivered'),
-    command(`${millrace} show webhooks ${example}`, 'the job whose worker was killed'),
+    `  export MILLRACE_URL=${quoted(place)}${scope === 'default' ? '' : ` MILLRACE_SCOPE=${scope}`}`,
+    '  alias millrace="node dist/cli/main.js"',
+    command(`millrace stats`, 'how many jobs are where'),
+    command(`millrace list webhooks-dead`, 'what could not be delivered'),
+    command(`millrace show webhooks ${example}`, 'the job whose worker was killed'),
     '',
     'Send the dead letters once more, to a receiver that takes everything:',
     '',
     command('node examples/webhook-relay/receiver.mjs &', 'it prints what it gets'),
-    command(`${millrace} retry webhooks-dead --all`, 'back to where they came from'),
-    command(`${millrace} work examples/webhook-relay/handler.mjs`, 'a worker; Ctrl-C ends it'),
+    command(`millrace retry webhooks-dead --all`, 'back to where they came from'),
+    command(`millrace work examples/webhook-relay/handler.mjs`, 'a worker; Ctrl-C ends it'),
   ]
+}
+
+/** For the shell, where it needs it. */
+function quoted(text) {
+  return /^[\w:./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -1,0 +1,126 @@
+/**
+ * `millrace doctor`: what the store is, what it promises, and whether it is well. Looks and changes
+ * nothing; the one thing that it opens is the store itself, when there is one. What a folder can
+ * tell is in `doctor-folder.ts`.
+ */
+import { existsSync } from 'node:fs'
+import type { Command } from 'commander'
+import { MillraceError } from '../job/errors.js'
+import { millrace } from '../millrace.js'
+import type { Millrace } from '../millrace.js'
+import type { Health } from '../overview.js'
+import { openableFileStore } from '../stores/file/file-store.js'
+import type { Traits } from '../store.js'
+import { formatDuration } from '../time/duration.js'
+import { examineFolder, examinePlace } from './doctor-folder.js'
+import { bad, note, ok } from './finding.js'
+import type { Finding } from './finding.js'
+import { placeOf } from './place.js'
+import { safe } from './plain.js'
+import type { Exit, Shell } from './shell.js'
+
+export function doctorCommand(program: Command, shell: Shell): void {
+  program
+    .command('doctor')
+    .summary('What the store is, and whether it is well')
+    .description('What the store is, whether it can be reached, and whether it is well.')
+    .action(() => shell.act(() => doctor(shell)))
+}
+
+async function doctor(shell: Shell): Promise<Exit> {
+  const { terminal, asked, paint } = shell
+  const { url, folder } = placeOf(asked.store, terminal.folder)
+  const findings = [host(), ...(await examine(shell, url, folder))]
+  const isWell = findings.every(({ state }) => state !== 'bad')
+  const width = Math.max(...findings.map(({ about }) => about.length))
+  const marks = { ok: paint.green('ok  '), note: paint.yellow('note'), bad: paint.red('BAD ') }
+  shell.answer({ ok: isWell, store: url, findings }, () =>
+    findings.map(
+      ({ about, state, text }) => `${marks[state]}  ${about.padEnd(width)}  ${safe(text)}`,
+    ),
+  )
+  return isWell ? 0 : 1
+}
+
+function host(): Finding {
+  const text = `Node ${process.versions.node} on ${process.platform}`
+  switch (process.platform) {
+    case 'linux':
+      return ok('host', text)
+    case 'win32':
+      return bad('host', `${text}: file: stores are refused there; use WSL`)
+    default:
+      return note('host', `${text}: should work, and nobody has proved it`)
+  }
+}
+
+async function examine(
+  shell: Shell,
+  url: string,
+  folder: string | null,
+): Promise<readonly Finding[]> {
+  if (folder === null) return reach(millrace(url, { scope: shell.asked.scope, upkeep: false }))
+  if (!existsSync(`${folder}/FORMAT`)) return examinePlace(folder)
+  const found = examineFolder(folder, shell.terminal.clock)
+  if (found.some(({ about, state }) => about === 'format' && state === 'bad')) return found
+  const warnings: string[] = []
+  const store = openableFileStore({ path: folder }, { warn: (message) => warnings.push(message) })
+  const reached = await reach(millrace(store, { scope: shell.asked.scope, upkeep: false }))
+  const damage = warnings.filter((message) => message.includes('damaged'))
+  return [
+    ...found,
+    ...reached,
+    damage.length === 0
+      ? ok('log', 'every frame in it is whole')
+      : bad(
+          'log',
+          `${damage.join('; ')}. What could be read was kept; restore a backup for the rest`,
+        ),
+  ]
+}
+
+/** Opens it and asks one question. */
+async function reach(mill: Millrace): Promise<readonly Finding[]> {
+  let health: Health
+  try {
+    await mill.open()
+    health = await mill.health()
+  } catch (error) {
+    if (!MillraceError.is(error)) throw error
+    return [bad('reach', error.message)]
+  } finally {
+    await mill.close({ timeout: 0 })
+  }
+  const { roundTrip, problems, store, traits } = health
+  return [
+    ok('promises', `${store}: ${promises(traits)}`),
+    roundTrip === null
+      ? bad('reach', 'it did not answer')
+      : ok('reach', `it answered in ${formatDuration(roundTrip)}`),
+    ...problems.map((problem) => note('workers', problem)),
+  ]
+}
+
+const SURVIVES: Readonly<Record<Traits['survives'], string>> = {
+  nothing: 'survives nothing',
+  process: 'survives the death of a process, not a power cut',
+  power: 'survives a power cut',
+  server: 'survives what its server is set to survive',
+}
+const REACH: Readonly<Record<Traits['reach'], string>> = {
+  process: 'works within one process',
+  host: 'works between the processes of one host',
+  network: 'works between hosts',
+}
+
+function promises(traits: Traits): string {
+  return [
+    SURVIVES[traits.survives],
+    REACH[traits.reach],
+    traits.transactions ? 'has transactions' : 'has no transactions',
+    traits.hints ? 'tells news at once' : 'is polled for news',
+    traits.beat === 'thread'
+      ? 'a busy handler keeps its jobs'
+      : 'a handler that blocks a whole lease loses its jobs',
+  ].join(', ')
+}
