@@ -14,7 +14,7 @@ import {
   settlement,
   snoozeFor,
 } from './build.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 
 const laws: Laws = {
   'an empty exchange answers with nothing': async (rig) => {

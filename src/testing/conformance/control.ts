@@ -7,7 +7,7 @@ import assert from 'node:assert/strict'
 import type { State } from '../../job/job.js'
 import type { Selector } from '../../job/selector.js'
 import { COMPLETE, discardAs, idsOf, json, retryIn, upTo } from './build.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 import type { Rig } from './rig.js'
 import { countsOf } from './rig.js'
 

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { COMPLETE, discardAs, idsOf, RELEASE, retryIn, snoozeFor } from './build.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 import type { ClaimWords } from './played-node.js'
 import { LEASE } from './played-node.js'
 import type { Rig } from './rig.js'

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import type { SettingsLayer } from '../../job/settings.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 
 const WHOLE: SettingsLayer = {
   attempts: 3,

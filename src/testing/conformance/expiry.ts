@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { idsOf, json, RELEASE, retryIn } from './build.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 import { countsOf } from './rig.js'
 
 const MINUTE = 60_000

@@ -15,7 +15,7 @@ import {
   upTo,
 } from './build.js'
 import type { Claimed } from '../../job/claim.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 
 function noteOf(held: Claimed, words: Partial<Note>): Note {
   return { queue: held.queue, id: held.id, token: held.token, progress: null, log: [], ...words }

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { completeWith, idsOf, json, QUEUE, upTo } from './build.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 import { countsOf } from './rig.js'
 
 const laws: Laws = {

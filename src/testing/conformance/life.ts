@@ -16,7 +16,7 @@ import {
   unique,
   upTo,
 } from './build.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 import { cardOf, LEASE } from './played-node.js'
 import type { Rig } from './rig.js'
 import { countsOf } from './rig.js'

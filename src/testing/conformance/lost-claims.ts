@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { idsOf, RELEASE } from './build.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 import { BEAT } from './played-node.js'
 import { countsOf } from './rig.js'
 

@@ -1,12 +1,11 @@
 /**
- * What a store hands in to be tested, and the shape of a law. A *medium* is what several handles of
- * one store share: a folder, a database, or one book in memory. Each law gets a fresh medium, a
- * clock that stands still until it is moved, and dice with a seed. Nothing here knows a runner.
+ * What a store hands in to be tested. A *medium* is what several handles of one store share: a
+ * folder, a database, or one book in memory. Each law gets a fresh one, with a clock that stands
+ * still until it is moved, and dice with a seed.
  */
 import type { Chance } from '../../time/clock.js'
 import type { VirtualClock } from '../../time/virtual.js'
 import type { Store } from '../../store.js'
-import type { Rig } from './rig.js'
 
 /** Everything that a medium may use of time and chance. */
 export interface MediumAsk {
@@ -27,12 +26,3 @@ export interface Medium {
 }
 
 export type OpenMedium = (ask: MediumAsk) => Promise<Medium>
-
-/** A law's name is its promise, its value the test of it. */
-export type Laws = Readonly<Record<string, (rig: Rig) => Promise<void>>>
-
-/** Laws of one subject. */
-export interface Group {
-  readonly title: string
-  readonly laws: Laws
-}

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { idsOf, RELEASE, retryIn, snoozeFor, upTo } from './build.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 
 const laws: Laws = {
   'thousands inserted in one millisecond come in the order of insertion': async (rig) => {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import type { Encoded } from '../../job/codec.js'
 import { json, retryIn, unique } from './build.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 
 /** Texts that were the end of somebody's parser. */
 const TEXTS: Readonly<Record<string, string>> = {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { COMPLETE, idsOf, retryIn, upTo } from './build.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 import { LEASE } from './played-node.js'
 import type { PlayedNode } from './played-node.js'
 import type { Rig } from './rig.js'

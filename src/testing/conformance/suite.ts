@@ -19,12 +19,14 @@ import { leases } from './leases.js'
 import { life } from './life.js'
 import { limits } from './limits.js'
 import { lostClaims } from './lost-claims.js'
-import type { Group, OpenMedium } from './medium.js'
+import type { Group } from './law.js'
+import type { OpenMedium } from './medium.js'
 import { ordering } from './order.js'
 import { payloads } from './payload.js'
 import { receipts } from './receipts.js'
 import { Rig } from './rig.js'
 import { sharing } from './sharing.js'
+import { sweeping } from './sweep.js'
 import { tokens } from './tokens.js'
 import { uniqueKeys } from './unique.js'
 import { verdicts } from './verdicts.js'
@@ -60,6 +62,7 @@ const GROUPS: readonly Group[] = [
   receipts,
   history,
   leases,
+  sweeping,
   lostClaims,
   crashes,
   declared,

@@ -16,7 +16,7 @@ import {
   snoozeFor,
   unique,
 } from './build.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 import { LEASE } from './played-node.js'
 import type { Rig } from './rig.js'
 

@@ -18,7 +18,7 @@ import {
   settlement,
   snoozeFor,
 } from './build.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 import type { PlayedNode } from './played-node.js'
 
 const FOR_EVER = { count: Infinity, for: Infinity }

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import type { Selector } from '../../job/selector.js'
 import { COMPLETE, idsOf, json, retryIn, upTo } from './build.js'
-import type { Group, Laws } from './medium.js'
+import type { Group, Laws } from './law.js'
 import { cardOf, LEASE, workerOf } from './played-node.js'
 import type { Rig } from './rig.js'
 import { countsOf } from './rig.js'
