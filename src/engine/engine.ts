@@ -100,6 +100,7 @@ export class Engine {
       ...{ store, clock, chance, events, outage, ledger, node },
       leaseGone: (claimedAt) => this.#heart.leaseGone(claimedAt),
       shut: () => this.#solitude.shut || this.#heart.suspect,
+      first: () => this.#solitude.takeFirst(),
     })
     this.#inserts = new Inserts({ store, clock, chance, events, outage })
     this.#notes = new Notes({ store, clock, chance, events })
@@ -117,11 +118,11 @@ export class Engine {
       heart: this.#heart,
     })
     this.#waiter = new Waiter({ store, clock, outage, poll })
-    this.#solitude = new Solitude(
-      ledger,
-      () => this.#workers,
-      () => this.#lookAll(),
-    )
+    this.#solitude = new Solitude({
+      ...{ clock, ledger },
+      neighbours: () => this.#workers,
+      onOpen: () => this.#lookAll(),
+    })
     this.#shop = {
       ...{ clock, chance, events, ledger, newId },
       exchanger: this.#exchanger,
@@ -172,6 +173,7 @@ export class Engine {
     this.#exchanger.close()
     this.#notes.close()
     this.#deadlines.close()
+    this.#solitude.close()
     await this.#sweeper.close()
     await this.#roster.close()
     await this.#heart.close()
@@ -245,6 +247,7 @@ export class Engine {
       solitude: this.#solitude,
       halted: () => this.#heart.suspect,
       onNeed: () => this.#sweeper.nudge(),
+      onAloneDue: (asker) => this.#solitude.wish(asker),
       onChange: (changed) => this.#changed(changed),
       onRan: () => this.#ran++,
       onStill: () => this.#still(),

@@ -54,6 +54,8 @@ export interface ExchangerOptions {
   readonly leaseGone: (claimedAt: number) => boolean
   /** Nobody may claim now: something runs alone, or the node must look first what it lost. */
   readonly shut: () => boolean
+  /** Who must ask before the others, if anybody must: only the first of an idle node is alone. */
+  readonly first: () => Asker | null
 }
 
 /** One trip. */
@@ -151,15 +153,19 @@ export class Exchanger {
     const askers: Asker[] = []
     const claim: ClaimAsk[] = []
     if (!shut()) {
-      const waiting = [...this.#askers]
-      this.#askers.clear()
-      // Another one first each time: only the first of an idle node claims as one that is alone.
-      const first = waiting.length > 1 ? this.#turn++ % waiting.length : 0
-      for (let at = 0; at < waiting.length; at++) {
-        this.#pose(waiting[(first + at) % waiting.length], askers, claim)
-      }
+      for (const asker of this.#inTurn()) this.#pose(asker, askers, claim)
     }
     return { node: node(), settling, askers, claim }
+  }
+
+  /** Another one first each time, since only the first of an idle node claims as one alone. */
+  #inTurn(): readonly Asker[] {
+    const waiting = [...this.#askers]
+    this.#askers.clear()
+    const wanted = waiting.length > 1 ? this.#options.first() : null
+    const named = wanted === null ? -1 : waiting.indexOf(wanted)
+    const from = named >= 0 ? named : this.#turn++ % Math.max(1, waiting.length)
+    return [...waiting.slice(from), ...waiting.slice(0, from)]
   }
 
   /** At most one in the whole node may claim as one who runs nothing else. */

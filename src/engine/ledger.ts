@@ -145,6 +145,7 @@ export class Ledger {
     return lost
   }
 
+  /** Called when a job is no longer held, and when the last claim under way brought nothing. */
   onFewer(tell: () => void): void {
     this.#onFewer.push(tell)
   }
@@ -152,5 +153,6 @@ export class Ledger {
   #past(claim: number): void {
     this.#asked.delete(claim)
     this.#mirror.upTo(this.upTo)
+    if (this.idle) for (const tell of this.#onFewer) tell()
   }
 }

@@ -46,10 +46,9 @@ export interface WorkerHandle {
   stop(options: { readonly timeout: Millis }): Promise<void>
 }
 
-export interface WorkingOptions extends Omit<PollerOptions, 'onNeed'> {
+export interface WorkingOptions extends PollerOptions {
   readonly shop: Workshop
   readonly solitude: Solitude
-  readonly onNeed: () => void
   /** The node must look first what it still holds: nothing may start. */
   readonly halted: () => boolean
   /** Its card changed. */
@@ -183,6 +182,7 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     await this.#until(() => !patient || (!this.#poller.asking && this.#held === 0))
     cut.cancel()
     enough.cancel()
+    this.#options.solitude.unwish(this.#poller)
     this.#become('stopped')
     const { id: worker, queue } = this
     events.emit('worker.stopped', { worker, queue, released: this.#released })

@@ -46,6 +46,8 @@ export interface PollerOptions {
   readonly poll: Millis
   /** Claims are promised jobs and get none: something may need a sweep. */
   readonly onNeed: () => void
+  /** A job that must run alone waits, and this worker is not alone. */
+  readonly onAloneDue: (asker: Asker) => void
 }
 
 export class Poller implements Asker {
@@ -129,6 +131,7 @@ export class Poller implements Asker {
     this.#reach = full ? Math.min(PREFETCH_JOBS, 2 * got) : got
     if (got > 0) this.#races = 0
     this.#host.received(answer, claim)
+    if (answer.aloneDue === true && this.#host.open) this.#options.onAloneDue(this)
     if (!this.#host.open) return this.#host.rested()
     if (this.#asking) return
     if (full || this.#hinted) return this.wake()

@@ -116,14 +116,15 @@ interface Ended extends JobRef {
 }
 
 /** A run that was taken away may have been the job's last. */
-function tellEnd(events: Events, { kind, state }: Happening, ended: Ended): void {
+function tellEnd(events: Events, happened: Happening, ended: Ended): void {
+  const { kind, state, attempt } = happened
   if (state === 'cancelled') {
     const { queue, id, task, group } = ended
     events.emit('job.cancelled', { queue, id, task, group, reason: null })
   }
   if (state === 'discarded') {
-    // A lost run of an at-most-once queue ends without anybody knowing how; else it was the last.
-    const reason: DiscardReason = kind === 'lost' ? 'unknown' : 'attempts-spent'
-    events.emit('job.discarded', { ...ended, reason, message: null })
+    // Where the store does not say: a first run that was lost is most likely an at-most-once one.
+    const guess = kind === 'lost' && attempt <= 1 ? 'unknown' : 'attempts-spent'
+    events.emit('job.discarded', { ...ended, reason: happened.reason ?? guess, message: null })
   }
 }

@@ -31,6 +31,11 @@ export interface ClaimAnswer {
   readonly nextIn: Millis | null
   /** Nothing may be claimed beyond the free slots: a cap, a rate, blocking order, at-most-once. */
   readonly frugal: boolean
+  /**
+   * A job that was in two crashes is due, and waits for an asker that is alone: a busy node then
+   * lets its work run dry for it. Left out: none is known.
+   */
+  readonly aloneDue?: boolean
   /** The queue's settings in force, for retry, timeout and limits. */
   readonly settings: Settings
 }

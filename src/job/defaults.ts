@@ -203,6 +203,10 @@ export const PACE_WEIGHT = 1 / 16
 export const TURN_STARTS = 500
 /** And this long: a turn that lasts longer delays everything else in the process. */
 export const TURN_SPAN = 5
+/** How often a busy node lets its work run dry for a job that must run alone: it costs a pause. */
+export const DRY_EVERY = 30_000
+/** How long it waits for that, as long as a run may take by default: then the others go on. */
+export const DRY_MOST = 60_000
 /** Claims in a row that were promised a job and got none, before the worker takes a breath. */
 export const RACES_LOST = 3
 /** The first breath; doubled each time up to the poll. */

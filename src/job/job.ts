@@ -120,5 +120,7 @@ export interface Happening extends JobRef {
   readonly state: State
   /** By how much it was late, for `expired`. */
   readonly late: Millis
+  /** Why, when it now is discarded. Left out: as its kind says. */
+  readonly reason?: DiscardReason
   readonly deadLetter: JobRef | null
 }

@@ -294,6 +294,45 @@ describe('a job that was in two crashes', () => {
   })
 })
 
+describe('a job that must run alone on a node that is never idle', () => {
+  it('gets its turn: the node runs dry for it, and goes on', async () => {
+    const clock = new VirtualClock()
+    const memory = sharedMemory(clock)
+    const victims = [1, 2].map((seed) => rig({ clock, memory, seed, upkeep: false }))
+    await insert(victims[0].engine, newJob('poison'))
+    for (const { engine } of victims) await crashWith(engine, clock)
+    const aloneDue = overriding('exchange', (store) => async (ask) => {
+      const answer = await store.exchange(ask)
+      const [found] = await store.get([{ queue: 'q', id: 'poison' }])
+      const due = found?.kind === 'job' && found.job.state !== 'running'
+      const claimed = answer.claimed.map((one, at) => {
+        return { ...one, aloneDue: due && ask.claim[at].queue === 'q' }
+      })
+      return { ...answer, claimed }
+    })
+    const { engine } = rig({ clock, memory, seed: 3, wrap: aloneDue })
+    await insert(engine, ...many(2_000, { queue: 'busy' }), ...many(500))
+    const running = new Set<string>()
+    const beside: string[][] = []
+    const others: string[] = []
+    const perform = async (id: string): Promise<Asked> => {
+      running.add(id)
+      if (running.has('poison')) beside.push([...running])
+      else others.push(id)
+      await sleep(clock, 100)
+      running.delete(id)
+      return COMPLETE
+    }
+    // The other queue's worker is the first of the idle node, and so the only one to ask alone.
+    for (const queue of ['busy', 'q']) {
+      engine.start(working(({ claimed }) => perform(claimed.id), { queue, concurrency: 2 }))
+    }
+    await clock.advance(20_000)
+    expect(beside).toEqual([['poison']])
+    expect(others.length).toBeGreaterThan(700)
+  })
+})
+
 /** A node that claims whatever there is and is never heard of again; then it is swept. */
 async function crashWith(engine: Rig['engine'], clock: VirtualClock): Promise<void> {
   await engine.open()
