@@ -147,6 +147,8 @@ export class BookStore<S extends string> implements Store<S> {
 
   async sweep(ask: SweepAsk): Promise<Swept> {
     this.#check()
+    await this.#medium.tend()
+    this.#check()
     this.#medium.refresh()
     const medium = this.#medium
     const proposal = decideSweep(medium.book.ledger, {

@@ -26,6 +26,8 @@ export interface Medium {
   commit<K extends Frame['kind']>(frame: FrameOf[K] & { readonly kind: K }): Answers[K]
   /** All that was committed or seen until now is as durable as the traits say. */
   durable(): Promise<void>
+  /** What there is to do beside a sweep; bounded. */
+  tend(): Promise<void>
   liveness(card: Card): Liveness
   proof(): string | null
   beatRecipe(): BeatRecipe | null

@@ -20,15 +20,18 @@ import type { Millis } from '../../job/job.js'
 import type { BeatRecipe, Traits } from '../../store.js'
 import type { Medium, News } from '../book/medium.js'
 import type { BeatData } from './file-beat.js'
+import { DropBox } from './drop-box.js'
 import { FileShelf } from './file-shelf.js'
 import { establish, layoutOf, readFormat } from './layout.js'
 import type { Layout } from './layout.js'
 import { Life } from './life.js'
 import type { LifeParts } from './life.js'
+import { Reserve, isFull } from './reserve.js'
 
 export interface FileMediumOptions extends LifeParts {
   readonly path: string
   readonly durability: 'power' | 'process'
+  readonly newId: () => string
   /** What a thread loads to beat; null: beats run on the loop. */
   readonly beatModule: string | null
 }
@@ -43,6 +46,8 @@ export class FileMedium implements Medium {
   #unwatch: () => void = () => undefined
   #onNews: (news: News) => void = () => undefined
   #rings = false
+  #dropBox: DropBox | null = null
+  #reserve: Reserve | null = null
 
   constructor(options: FileMediumOptions) {
     this.#options = options
@@ -67,8 +72,28 @@ export class FileMedium implements Medium {
     this.#judgeMedium()
     this.#life = await Life.begin({ ...this.#options, layout: this.#layout })
     this.#life.book.takeNews()
+    this.#reserve = new Reserve(disk, this.#layout, nonce)
+    await this.#reserve.keep()
+    this.#dropBox = this.#newDropBox()
     this.#onNews = onNews
     this.#unwatch = disk.watch(this.#layout.log, () => this.#hinted())
+  }
+
+  #newDropBox(): DropBox {
+    const { disk, newId, host, warn } = this.#options
+    const box: DropBox = new DropBox({
+      ...{ disk, layout: this.#layout, newId, warn },
+      wall: () => host.wall(),
+      insert: async (job) => {
+        const [answer] = this.commit({ kind: 'insert', lots: [1], items: [job] })
+        await this.durable()
+        return answer
+      },
+      onDrop: () => {
+        box.collect().catch((error: unknown) => warn(`the drop box: ${String(error)}`))
+      },
+    })
+    return box
   }
 
   /** Refuses what cannot order appends, and says honestly what cannot survive a power cut. */
@@ -92,6 +117,7 @@ export class FileMedium implements Medium {
 
   async close(): Promise<void> {
     this.#unwatch()
+    this.#dropBox?.close()
     await this.#loading
     const life = this.#life
     this.#life = null
@@ -113,9 +139,24 @@ export class FileMedium implements Medium {
   }
 
   commit<K extends Frame['kind']>(frame: FrameOf[K] & { readonly kind: K }): Answers[K] {
-    const answer = this.#guarded((life) => life.commit(frame))
+    const answer = this.#guarded((life) => this.#commitOrMakeRoom(life, frame))
     this.#ring()
     return answer as Answers[K] // the answer to this very frame
+  }
+
+  /** On a full disk new jobs are refused; what ends jobs gets the reserve. */
+  #commitOrMakeRoom(life: Life, frame: Frame): Answers[Frame['kind']] {
+    try {
+      return life.commit(frame)
+    } catch (error) {
+      if (frame.kind === 'insert' || !isFull(error) || this.#reserve?.giveUp() !== true) throw error
+      return life.commit(frame)
+    }
+  }
+
+  async tend(): Promise<void> {
+    await this.#reserve?.keep()
+    await this.#dropBox?.collect()
   }
 
   async durable(): Promise<void> {

@@ -5,10 +5,11 @@
 import { resolve } from 'node:path'
 import type { Disk } from '../../disk/disk.js'
 import { realDisk } from '../../disk/real-disk.js'
-import { systemChance, turn } from '../../time/system.js'
+import { systemChance, systemClock, turn } from '../../time/system.js'
 import type { Chance } from '../../time/clock.js'
 import type { Store } from '../../store.js'
 import { millraceError } from '../../job/errors.js'
+import { makeIds } from '../../job/id.js'
 import { BookStore } from '../book/book-store.js'
 import { FileMedium } from './file-medium.js'
 import { realHost } from './host.js'
@@ -48,12 +49,14 @@ export function fileStore(options: FileStoreOptions): Store<'file'> {
 /** The same with parts of the machine replaced; for tests. */
 export function openableFileStore(options: FileStoreOptions, parts: FileStoreParts): Store<'file'> {
   const chance = parts.chance ?? systemChance
+  const host = parts.host ?? realHost()
   const medium = new FileMedium({
     path: parts.disk === undefined ? resolve(options.path) : options.path,
     durability: options.durability ?? 'power',
     disk: parts.disk ?? realDisk(),
-    host: parts.host ?? realHost(),
+    host,
     nonce: Buffer.from(chance.bytes(8)).toString('hex'),
+    newId: makeIds({ ...systemClock, wall: () => host.wall() }, chance),
     pause: parts.pause ?? turn,
     segmentBytes: parts.segmentBytes ?? SEGMENT_BYTES,
     warn: parts.warn ?? ((message) => process.emitWarning(message, 'MillraceWarning')),

@@ -126,6 +126,10 @@ class MemoryMedium implements Medium {
     return undefined
   }
 
+  async tend(): Promise<void> {
+    return undefined
+  }
+
   /** All nodes are in this process, so whoever holds nothing is no concern. */
   liveness(): Liveness {
     return 'alive'
