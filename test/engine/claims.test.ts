@@ -104,6 +104,40 @@ describe('a worker', () => {
     await made.clock.advance(100)
   })
 
+  it('looks again at once after a hint that came while its claim was being answered', async () => {
+    const { engine, clock, scripted, told } = rig({ poll: 600_000 })
+    const [asked, go] = [signal(), signal()]
+    scripted.next('exchange', async (call) => {
+      const answer = await call()
+      asked.fire()
+      await go.done
+      return answer
+    })
+    engine.start(working(() => COMPLETE))
+    await asked.done
+    await insert(engine, newJob('a'))
+    await clock.quiet()
+    go.fire()
+    await clock.quiet()
+    expect(told('job.completed')).toHaveLength(1)
+  })
+
+  it('claims as one that is alone only when its whole node holds nothing', async () => {
+    const made = rig()
+    await insert(made.engine, newJob('a'))
+    const go = signal()
+    made.engine.start(working(() => go.done.then(() => COMPLETE)))
+    await made.clock.advance(10)
+    made.engine.start(working(() => COMPLETE, { queue: 'other' }))
+    await made.clock.advance(10)
+    const other = claims(made).filter(({ queue }) => queue === 'other')
+    expect(other.map(({ alone }) => alone)).toEqual([false])
+    expect(claims(made)[0].alone).toBe(true)
+    go.fire()
+    await made.clock.advance(2_000)
+    expect(claims(made).at(-1)?.alone || claims(made).at(-2)?.alone).toBe(true)
+  })
+
   it('claims only the tasks that it knows', async () => {
     const { engine, clock, told } = rig()
     await insert(engine, newJob('a', { task: 'x' }), newJob('b', { task: 'y' }))

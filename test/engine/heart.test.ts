@@ -75,6 +75,35 @@ describe('a node', () => {
     expect(bWorker.state).toBe('working')
   })
 
+  it('that was swept runs nothing of a claim that its old id had asked for', async () => {
+    const clock = new VirtualClock()
+    const memory = sharedMemory(clock)
+    const a = rig({ clock, memory, seed: 1, upkeep: false })
+    const b = rig({ clock, memory, seed: 2 })
+    await insert(a.engine, newJob('x', { timeout: Infinity }))
+    a.engine.start(working(never, { concurrency: 2 }))
+    await clock.advance(10)
+    const [claimed, answer] = [signal(), signal()]
+    a.scripted.next('exchange', async (call) => {
+      const answered = await call()
+      claimed.fire()
+      await answer.done
+      return answered
+    })
+    await insert(a.engine, newJob('y', { timeout: Infinity }))
+    await claimed.done
+    const before = a.engine.node
+    a.scripted.failBefore('beat', 7)
+    a.scripted.failBefore('check', 7)
+    b.engine.start(working(never, { concurrency: 5 }))
+    await clock.advance(45_000)
+    expect(a.engine.node).not.toBe(before)
+    answer.fire()
+    await clock.advance(1_000)
+    expect(a.told('job.started').map(({ id }) => id)).toEqual(['x'])
+    expect(b.told('job.started').map(({ id }) => id)).toEqual(['x', 'y'])
+  })
+
   it('that stood still past its lease looks first what it lost, and starts nothing before', async () => {
     const clock = new VirtualClock()
     const memory = sharedMemory(clock)

@@ -176,6 +176,16 @@ describe('waiting for an end', () => {
     expect(clock.untilNext()).toBeNull()
   })
 
+  it('of many that do not end is not looked at without a hint, until the poll', async () => {
+    const { engine, clock, scripted } = rig({ poll: 10_000 })
+    const jobs = Array.from({ length: 1_500 }, (_, n) => newJob(`j${n}`, { delay: 1e9 }))
+    await insert(engine, ...jobs)
+    const ends = jobs.map(({ id }) => engine.awaitEnd({ queue: 'q', id }, { timeout: 8_000 }))
+    await clock.advance(8_000)
+    expect(new Set(await Promise.all(ends))).toEqual(new Set(['timeout']))
+    expect(scripted.count('get')).toBe(2)
+  })
+
   it('of thousands is a few reads', async () => {
     const { engine, clock, scripted } = rig()
     const jobs = Array.from({ length: 3_000 }, (_, n) => newJob(`j${n}`, { ownId: true }))
