@@ -39,7 +39,7 @@ export type { HeldJob } from './queue/held.js'
 export type { TakeOptions } from './queue/pull.js'
 
 export type { Handler, Middleware } from './perform.js'
-export type { Worker, WorkOptions } from './worker.js'
+export type { IsolateOptions, Worker, WorkOptions } from './worker.js'
 export { defineTask } from './task.js'
 export type { Task, TaskHandler, TaskOptions, TaskRef } from './task.js'
 

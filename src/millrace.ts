@@ -18,7 +18,7 @@ import { healthOf, queuesOf, workersOf } from './overview.js'
 import type { Health, QueueInfo, WorkerInfo } from './overview.js'
 import type { Parts, Transactions } from './parts.js'
 import type { Middleware } from './perform.js'
-import { NamedQueue, isolationMissing } from './queue.js'
+import { NamedQueue } from './queue.js'
 import type { Queue } from './queue.js'
 import type { Enqueued } from './queue/enqueued.js'
 import { pageAsk } from './queue/page.js'
@@ -34,8 +34,9 @@ import type { Chance, Clock } from './time/clock.js'
 import type { Duration } from './time/duration.js'
 import { systemChance, systemClock } from './time/system.js'
 import type { Lot, TxOf } from './transaction.js'
-import { QueueWorker, concurrencyOf, stopTimeout } from './worker.js'
-import type { Worker, WorkOptions } from './worker.js'
+import { QueueWorker, concurrencyOf, handlersHere, stopTimeout } from './worker.js'
+import type { IsolateOptions, Worker, WorkOptions } from './worker.js'
+import { isolated } from './worker/isolate/isolation.js'
 
 /** `S` is the store's name, or `string` when only run time knows it. */
 export interface Millrace<S extends string = string> extends AsyncDisposable {
@@ -73,6 +74,8 @@ export interface Millrace<S extends string = string> extends AsyncDisposable {
   ): Promise<readonly Enqueued<R>[]>
   /** One worker, many tasks. A task that it does not know stays, for a worker that does. */
   work(queue: string, handlers: readonly TaskHandler<S>[], options?: WorkOptions): Worker
+  /** The module's default export is an array of `task.handle(…)`, which run in isolates. */
+  work(queue: string, module: URL, options: IsolateOptions): Worker
   /** Wraps every run of this process, first added outermost. */
   use(middleware: Middleware<S>): this
 
@@ -144,6 +147,9 @@ export interface Making {
   readonly workers: Parts['workers']
 }
 
+/** What `mill.work` finds in a module. */
+const TASKS = { shape: 'tasks' } as const
+
 /** The face without the user's types. */
 export class Mill implements Millrace {
   readonly #engine: Engine
@@ -202,13 +208,16 @@ export class Mill implements Millrace {
   work(queueName: string, handlers: unknown, options?: WorkOptions): Worker {
     const queue = name(queueName, 'work queue')
     const subject = `work(${JSON.stringify(queue)})`
-    if (handlers instanceof URL) throw isolationMissing(subject)
-    const assignment = {
-      queue,
-      duties: dutiesOf(handlers),
-      concurrency: concurrencyOf(options, subject),
-    }
-    const worker = new QueueWorker(this.#parts, assignment)
+    const worker = new QueueWorker(
+      this.#parts,
+      handlers instanceof URL
+        ? isolated(this.#parts, { queue, module: handlers, options, handling: TASKS, subject })
+        : {
+            queue,
+            crew: handlersHere(this.#parts, dutiesOf(handlers)),
+            concurrency: concurrencyOf(options, subject),
+          },
+    )
     this.#keep(worker)
     return worker
   }
@@ -283,6 +292,7 @@ export class Mill implements Millrace {
     try {
       await this.#engine.close({ timeout })
     } finally {
+      await Promise.all([...this.#workers].map((worker) => worker.dismiss()))
       for (const stream of this.#streams) stream.end()
     }
   }

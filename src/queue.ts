@@ -5,7 +5,6 @@
  */
 import { DEFAULT_TASK } from './job/defaults.js'
 import type { Counts, State } from './job/job.js'
-import { invalid } from './job/check.js'
 import type { Overrides } from './job/declare.js'
 import { PLAIN_TERMS } from './job/options.js'
 import type { JobOptions, When } from './job/options.js'
@@ -25,8 +24,9 @@ import type { Selector } from './queue/select.js'
 import type { SettingsView } from './queue/settings-view.js'
 import { dutyFor } from './task.js'
 import type { Lot, TxOf } from './transaction.js'
-import { QueueWorker, concurrencyOf } from './worker.js'
-import type { Worker, WorkOptions } from './worker.js'
+import { QueueWorker, concurrencyOf, handlersHere } from './worker.js'
+import type { Assignment, IsolateOptions, Worker, WorkOptions } from './worker.js'
+import { isolated } from './worker/isolate/isolation.js'
 
 /**
  * `P` what handlers get, `R` what `result()` gives, `In` what producers give, `Ret` what handlers
@@ -50,6 +50,11 @@ export interface Queue<P = unknown, R = unknown, S extends string = string, In =
    * the result. Throw: a failed attempt.
    */
   work(handler: Handler<P, Ret, S>, options?: WorkOptions): Worker
+  /**
+   * The module's default export is a `Handler`, which runs in isolates: a timeout kills it.
+   * `commit` is not there.
+   */
+  work(module: URL, options: IsolateOptions): Worker
 
   /** One of any task, or `null` when nothing is runnable within `wait` [0]. */
   take(options?: TakeOptions & { limit?: undefined }): Promise<HeldJob<P, Ret> | null>
@@ -119,14 +124,7 @@ export class NamedQueue implements Queue {
   }
 
   work(handler: unknown, options?: WorkOptions): Worker {
-    const { subject } = this.#aim
-    if (handler instanceof URL) throw isolationMissing(`${subject}.work`)
-    const declaration = this.#parts.declared.of(this.name)
-    const { input = null, output = null } = declaration ?? {}
-    const duty = dutyFor(handler, input, output, `${subject}.work`)
-    const concurrency = concurrencyOf(options, `${subject}.work`)
-    const duties = new Map([[DEFAULT_TASK, duty]])
-    const worker = new QueueWorker(this.#parts, { queue: this.name, duties, concurrency })
+    const worker = new QueueWorker(this.#parts, this.#assignment(handler, options))
     this.#onWorker(worker)
     return worker
   }
@@ -174,16 +172,24 @@ export class NamedQueue implements Queue {
     return operate.settings(this.#parts, this.name)
   }
 
+  #assignment(handler: unknown, options: unknown): Assignment {
+    const queue = this.name
+    const subject = `${this.#aim.subject}.work`
+    const { input = null, output = null } = this.#parts.declared.of(queue) ?? {}
+    if (handler instanceof URL) {
+      const handling = { shape: 'handler', task: DEFAULT_TASK, input, output } as const
+      return isolated(this.#parts, { queue, module: handler, options, handling, subject })
+    }
+    const duty = dutyFor(handler, input, output, subject)
+    const concurrency = concurrencyOf(options, subject)
+    const crew = handlersHere(this.#parts, new Map([[DEFAULT_TASK, duty]]))
+    return { queue, crew, concurrency }
+  }
+
   /** Plain jobs, checked by the schema that this process declared; a new one only when it changes. */
   #toPlain(): Aim {
     const input = this.#parts.declared.of(this.name)?.input ?? null
     if (input !== this.#aim.input) this.#aim = { ...this.#aim, input }
     return this.#aim
   }
-}
-
-/** What a module's URL is answered with until isolated handlers exist. */
-export function isolationMissing(subject: string): Error {
-  const remedy = 'this version does not run modules in isolation yet: give the handler itself'
-  return invalid(subject, 'a handler', 'a URL', remedy)
 }

@@ -126,6 +126,13 @@ function asks(error: Error, name: string, asked: Asked): void {
   Object.defineProperty(error, ASKS, { value: asked })
 }
 
+/** An error that asks for just this when it is thrown. */
+export function asking(asked: Asked): Error {
+  const error = new Error(asked.kind)
+  asks(error, 'Asking', asked)
+  return error
+}
+
 /** What a throw asks for: its own word when it is one of the four classes, else a failed attempt. */
 export function askedByThrow(error: unknown): Asked {
   if (error instanceof Error && ASKS in error) return error[ASKS] as Asked // as: only `asks` writes it

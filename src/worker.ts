@@ -1,10 +1,11 @@
 /**
  * A worker: handlers for the tasks of one queue, so many at once. Promises to start at once, yet to
  * take nothing before the queue's declaration is written, since retries and timeouts follow it; a
- * store that cannot be reached is tried again until it can. The work itself is the engine's.
+ * store that cannot be reached is tried again until it can. The work itself is the engine's; who
+ * does it, handlers here or isolates (`worker/isolate/`), is the crew's.
  */
-import type { BackoffFunction, WorkerHandle } from './engine/engine.js'
-import { onlyKnown, record, whole } from './job/check.js'
+import type { BackoffFunction, Perform, WorkerHandle } from './engine/engine.js'
+import { invalid, onlyKnown, record, whole } from './job/check.js'
 import { CONCURRENCY, CONCURRENCY_LIMIT, STOP_TIMEOUT } from './job/defaults.js'
 import { MillraceError, millraceError } from './job/errors.js'
 import { dataOf } from './job/view.js'
@@ -20,6 +21,12 @@ export interface WorkOptions {
   readonly concurrency?: number
 }
 
+/** How a module is worked: each slot has an isolate of its own, which a timeout kills. */
+export interface IsolateOptions extends WorkOptions {
+  /** A thread stops at the next JavaScript line, a process for certain. */
+  readonly isolate: 'thread' | 'process'
+}
+
 export interface Worker extends AsyncDisposable {
   readonly id: string
   readonly queue: string
@@ -33,18 +40,45 @@ export interface Worker extends AsyncDisposable {
   stop(options?: { timeout?: Duration }): Promise<void>
 }
 
-/** What a worker does: each task's duty. */
+/** What a worker does. */
 export interface Assignment {
   readonly queue: string
-  readonly duties: ReadonlyMap<string, Duty>
+  readonly crew: Crew
   readonly concurrency: number
+}
+
+/** Who does it. */
+export interface Crew {
+  /** None before it is ready. */
+  readonly tasks: readonly string[]
+  readonly perform: Perform
+  /** Null when it can begin; else it is asked until it can. */
+  ready(): Promise<void> | null
+  /** The worker runs nothing any more. */
+  close(): Promise<void>
+}
+
+/** Handlers in this process. */
+export function handlersHere(parts: Parts, duties: ReadonlyMap<string, Duty>): Crew {
+  const { transactions, middlewares } = parts
+  const committer = transactions.kind === 'pretended' ? transactions.committer : null
+  return {
+    tasks: [...duties.keys()],
+    perform: performer((task) => duties.get(task), { middlewares, committer }),
+    ready: () => null,
+    close: () => Promise.resolve(),
+  }
 }
 
 /** The options of a worker, checked. */
 export function concurrencyOf(options: unknown, subject: string): number {
   if (options === undefined) return CONCURRENCY
   const given = record(options, subject)
-  onlyKnown(given, ['concurrency'], subject, ['isolate', 'size', 'wait'])
+  if ('isolate' in given) {
+    const remedy = 'give the URL of a module that has the handler as its default export'
+    throw invalid(`${subject}.isolate`, 'a module to isolate', 'a handler of this process', remedy)
+  }
+  onlyKnown(given, ['concurrency'], subject, ['size', 'wait'])
   if (given.concurrency === undefined) return CONCURRENCY
   const bounds = { least: 0, most: CONCURRENCY_LIMIT }
   return whole(given.concurrency, `${subject}.concurrency`, bounds)
@@ -60,24 +94,27 @@ export function backoffOf(parts: Parts, queue: string): BackoffFunction | null {
 export class QueueWorker implements Worker {
   readonly queue: string
   readonly #parts: Parts
+  readonly #crew: Crew
   readonly #handle: WorkerHandle
-  /** What the user wants; the engine's worker follows once the declaration is written. */
+  /** What the user wants; the engine's worker follows once it can begin. */
   #wanted: 'working' | 'paused' | 'stopped' = 'working'
-  #declared = false
+  #ready = false
   #retry: Timer | null = null
   #beginning: Promise<void> = Promise.resolve()
   #onStopped: () => void = () => undefined
 
   constructor(parts: Parts, assignment: Assignment) {
-    const { queue, duties, concurrency } = assignment
+    const { queue, crew, concurrency } = assignment
     this.queue = queue
     this.#parts = parts
-    const committer = parts.transactions.kind === 'pretended' ? parts.transactions.committer : null
+    this.#crew = crew
     this.#handle = parts.engine.start({
       queue,
-      tasks: [...duties.keys()],
+      get tasks() {
+        return crew.tasks // asked at each claim, since isolates learn them
+      },
       concurrency: parts.workers === 'idle' ? 0 : concurrency,
-      perform: performer((task) => duties.get(task), { middlewares: parts.middlewares, committer }),
+      perform: crew.perform,
       backoff: backoffOf(parts, queue),
     })
     this.#begin()
@@ -90,7 +127,7 @@ export class QueueWorker implements Worker {
     return this.#handle.running
   }
   get state(): Worker['state'] {
-    if (this.#declared || this.#wanted !== 'working') return this.#handle.state
+    if (this.#ready || this.#wanted !== 'working') return this.#handle.state
     return this.#handle.state === 'paused' ? 'working' : this.#handle.state
   }
 
@@ -101,13 +138,14 @@ export class QueueWorker implements Worker {
 
   async resume(): Promise<void> {
     if (this.#wanted === 'paused') this.#wanted = 'working'
-    if (this.#declared) await this.#handle.resume()
+    if (this.#ready) await this.#handle.resume()
   }
 
   async stop(options: unknown = {}): Promise<void> {
     const timeout = stopTimeout(options, 'stop')
     this.giveUpWaiting()
     await this.#handle.stop({ timeout })
+    await this.dismiss()
     this.#onStopped()
   }
 
@@ -115,7 +153,7 @@ export class QueueWorker implements Worker {
     await this.stop()
   }
 
-  /** Settles when the declaration is written, or this try of it has failed. */
+  /** Settles when it can begin, or this try has failed. */
   async declared(): Promise<void> {
     await this.#beginning
   }
@@ -126,29 +164,35 @@ export class QueueWorker implements Worker {
     this.#retry?.cancel()
   }
 
+  /** Lets its crew go; for when the engine has stopped it. */
+  dismiss(): Promise<void> {
+    return this.#crew.close()
+  }
+
   /** Told once, when it has been stopped. */
   onStopped(told: () => void): void {
     this.#onStopped = told
   }
 
-  /** Holds the engine's worker back while the declaration is on its way; most often it is not. */
+  /** Holds the engine's worker back while something is to be waited for; most often it is not. */
   #begin(): void {
-    const ready = this.#parts.declared.ready(this.queue)
-    if (ready === null && this.#handle.state === 'working') {
-      this.#declared = true
+    const written = this.#parts.declared.ready(this.queue)
+    const manned = this.#crew.ready()
+    if (written === null && manned === null && this.#handle.state === 'working') {
+      this.#ready = true
       return
     }
-    this.#beginning = Promise.all([ready, this.#handle.pause()])
+    this.#beginning = Promise.all([written, manned, this.#handle.pause()])
       .then(() => this.#go())
       .catch((error: unknown) => this.#again(error))
   }
 
   async #go(): Promise<void> {
-    this.#declared = true
+    this.#ready = true
     if (this.#wanted === 'working') await this.#handle.resume()
   }
 
-  /** The declaration could not be written: says so, and tries again after a poll. */
+  /** What it waited for failed: says so, and tries again after a poll. */
   #again(error: unknown): void {
     if (this.#wanted === 'stopped' || MillraceError.is(error, 'STORE_CLOSED')) return
     const { clock, poll } = this.#parts

@@ -1,0 +1,2 @@
+// A module that does not load.
+throw new SyntaxError('half a module')
