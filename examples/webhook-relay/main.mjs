@@ -3,13 +3,9 @@
 //
 //   npm run demo                               in a new folder under the system's temporary one
 //   npm run demo -- --store file:./queues      somewhere else, in a scope of its own
-import { mkdtempSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { millrace } from 'millrace'
+import { readOptions } from './options.mjs'
 import { makeProgress } from './progress.mjs'
 import { startReceiver } from './receiver.mjs'
 import { addUp, summaryLines, whatNext } from './summary.mjs'
@@ -36,7 +32,9 @@ await webhooks.enqueueMany(deliveries, ({ event }, index) => ({
   id: `delivery-${index + 1}`,
   tags: [event],
 }))
-progress.note(`${deliveries.length} webhooks wait in ${progress.paint.bold(place)}`)
+progress.note(`${deliveries.length} webhooks wait in ${progress.paint.bold(place)}.
+${WORKERS} processes deliver them, to a receiver that is often busy, at times too slow, and wants
+some not at all. One of them will be killed on the way.`)
 
 // 3. The other side. When it has accepted two fifths, the worker that brought the last of them is
 // killed before it hears so: that job will run again, and the receiver will see a repeat.
@@ -103,7 +101,9 @@ const summary = addUp({
 await receiver.close()
 await mill.close()
 console.log(['', ...summaryLines(summary, progress.paint), ''].join('\n'))
-console.log(whatNext({ place, scope, example: killed.id }, progress.paint).join('\n'))
+console.log(
+  whatNext({ place, scope, example: killed.id, dead: summary.dead }, progress.paint).join('\n'),
+)
 process.exitCode = summary.faults.length === 0 ? 0 : 1
 
 /** Every page of a list. */
@@ -122,19 +122,4 @@ function giveUp(why) {
   for (const worker of workers) worker.stop()
   console.error(`\nThe demo ended early: ${why}. What it has done so far is in ${place}`)
   process.exit(1)
-}
-
-/** The input: the examples that GitHub publishes of each of its webhooks. */
-function readOptions() {
-  const { values } = parseArgs({
-    options: { store: { type: 'string' }, deliveries: { type: 'string' } },
-  })
-  const deliveries = createRequire(import.meta.url)('@octokit/webhooks-examples')
-    .flatMap(({ name, examples }) => examples.map((body) => ({ event: name, body })))
-    .slice(0, Number(values.deliveries ?? 329))
-  if (values.store !== undefined) {
-    return { place: values.store, scope: `demo-${process.pid}`, deliveries }
-  }
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-demo-'))
-  return { place: `file:${folder}`, scope: 'default', deliveries }
 }

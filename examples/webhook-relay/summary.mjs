@@ -13,6 +13,9 @@ export function addUp({ ids, accepted, completed, dead, lastWords, killed }) {
     const { history = [] } = done.get(id) ?? buried.get(id)?.origin ?? {}
     return visits.slice(0, -1).map((visit) => ({ id, reason: whyAgain(visit, history, killed) }))
   })
+  const lost = [...done.values(), ...[...buried.values()].map(({ origin }) => origin)]
+    .flatMap(({ history }) => history)
+    .filter(({ outcome }) => outcome === 'lost').length
   const letters = [...buried].map(([id, letter]) => ({
     id,
     reason: whyDead(letter, lastWords.get(id)),
@@ -51,6 +54,7 @@ export function addUp({ ids, accepted, completed, dead, lastWords, killed }) {
     dead: buried.size,
     repeats: tally(repeats),
     letters: tally(letters),
+    lost,
     faults,
   }
 }
@@ -85,7 +89,7 @@ function tally(items) {
 }
 
 /** The verdict, as lines to print. */
-export function summaryLines({ total, accepted, dead, repeats, letters, faults }, paint) {
+export function summaryLines({ total, accepted, dead, repeats, letters, lost, faults }, paint) {
   const number = (value) => String(value).padStart(5)
   const reasons = (counted) =>
     counted.map(({ reason, count }) =>
@@ -99,6 +103,7 @@ export function summaryLines({ total, accepted, dead, repeats, letters, faults }
     ...reasons(letters),
     `${number(again)}  were brought again after they had been accepted`,
     ...reasons(repeats),
+    `${number(lost)}  were running in the worker that was killed; others ran them again`,
     '',
     ...(faults.length === 0
       ? [
@@ -110,23 +115,26 @@ export function summaryLines({ total, accepted, dead, repeats, letters, faults }
   ]
 }
 
-/** What to try now, in the same folder and store. */
-export function whatNext({ place, scope, example }, paint) {
+/** What to try now, on the same store. `example`: a job worth looking at. */
+export function whatNext({ place, scope, example, dead }, paint) {
   const command = (text, why) => `  ${text.padEnd(58)} ${paint.dim(why)}`
+  const again = [
+    '',
+    'Send the dead letters once more, to a receiver that takes everything:',
+    '',
+    command('node examples/webhook-relay/receiver.mjs &', 'it prints what it gets'),
+    command('millrace retry webhooks-dead --all', 'back to where they came from'),
+    command('millrace work examples/webhook-relay/handler.mjs', 'a worker; Ctrl-C ends it'),
+  ]
   return [
     `It is all still there, in ${paint.bold(place)}. Look at it:`,
     '',
     `  export MILLRACE_URL=${quoted(place)}${scope === 'default' ? '' : ` MILLRACE_SCOPE=${scope}`}`,
     '  alias millrace="node dist/cli/main.js"',
-    command(`millrace stats`, 'how many jobs are where'),
-    command(`millrace list webhooks-dead`, 'what could not be delivered'),
+    command('millrace stats', 'how many jobs are where'),
+    command('millrace list webhooks-dead', 'what could not be delivered'),
     command(`millrace show webhooks ${example}`, 'the job whose worker was killed'),
-    '',
-    'Send the dead letters once more, to a receiver that takes everything:',
-    '',
-    command('node examples/webhook-relay/receiver.mjs &', 'it prints what it gets'),
-    command(`millrace retry webhooks-dead --all`, 'back to where they came from'),
-    command(`millrace work examples/webhook-relay/handler.mjs`, 'a worker; Ctrl-C ends it'),
+    ...(dead > 0 ? again : []),
   ]
 }
 

@@ -9,7 +9,7 @@ import { addLines } from './add-lines.js'
 import type { Intake } from './add-lines.js'
 import { itemOptions, jsonOf, withAddOptions } from './add-options.js'
 import type { AddWords } from './add-options.js'
-import { jobs, safe } from './plain.js'
+import { jobs, many, safe } from './plain.js'
 import type { Exit, Shell } from './shell.js'
 
 const ABOUT = `Put in one job, or with - one for each line of JSON on standard input.
@@ -63,7 +63,7 @@ async function addMany(shell: Shell, queue: string, words: AddWords): Promise<Ex
 
 function tell(shell: Shell, queue: string, { added, bad, stopped, next }: Intake): void {
   shell.answer({ queue, added, bad, stopped, next }, () => [
-    `${jobs(added)} went into ${safe(queue)}${bad === 0 ? '' : `, ${bad} bad lines did not`}`,
+    `${jobs(added)} went into ${safe(queue)}${bad === 0 ? '' : `, ${many(bad, 'bad line')} did not`}`,
   ])
   if (stopped === null) return
   shell.complain(`stopped before line ${next}: ${stopped}. Go on with: tail -n +${next}`)

@@ -13,7 +13,7 @@ import { formatDuration } from '../time/duration.js'
 import { DOCTOR_FILES } from './bounds.js'
 import { bad, note, ok } from './finding.js'
 import type { Finding } from './finding.js'
-import { count } from './plain.js'
+import { count, many } from './plain.js'
 
 const MIB = 1024 * 1024
 /** Two segments of the log: below this the next roll may not fit. */
@@ -154,7 +154,7 @@ function contents(files: readonly Seen[]): Finding {
   const more = files.length >= DOCTOR_FILES ? 'at least ' : ''
   return ok(
     'contents',
-    `${more}${(bytes / MIB).toFixed(1)} MiB, ${count(logs.length)} log files, scopes: ${names.join(', ') || 'none'}`,
+    `${more}${(bytes / MIB).toFixed(1)} MiB, ${many(logs.length, 'log file')}, scopes: ${names.join(', ') || 'none'}`,
   )
 }
 
@@ -167,7 +167,7 @@ function quarantined(files: readonly Seen[]): Finding {
   const names = damaged.map(({ path }) => basename(path))
   return bad(
     'quarantine',
-    `${count(damaged.length)} files, each with a .why beside it: ${some(names)}`,
+    `${many(damaged.length, 'file')}, each with a .why beside it: ${some(names)}`,
   )
 }
 

@@ -67,8 +67,12 @@ export function count(number: number): string {
 }
 
 /** `1 job`, `1,234 jobs`. */
+export function many(number: number, one: string): string {
+  return `${count(number)} ${one}${number === 1 ? '' : 's'}`
+}
+
 export function jobs(number: number): string {
-  return `${count(number)} ${number === 1 ? 'job' : 'jobs'}`
+  return many(number, 'job')
 }
 
 export function instant(at: Date): string {

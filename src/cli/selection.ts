@@ -6,6 +6,7 @@
 import { Option } from 'commander'
 import type { Command } from 'commander'
 import { invalid, word } from '../job/check.js'
+import { millraceError } from '../job/errors.js'
 import { STATES } from '../job/job.js'
 import type { State } from '../job/job.js'
 import type { Selector } from '../queue/select.js'
@@ -66,5 +67,10 @@ export function targetFrom(ids: readonly string[], aim: Aim, command: string): S
   if (isNarrow) return selector
   if (aim.all === true) return { states: STATES }
   const remedy = `name ids, or filter with --state, --task, --group, --tag, --search, or say --all`
-  throw invalid(`millrace ${command}`, 'to hear which jobs', 'none named', remedy)
+  throw millraceError({
+    code: 'OPTION_INVALID',
+    subject: `millrace ${command}`,
+    expected: 'to hear which jobs',
+    remedy,
+  })
 }
