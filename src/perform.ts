@@ -6,6 +6,7 @@
  */
 import type { Asked, Live, Perform } from './engine/engine.js'
 import { decode, encode } from './job/codec.js'
+import { DEFAULT_TASK } from './job/defaults.js'
 import type { Encoded } from './job/codec.js'
 import { MillraceError, millraceError } from './job/errors.js'
 import { check, objection } from './job/schema.js'
@@ -49,7 +50,9 @@ export function performer(
   around: Surroundings,
 ): Perform {
   return async (live) => {
-    const duty = dutyOf(live.claimed.task)
+    const { task, origin } = live.claimed
+    // A dead-letter queue that many tasks share may be served by one plain handler.
+    const duty = dutyOf(task) ?? (origin === null ? undefined : dutyOf(DEFAULT_TASK))
     if (duty === undefined) return { kind: 'release' } // claims name their tasks, so this stays away
     try {
       const read = readPayload(live, duty.input)

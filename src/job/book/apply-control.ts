@@ -98,7 +98,8 @@ function retryOne(ledger: Ledger, slot: number): boolean {
   if (state === RUNNING) return false
   if (extra?.origin != null) {
     const { origin, history } = extra
-    const copy = transplant(ledger, slot, origin.queue, deadIdOf(ledger, slot, ledger.seqs))
+    const id = deadIdOf(ledger, slot, ledger.seqs)
+    const copy = transplant(ledger, slot, origin.queue, id, null)
     const past = [...origin.history, ...history].slice(-HISTORY_KEPT)
     ledger.extra(copy).history = past
     columns.round.set(copy, 1 + past.reduce((most, one) => Math.max(most, one.round), 0))

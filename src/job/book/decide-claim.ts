@@ -4,11 +4,13 @@
  * the pools at once; when the frame does not take effect, `undo` puts back what still waits.
  */
 import type { ClaimAsk } from '../claim.js'
+import { DEFAULT_TASK } from '../defaults.js'
 import type { Millis } from '../job.js'
 import { AVAILABLE } from './columns.js'
 import type { ClaimFrame, ClaimItem, ClaimPart } from './frame.js'
 import type { Ledger } from './ledger.js'
 import type { Pool } from './pool.js'
+import { ALONE, DEAD, kindOf, poolKey } from './queue.js'
 import type { QueueBook } from './queue.js'
 
 export interface ClaimProposal {
@@ -65,8 +67,8 @@ export function putBack(ledger: Ledger, slots: readonly number[]): void {
 }
 
 function pick(ledger: Ledger, queue: QueueBook, ask: ClaimAsk, now: Millis, into: number[]): void {
-  const shared = poolsOf(ledger, queue, ask.tasks, false)
-  const alone = ask.alone ? poolsOf(ledger, queue, ask.tasks, true) : []
+  const shared = poolsOf(ledger, queue, ask.tasks, 0)
+  const alone = ask.alone ? poolsOf(ledger, queue, ask.tasks, ALONE) : []
   const until = into.length + ask.limit
   let taken = 0
   while (into.length < until) {
@@ -86,22 +88,32 @@ function isLate(ledger: Ledger, queue: QueueBook, slot: number, now: Millis): bo
   return now - ledger.columns.place.get(slot) > ledger.lifespan(queue, slot)
 }
 
-/** The pools that the asker may take from. */
+/**
+ * The pools that the asker may take from. Dead letters of any task are also for those who know the
+ * plain task, so that one handler can serve a dead-letter queue that many tasks share.
+ */
 function poolsOf(
   ledger: Ledger,
   queue: QueueBook,
   tasks: readonly string[] | null,
-  alone: boolean,
+  alone: number,
 ): Pool[] {
   const pools: Pool[] = []
-  if (tasks === null) {
-    for (const [key, pool] of queue.pools) if (key % 2 === (alone ? 1 : 0)) pools.push(pool)
-    return pools
+  const takesDead = tasks === null || tasks.includes(DEFAULT_TASK)
+  if (takesDead) {
+    for (const [key, pool] of queue.pools) {
+      const kind = kindOf(key)
+      const isDead = (kind & DEAD) !== 0
+      if ((kind & ALONE) === alone && (tasks === null || isDead)) pools.push(pool)
+    }
   }
-  for (const task of tasks) {
+  for (const task of tasks ?? []) {
     const number = ledger.taskNames.find(task)
-    const pool = number === undefined ? undefined : queue.pools.get(number * 2 + (alone ? 1 : 0))
-    if (pool !== undefined) pools.push(pool)
+    if (number === undefined) continue
+    for (const dead of takesDead ? [0] : [0, DEAD]) {
+      const pool = queue.pools.get(poolKey(number, alone | dead))
+      if (pool !== undefined) pools.push(pool)
+    }
   }
   return pools
 }
@@ -138,11 +150,12 @@ export function nextIn(ledger: Ledger, ask: ClaimAsk, now: Millis): Millis | nul
   const queue = ledger.findQueue(ask.queue)
   if (queue === undefined) return null
   ledger.advance(queue, now)
-  for (const pool of poolsOf(ledger, queue, ask.tasks, false)) if (pool.first() >= 0) return 0
+  for (const pool of poolsOf(ledger, queue, ask.tasks, 0)) if (pool.first() >= 0) return 0
   if (ask.alone) {
-    for (const pool of poolsOf(ledger, queue, ask.tasks, true)) if (pool.first() >= 0) return 0
+    for (const pool of poolsOf(ledger, queue, ask.tasks, ALONE)) if (pool.first() >= 0) return 0
   }
-  const tasks = ask.tasks?.map((task) => ledger.taskNames.find(task) ?? -1) ?? null
+  const takesAny = ask.tasks === null || (queue.hasDead && ask.tasks.includes(DEFAULT_TASK))
+  const tasks = takesAny ? null : ask.tasks.map((task) => ledger.taskNames.find(task) ?? -1)
   const due = queue.nextDue(tasks)
   return due === null ? null : Math.max(0, due - now)
 }

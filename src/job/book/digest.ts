@@ -4,7 +4,7 @@
  * snapshot. For tests, and for replicas that check each other.
  */
 import { AVAILABLE, FREE, RETRYABLE, SCHEDULED } from './columns.js'
-import type { Extra, Item, Past } from './extra.js'
+import type { Extra, Item, Paper, Past } from './extra.js'
 import type { Ledger } from './ledger.js'
 
 /** One line per job, node, key and queue, sorted. */
@@ -49,7 +49,7 @@ function jobLine(ledger: Ledger, slot: number): string {
 }
 
 function extraWords(ledger: Ledger, extra: Extra): unknown {
-  const read = (paper: unknown): Item | null => (paper === null ? null : ledger.shelf.read(paper))
+  const read = (paper: Paper | null): Item | null => paper && ledger.shelf.read(paper)
   const past = (one: Past): unknown => ({ ...one, paper: read(one.paper) })
   return {
     ...extra,

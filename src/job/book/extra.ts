@@ -15,7 +15,7 @@ import type { NewJob } from '../lot.js'
 import type { ControlItem, NoteItem, SettleItem } from './frame.js'
 
 /** Opaque to the book: made and read by the store's shelf. */
-export type Paper = unknown
+export type Paper = object
 
 /** The items that papers are made of. */
 export type Item = NewJob | SettleItem | NoteItem | ControlItem
@@ -52,6 +52,8 @@ export interface Past {
 export interface PastOrigin extends JobRef {
   readonly history: readonly Past[]
   readonly reason: DiscardReason
+  /** What it said of its attempts, for its way back. */
+  readonly maxAttempts: number
 }
 
 export interface Extra {

@@ -7,16 +7,8 @@
  * What papers are is the store's affair: it keeps its own columns of addresses, by slot.
  */
 import type { StoredSettings } from '../settings.js'
-import {
-  Columns,
-  FREE,
-  ODD_ID,
-  RECEIPT,
-  RETRYABLE,
-  RUNNING,
-  SCHEDULED,
-  WAITING,
-} from './columns.js'
+import type { Columns } from './columns.js'
+import { FREE, ODD_ID, RECEIPT, RETRYABLE, RUNNING, SCHEDULED, WAITING } from './columns.js'
 import type { Extra } from './extra.js'
 import type { Hold, Ledger, NodeState } from './ledger.js'
 

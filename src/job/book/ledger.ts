@@ -12,7 +12,7 @@ import type { Extra, Shelf } from './extra.js'
 import { emptyExtra } from './extra.js'
 import { Ids } from './ids.js'
 import { Names } from './names.js'
-import { QueueBook } from './queue.js'
+import { ALONE, DEAD, QueueBook } from './queue.js'
 import {
   AVAILABLE,
   COMPLETED,
@@ -197,8 +197,9 @@ export class Ledger {
 
   /** Puts a runnable job where claims look. */
   offer(queue: QueueBook, slot: number): void {
-    const alone = this.columns.crashes.get(slot) >= CRASHES_UNTIL_ALONE
-    queue.pool(this.columns.task.get(slot), alone).add(slot)
+    const alone = this.columns.crashes.get(slot) >= CRASHES_UNTIL_ALONE ? ALONE : 0
+    const dead = this.findExtra(slot)?.origin == null ? 0 : DEAD
+    queue.pool(this.columns.task.get(slot), alone | dead).add(slot)
     this.tell(queue, NEWS_JOBS)
   }
 

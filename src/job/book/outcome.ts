@@ -28,7 +28,7 @@ import {
   RETRYABLE,
   SCHEDULED,
 } from './columns.js'
-import type { Paper, Past } from './extra.js'
+import type { Paper, Past, PastOrigin } from './extra.js'
 import type { Ledger } from './ledger.js'
 import type { QueueBook } from './queue.js'
 
@@ -195,22 +195,38 @@ function bury(
   id: string,
   reason: DiscardReason,
 ): JobRef {
-  const extra = ledger.extra(slot)
-  const copy = transplant(ledger, slot, grave, id)
-  const origin = { queue: ledger.queueOf(slot).name, id: ledger.ids.text(slot) }
-  ledger.extra(copy).origin = { ...origin, history: extra.history, reason }
+  transplant(ledger, slot, grave, id, {
+    queue: ledger.queueOf(slot).name,
+    id: ledger.ids.text(slot),
+    history: ledger.extra(slot).history,
+    reason,
+    maxAttempts: ledger.columns.maxAttempts.get(slot),
+  })
   return { queue: grave, id }
 }
 
-/** The same job under a new id in another queue, waiting from now. Answers its slot. */
-export function transplant(ledger: Ledger, slot: number, queue: string, id: string): number {
+/**
+ * The same job under a new id in another queue, waiting from now. With an origin it becomes a dead
+ * letter of it; without, it goes back where it came from. Answers its slot.
+ */
+export function transplant(
+  ledger: Ledger,
+  slot: number,
+  queue: string,
+  id: string,
+  origin: PastOrigin | null,
+): number {
   const columns = ledger.columns
   const task = ledger.taskNames.text(columns.task.get(slot))
   const group = ledger.groupNames.text(columns.group.get(slot))
   const copy = ledger.enter(ledger.queue(queue), id, task, group)
-  columns.raise(copy, FRESH)
   columns.priority.set(copy, columns.priority.get(slot))
-  columns.maxAttempts.set(copy, BY_SETTINGS)
+  const before = ledger.findExtra(slot)?.origin ?? null
+  columns.maxAttempts.set(copy, before?.maxAttempts ?? BY_SETTINGS)
+  if (origin !== null) {
+    columns.raise(copy, FRESH)
+    ledger.extra(copy).origin = origin
+  }
   columns.place.set(copy, ledger.now)
   ledger.shelf.share(slot, copy)
   const payload = ledger.findExtra(slot)?.payload ?? null

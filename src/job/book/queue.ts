@@ -19,6 +19,19 @@ export interface KeyHold {
   readonly until: number
 }
 
+/** Kinds of runnable jobs, as bits: those that must run alone, and dead letters, stand apart. */
+export const ALONE = 1
+export const DEAD = 2
+
+/** In `pools`: task and kind in one number. */
+export function poolKey(task: number, kind: number): number {
+  return task * 4 + kind
+}
+
+export function kindOf(key: number): number {
+  return key % 4
+}
+
 interface Group {
   readonly turn: Turn
   jobs: number
@@ -65,14 +78,20 @@ export class QueueBook implements Rotation {
     return this.groups.get(group)?.turn ?? NO_TURN
   }
 
-  /** The jobs of one task; those that must run alone stand apart. */
-  pool(task: number, alone: boolean): Pool {
-    const key = task * 2 + (alone ? 1 : 0)
+  /** The jobs of one task and kind. */
+  pool(task: number, kind: number): Pool {
+    const key = poolKey(task, kind)
     const known = this.pools.get(key)
     if (known !== undefined) return known
     const pool = new Pool(this.#columns, this)
     this.pools.set(key, pool)
     return pool
+  }
+
+  /** Dead letters were ever runnable here. */
+  get hasDead(): boolean {
+    for (const key of this.pools.keys()) if ((kindOf(key) & DEAD) !== 0) return true
+    return false
   }
 
   /** One more job of the group. */

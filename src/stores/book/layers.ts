@@ -13,7 +13,7 @@ export function overridden(overrides: SettingsLayer, change: OverrideChange): Se
     else if (NESTED.has(name)) said.set(name, { ...Object(said.get(name)), ...Object(word) })
     else said.set(name, word)
   }
-  return Object.fromEntries(said) as SettingsLayer // the names of a layer and of a change to it
+  return Object.fromEntries(said) // the names of a layer and of a change to it
 }
 
 const NESTED = new Set(['groups', 'limits', 'keep'])

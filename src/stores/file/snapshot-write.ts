@@ -6,7 +6,7 @@
 import type { Disk } from '../../disk/disk.js'
 import type { Image } from '../../job/book/image.js'
 import type { Columns } from '../../job/book/columns.js'
-import type { Extra } from '../../job/book/extra.js'
+import type { Extra, Paper, Past } from '../../job/book/extra.js'
 import type { Float64Column, Uint32Column } from '../../job/book/column.js'
 import { ITEM_LEAD, LINE_END } from './frames.js'
 import { addressOf, fileOf } from './file-shelf.js'
@@ -231,19 +231,18 @@ async function writeSections(out: SectionWriter, ask: WriteAsk, moved: Moved): P
 
 /** The same extra with its papers where they are now. */
 export function relocated(extra: Extra, here: (address: number) => number): Extra {
-  const paper = (one: unknown): unknown => {
-    if (one == null) return null
+  const paper = (one: Paper): Paper => {
     const { kind, at, length } = one as Address // this store's shelf made it
     return { kind, at: here(at), length }
   }
-  const past = (one: Extra['history'][number]): Extra['history'][number] => {
-    return { ...one, paper: paper(one.paper) }
+  const past = (one: Past): Past => {
+    return { ...one, paper: one.paper && paper(one.paper) }
   }
   const { origin } = extra
   return {
     ...extra,
-    payload: paper(extra.payload),
-    result: paper(extra.result),
+    payload: extra.payload && paper(extra.payload),
+    result: extra.result && paper(extra.result),
     history: extra.history.map(past),
     origin: origin && { ...origin, history: origin.history.map(past) },
     log: extra.log.map((one) => ({ ...one, paper: paper(one.paper) })),

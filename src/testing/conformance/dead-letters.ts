@@ -214,6 +214,27 @@ const laws: Laws = {
     assert.equal((await rig.list('q')).length, 0)
   },
 
+  'a dead letter of any task is also for who knows the plain task; no other job of that task is':
+    async (rig) => {
+      await rig.declare({ deadLetter: 'dead' })
+      const node = await rig.node()
+      await rig.put({ task: 't' })
+      await node.settle(await node.take({ tasks: ['t'] }), discardAs('letter'))
+      await rig.put({ queue: 'dead', task: 't' })
+      const { jobs } = await node.claim({ queue: 'dead', tasks: ['default'], limit: 10 })
+      assert.deepEqual(idsOf(jobs), ['letter'])
+      assert.equal((await node.claim({ queue: 'dead', tasks: ['t'], limit: 10 })).jobs.length, 1)
+    },
+
+  'what a job said of its attempts and timeout holds again when it came back': async (rig) => {
+    await rig.declare({ deadLetter: 'dead' })
+    const node = await rig.node()
+    await bury(rig, node, { attempts: 7, timeout: 1234 })
+    await retryAll(rig, 'dead')
+    const { maxAttempts, timeout } = await node.take()
+    assert.deepEqual({ maxAttempts, timeout }, { maxAttempts: 7, timeout: 1234 })
+  },
+
   'a completed dead letter leaves what its queue’s settings say': async (rig) => {
     await rig.declare({ deadLetter: 'dead' })
     const node = await rig.node()
