@@ -25,3 +25,5 @@ export const DRAIN_LOOK = 20
 export const LINGER = 1000
 /** Files of a folder that doctor looks at, so that it answers on any store. */
 export const DOCTOR_FILES = 10_000
+/** Bytes of the log that doctor reads anew: some seconds of reading. Older segments were read before. */
+export const DOCTOR_LOG_BYTES = 1024 * 1024 * 1024

@@ -1,7 +1,7 @@
 /**
  * What the folder of a `file:` store can tell without being opened: format, owner and permissions,
- * the medium, free space, the clock, and what was put into quarantine. Reads names and facts, never
- * jobs; looks at a bounded number of files, and says so when there are more.
+ * the medium, free space, the clock, and what was put into quarantine. What the log holds
+ * is looked at in `doctor-log.ts`. Looks at a bounded number of files, and says so when there are more.
  */
 import { accessSync, constants, lstatSync, readdirSync, statfsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -11,6 +11,8 @@ import { readFormat, FORMAT } from '../stores/file/layout.js'
 import type { Clock } from '../time/clock.js'
 import { formatDuration } from '../time/duration.js'
 import { DOCTOR_FILES } from './bounds.js'
+import { examineLog } from './doctor-log.js'
+import type { LogFile } from './doctor-log.js'
 import { bad, note, ok } from './finding.js'
 import type { Finding } from './finding.js'
 import { count, many } from './plain.js'
@@ -43,6 +45,7 @@ export function examineFolder(folder: string, clock: Clock): readonly Finding[] 
     time(files, clock),
     contents(files),
     quarantined(files),
+    examineLog(logFiles(folder, files)),
   ]
 }
 
@@ -144,6 +147,12 @@ function time(files: readonly Seen[], clock: Clock): Finding {
   const ahead = Math.max(...files.map(({ modified }) => modified)) - clock.wall()
   if (ahead <= CLOCK_SLACK) return ok('clock', new Date(clock.wall()).toISOString())
   return note('clock', `it was set back: the store was written ${formatDuration(ahead)} from now`)
+}
+
+function logFiles(folder: string, files: readonly Seen[]): readonly LogFile[] {
+  return files
+    .filter(({ parts, isFolder }) => !isFolder && parts[1] === 'log' && /^\d+\.log$/.test(parts[2]))
+    .map(({ path, size }) => ({ path, size, name: path.slice(dirname(folder).length + 1) }))
 }
 
 function contents(files: readonly Seen[]): Finding {

@@ -1,6 +1,6 @@
 /**
- * `millrace doctor`: what the store is, what it promises, and whether it is well. Looks and changes
- * nothing; the one thing that it opens is the store itself, when there is one. What a folder can
+ * `millrace doctor`: what the store is, what it promises, and whether it is well. Makes no store
+ * and changes no job; but it opens the store that is there, as any process would. What a folder can
  * tell is in `doctor-folder.ts`.
  */
 import { existsSync } from 'node:fs'
@@ -66,17 +66,9 @@ async function examine(
   const warnings: string[] = []
   const store = openableFileStore({ path: folder }, { warn: (message) => warnings.push(message) })
   const reached = await reach(millrace(store, { scope: shell.asked.scope, upkeep: false }))
-  const damage = warnings.filter((message) => message.includes('damaged'))
-  return [
-    ...found,
-    ...reached,
-    damage.length === 0
-      ? ok('log', 'every frame in it is whole')
-      : bad(
-          'log',
-          `${damage.join('; ')}. What could be read was kept; restore a backup for the rest`,
-        ),
-  ]
+  // What the medium cannot keep is told by the folder's own finding.
+  const told = warnings.filter((message) => !/ is on \S+: its jobs survive/.test(message))
+  return [...found, ...reached, ...told.map((message) => bad('store', message))]
 }
 
 /** Opens it and asks one question. */

@@ -45,7 +45,11 @@ export async function run(words: readonly string[], terminal: Terminal): Promise
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
-      writeErr: (text) => terminal.err(text.trimEnd().replace(/^error: /, 'millrace: ')),
+      writeErr: (text) => {
+        const message = text.trimEnd()
+        if (message.startsWith('error: ')) shell.complain(message.replace('error: ', ''))
+        else terminal.err(message)
+      },
     })
     .exitOverride()
   for (const command of COMMANDS) command(program, shell)

@@ -1,5 +1,13 @@
 // The commands in this process, on a file store in a folder of each test's own.
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -57,6 +65,13 @@ describe('what is not understood ends with 2', () => {
     expect(exit).toBe(2)
     expect(err).not.toBe('')
     expect(out).toBe('')
+  })
+
+  it('says so in JSON when asked', async () => {
+    for (const words of [['stats', '--frob'], ['list'], ['list', 'q', '--limit', 'x']]) {
+      const { err } = await say([...words, '--json'], { env: { MILLRACE_URL: url } })
+      expect(JSON.parse(err)).toMatchObject({ error: { message: expect.any(String) } })
+    }
   })
 
   it('also a change of nothing that was named, which changes nothing', async () => {
@@ -286,6 +301,26 @@ describe('doctor', () => {
     writeFileSync(path, 'millrace-file 99 0123456789abcdef\n')
     expect(await state('format')).toBe('bad')
     expect(await state('reach')).toBeUndefined()
+  })
+
+  it('finds bytes of the log that are not what was written', async () => {
+    const mill = millrace(url)
+    for (const text of ['first', 'second', 'third']) await mill.queue('q').enqueue(text)
+    await mill.close()
+    expect(await state('log')).toBe('ok')
+    const path = join(folder, 'queues', 'default', 'log', '00000001.log')
+    const bytes = readFileSync(path)
+    bytes.write('F', bytes.indexOf('first'))
+    writeFileSync(path, bytes)
+    expect(await state('log')).toBe('bad')
+  })
+
+  it('takes what a crash left at the end of the log for no damage', async () => {
+    await at(['add', 'q', '1'])
+    const path = join(folder, 'queues', 'default', 'log', '00000001.log')
+    const bytes = readFileSync(path)
+    writeFileSync(path, Buffer.concat([bytes, bytes.subarray(0, 30)]))
+    expect(await state('log')).toBe('ok')
   })
 
   it('counts what is in quarantine', async () => {
