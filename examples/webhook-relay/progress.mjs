@@ -4,9 +4,10 @@
 const COLUMNS = ['waiting', 'running', 'done', 'retried', 'dead']
 const NAME_WIDTH = 16
 const BAR_WIDTH = 48
+const NARROWEST = 80 // in less, the table would break its lines and could not be drawn over
 
 export function makeProgress({ out = process.stdout, env = process.env, now = Date.now } = {}) {
-  const isLive = out.isTTY === true && env.TERM !== 'dumb'
+  const isLive = out.isTTY === true && env.TERM !== 'dumb' && out.columns >= NARROWEST
   const paint = painter(isLive && !env.NO_COLOR)
   const begun = now()
   let drawn = 0 // how many lines are to be drawn over
