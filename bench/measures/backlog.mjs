@@ -1,0 +1,66 @@
+// What a backlog costs: opening the store, the memory of a process that has it open, the longest
+// time that opening keeps the event loop from others, the speed of workers and producers with so
+// many jobs waiting, and the bytes that a waiting job takes on disk.
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { concurrent } from './enqueue.mjs'
+import { alone, fill } from './process.mjs'
+
+/** Fills in this process; opening and working are measured in another, by `behind`. */
+export async function before(open, { waiting }) {
+  const subject = await open()
+  const begun = performance.now()
+  await fill(subject, waiting)
+  const took = performance.now() - begun
+  await subject.close()
+  return { bytesPerJob: bytesIn(open.folder) / waiting, fillPerSecond: (waiting / took) * 1000 }
+}
+
+export async function behind(open, { waiting, jobs, concurrency }) {
+  await open.load()
+  const base = memory()
+  const gaps = watchLoop()
+  const begun = performance.now()
+  const subject = await open()
+  const openMs = performance.now() - begun
+  const longestGap = gaps.stop()
+  const overBase = memory() - base
+  const work = await alone(subject, { jobs, stay: waiting - jobs, concurrency })
+  const added = await concurrent(subject, { seconds: 1 })
+  await subject.close()
+  const { perSecond, usPerJob, isExact } = work
+  return { openMs, longestGap, overBase, perSecond, usPerJob, isExact, added: added.perSecond }
+}
+
+/** What stays in memory when what can be collected is. */
+function memory() {
+  globalThis.gc?.()
+  return process.memoryUsage.rss() / 1e6
+}
+
+function watchLoop() {
+  let longest = 0
+  let last = performance.now()
+  let running = true
+  const turn = () => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+    if (running) setImmediate(turn)
+  }
+  setImmediate(turn)
+  return {
+    stop() {
+      running = false
+      return Math.max(longest, performance.now() - last)
+    },
+  }
+}
+
+function bytesIn(folder) {
+  let bytes = 0
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) bytes += statSync(join(entry.parentPath ?? entry.path, entry.name)).size
+  }
+  return bytes
+}

@@ -1,0 +1,57 @@
+// What is measured, with which numbers, and how it reads in the table. `unit` says which way is
+// better: a rate is better when it is larger, the others when they are smaller. A plan's `jobs` are
+// for Millrace; what is slower gets `fewer` of them, so that a round takes seconds for everybody.
+
+export function plans({ quick }) {
+  const seconds = quick ? 0.3 : 1.5
+  const scale = quick ? 0.05 : 1
+  const enqueue = (measure, title) => ({
+    ...{ group: 'enqueue', title, measure, asked: { seconds }, show: 'perSecond', unit: 'jobs/s' },
+  })
+  const processing = (concurrency, processes) => ({
+    group: 'process',
+    title: `process, concurrency ${concurrency}, ${processes === 1 ? '1 process' : `${processes} processes`}`,
+    measure: 'process',
+    asked: { jobs: Math.round(60_000 * scale), concurrency, processes },
+    fewer: Math.max(200, Math.round(4_000 * scale)),
+    show: 'perSecond',
+    unit: 'jobs/s',
+  })
+  const latency = (across) => ({
+    group: 'latency',
+    title: `latency at 50 jobs/s, ${across ? 'across processes' : 'one process'}`,
+    measure: 'latency',
+    asked: { seconds: quick ? 1 : 6, across },
+    show: 'p50',
+    also: 'p99',
+    unit: 'ms',
+  })
+  return [
+    enqueue('sequential', 'enqueue, one after another'),
+    enqueue('concurrent', 'enqueue, 1,000 plain calls at once'),
+    enqueue('hurried', 'enqueue, 1,000 callers'),
+    enqueue('many', 'enqueueMany of 1,000'),
+    processing(1, 1),
+    processing(10, 1),
+    processing(100, 1),
+    processing(10, 2),
+    processing(100, 2),
+    latency(false),
+    latency(true),
+  ]
+}
+
+export function backlogs({ quick }) {
+  const jobs = quick ? 500 : 20_000
+  const small = quick ? 1_000 : 10_000
+  const large = quick ? 5_000 : 1_000_000
+  return {
+    jobs: Math.min(jobs, small / 2),
+    fewer: quick ? 200 : 2_000,
+    concurrency: 10,
+    small,
+    large,
+  }
+}
+
+export const MEDIUM_BATCHES = [1, 100, 1000]
