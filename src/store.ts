@@ -87,7 +87,7 @@ export interface Store<S extends string = string> {
   settings(queue: string): Promise<StoredSettings>
   /** Replaces the declared layer; written only when it differs. */
   declare(queue: string, declared: SettingsLayer): Promise<StoredSettings>
-  /** Merged into the operator's layer; null takes a word back. */
+  /** Merged into the operator's layer. */
   override(queue: string, change: OverrideChange): Promise<StoredSettings>
 
   /** Hints may be lost, late or double. Answers how to stop. */
@@ -243,7 +243,12 @@ export interface Controlled {
   readonly happened: readonly Happening[]
 }
 
-export type OverrideChange = { readonly [K in keyof SettingsLayer]?: SettingsLayer[K] | null }
+/** `null` is a word of some settings ("none"), so what is taken back is named. */
+export interface OverrideChange {
+  /** Nested records field by field. */
+  readonly say: SettingsLayer
+  readonly takeBack: readonly (keyof SettingsLayer)[]
+}
 
 /**
  * "Look now." `jobs`: something may be runnable in the queue; `ends`: a job of it became final or

@@ -75,7 +75,12 @@ export interface Declaration {
 }
 
 type LayerDraft = { -readonly [K in keyof SettingsLayer]: SettingsLayer[K] }
-export type OverrideDraft = { -readonly [K in keyof SettingsLayer]?: SettingsLayer[K] | null }
+
+/** What an operator says, and what he takes back. */
+export interface Overriding {
+  readonly say: SettingsLayer
+  readonly takeBack: readonly (keyof SettingsLayer)[]
+}
 
 const SETTINGS = [
   'attempts',
@@ -113,8 +118,8 @@ export function declarationOf(queue: string, options: unknown): Declaration {
   return { layer, backoff, input, output }
 }
 
-/** Checks what an operator sets: like a declaration, but plain data only, and null takes back. */
-export function overridesOf(queue: string, overrides: unknown): OverrideDraft {
+/** Checks what an operator sets: like a declaration, but plain data only, and what is null is taken back. */
+export function overridesOf(queue: string, overrides: unknown): Overriding {
   const subject = `queue(${JSON.stringify(queue)}).set`
   const given = record(overrides, subject)
   onlyKnown(given, SETTINGS, subject, LATER)
@@ -122,14 +127,15 @@ export function overridesOf(queue: string, overrides: unknown): OverrideDraft {
     const remedy = 'only plain data is stored: declare the function with the queue'
     throw invalid(`${subject}.backoff`, 'a backoff of plain data', given.backoff, remedy)
   }
-  const change: OverrideDraft = {}
+  const say: LayerDraft = {}
+  const takeBack: (keyof SettingsLayer)[] = []
   for (const option of SETTINGS) {
     const value = given[option]
     if (value === null)
-      change[option as keyof SettingsLayer] = null // as: SETTINGS names its keys
-    else if (value !== undefined) take(change as LayerDraft, option, value, queue, subject) // as: a layer is a change without nulls
+      takeBack.push(option as keyof SettingsLayer) // as: SETTINGS names its keys
+    else if (value !== undefined) take(say, option, value, queue, subject)
   }
-  return change
+  return { say, takeBack }
 }
 
 function take(

@@ -143,7 +143,7 @@ export async function override(
 ): Promise<SettingsView> {
   const change = overridesOf(queue, overrides)
   const store = await storeOf(parts, queue)
-  await parts.declared.refuseCircle(queue, change.deadLetter)
+  await parts.declared.refuseCircle(queue, change.say.deadLetter)
   const stored = await store.override(queue, change)
   parts.declared.remember(queue, stored)
   return settingsView(stored)

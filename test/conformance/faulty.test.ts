@@ -102,7 +102,7 @@ describe('a faulty store', () => {
       control: () => store.control({ kind: 'retry', queue: 'q', which: {} }, null),
       settings: () => store.settings('q'),
       declare: () => store.declare('q', {}),
-      override: () => store.override('q', {}),
+      override: () => store.override('q', { say: {}, takeBack: [] }),
     }
     for (const call of Object.values(calls))
       await expect(call()).rejects.toThrow('STORE_UNREACHABLE')

@@ -72,9 +72,9 @@ describe('a declaration', () => {
 
 describe('an override', () => {
   it('takes a word back by null and refuses functions', () => {
-    expect(overridesOf('q', { attempts: null, timeout: '1s' })).toEqual({
-      attempts: null,
-      timeout: 1000,
+    expect(overridesOf('q', { attempts: null, timeout: '1s', deadLetter: false })).toEqual({
+      say: { timeout: 1000, deadLetter: null },
+      takeBack: ['attempts'],
     })
     expect(refusal(() => overridesOf('q', { backoff: () => 1 }))).toContain('plain data')
     expect(refusal(() => overridesOf('q', { concurrency: null }))).toContain('not support it yet')

@@ -127,8 +127,12 @@ function sweepOne(ledger: Ledger, slot: number, item: SweepItem): Happening {
     kind: item.why,
     late: item.why === 'expired' ? lateBy(ledger, slot) : 0,
   }
+  const isOnce = ledger.queueOf(slot).settings.delivery === 'at-most-once'
   const done = sweepEnd(ledger, slot, item)
-  return { ...before, state: done.state, deadLetter: done.deadLetter }
+  const { state, deadLetter } = done
+  const isTold = state !== 'discarded' || item.why === 'expired' || item.why === 'spent'
+  if (isTold) return { ...before, state, deadLetter }
+  return { ...before, state, deadLetter, reason: isOnce ? 'unknown' : 'attempts-spent' }
 }
 
 function sweepEnd(ledger: Ledger, slot: number, item: SweepItem): Done {

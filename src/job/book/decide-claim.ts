@@ -145,6 +145,13 @@ function isBefore(ledger: Ledger, a: Pool, slotA: number, b: Pool, slotB: number
   return columns.seq.get(slotA) < columns.seq.get(slotB)
 }
 
+/** A job that must run alone is due for this asker. */
+export function waitsAlone(ledger: Ledger, ask: ClaimAsk): boolean {
+  const queue = ledger.findQueue(ask.queue)
+  if (queue === undefined) return false
+  return poolsOf(ledger, queue, ask.tasks, ALONE).some((pool) => pool.first() >= 0)
+}
+
 /** When the asker's next job is due, from now; 0: one is; null: none is known. */
 export function nextIn(ledger: Ledger, ask: ClaimAsk, now: Millis): Millis | null {
   const queue = ledger.findQueue(ask.queue)

@@ -5,12 +5,12 @@
 import type { SettingsLayer } from '../../job/settings.js'
 import type { OverrideChange } from '../../store.js'
 
-/** `null` takes a word back; nested records are said field by field. */
+/** Nested records are said field by field. */
 export function overridden(overrides: SettingsLayer, change: OverrideChange): SettingsLayer {
   const said = new Map<string, unknown>(Object.entries(overrides))
-  for (const [name, word] of Object.entries(change)) {
-    if (word === null) said.delete(name)
-    else if (NESTED.has(name)) said.set(name, { ...Object(said.get(name)), ...Object(word) })
+  for (const name of change.takeBack) said.delete(name)
+  for (const [name, word] of Object.entries(change.say)) {
+    if (NESTED.has(name)) said.set(name, { ...Object(said.get(name)), ...Object(word) })
     else said.set(name, word)
   }
   return Object.fromEntries(said) // the names of a layer and of a change to it

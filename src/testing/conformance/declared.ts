@@ -86,7 +86,7 @@ const laws: Laws = {
 
   'an override stands above the declaration, also above a later one': async (rig) => {
     await rig.store.declare('q', { attempts: 3, timeout: 1 })
-    await rig.store.override('q', { attempts: 9 })
+    await rig.store.override('q', { say: { attempts: 9 }, takeBack: [] })
     await rig.store.declare('q', { attempts: 4, timeout: 2 })
     const stored = await rig.store.settings('q')
     assert.deepEqual(
@@ -97,21 +97,26 @@ const laws: Laws = {
     assert.deepEqual([settings.attempts, settings.timeout], [9, 2])
   },
 
-  'overrides are merged word by word, and null takes one back': async (rig) => {
-    await rig.store.override('q', { attempts: 9, timeout: 7 })
-    await rig.store.override('q', { timeout: 8, deadLetter: 'd' })
-    const stored = await rig.store.override('q', { attempts: null })
+  'overrides are merged word by word, may say none, and are taken back by name': async (rig) => {
+    await rig.store.override('q', { say: { attempts: 9, timeout: 7 }, takeBack: [] })
+    await rig.store.override('q', { say: { timeout: 8, deadLetter: 'd' }, takeBack: [] })
+    const stored = await rig.store.override('q', { say: {}, takeBack: ['attempts'] })
     assert.deepEqual(stored.overrides, { timeout: 8, deadLetter: 'd' })
+    const none = await rig.store.override('q', { say: { deadLetter: null }, takeBack: [] })
+    assert.deepEqual(none.overrides, { timeout: 8, deadLetter: null })
     assert.deepEqual(
-      (await rig.store.override('q', { timeout: null, deadLetter: null })).overrides,
+      (await rig.store.override('q', { say: {}, takeBack: ['timeout', 'deadLetter'] })).overrides,
       {},
     )
   },
 
   'nested words are layered field by field, over defaults and over each other': async (rig) => {
     await rig.store.declare('q', { limits: { backlog: 5 }, groups: { concurrency: 2 } })
-    await rig.store.override('q', { limits: { age: 6 } })
-    const stored = await rig.store.override('q', { limits: { metaBytes: 7 } })
+    await rig.store.override('q', { say: { limits: { age: 6 } }, takeBack: [] })
+    const stored = await rig.store.override('q', {
+      say: { limits: { metaBytes: 7 } },
+      takeBack: [],
+    })
     assert.deepEqual(stored.overrides, { limits: { age: 6, metaBytes: 7 } })
     const { settings } = await (await rig.node()).claim({ limit: 0 })
     const expected = {
@@ -123,7 +128,10 @@ const laws: Laws = {
     }
     assert.deepEqual(settings.limits, expected)
     assert.deepEqual(settings.groups, { concurrency: 2, rate: null, weights: {} })
-    assert.deepEqual((await rig.store.override('q', { limits: null })).overrides, {})
+    assert.deepEqual(
+      (await rig.store.override('q', { say: {}, takeBack: ['limits'] })).overrides,
+      {},
+    )
   },
 
   'every change gets a greater revision; what changes nothing gets none': async (rig) => {
@@ -132,23 +140,23 @@ const laws: Laws = {
       revisions.push((await change).revision)
     }
     await note(rig.store.declare('q', { attempts: 1 }))
-    await note(rig.store.override('q', { attempts: 2 }))
-    await note(rig.store.override('q', { attempts: null }))
+    await note(rig.store.override('q', { say: { attempts: 2 }, takeBack: [] }))
+    await note(rig.store.override('q', { say: {}, takeBack: ['attempts'] }))
     await note(rig.store.declare('q', {}))
     assert.deepEqual(
       revisions,
       [...new Set(revisions)].sort((a, b) => a - b),
     )
     const { revision } = await rig.store.settings('q')
-    await rig.store.override('q', {})
-    await rig.store.override('q', { attempts: null })
+    await rig.store.override('q', { say: {}, takeBack: [] })
+    await rig.store.override('q', { say: {}, takeBack: ['attempts'] })
     await rig.store.declare('q', {})
     assert.equal((await rig.store.settings('q')).revision, revision)
   },
 
   'settings belong to their queue': async (rig) => {
     await rig.store.declare('a', { attempts: 1 })
-    await rig.store.override('a', { timeout: 2 })
+    await rig.store.override('a', { say: { timeout: 2 }, takeBack: [] })
     assert.deepEqual(await rig.store.settings('b'), { revision: 0, declared: {}, overrides: {} })
   },
 

@@ -43,7 +43,7 @@ const VERBS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   control: (store) => store.control({ kind: 'retry', queue: 'q', which: {} }, null),
   settings: (store) => store.settings('q'),
   declare: (store) => store.declare('q', {}),
-  override: (store) => store.override('q', {}),
+  override: (store) => store.override('q', { say: {}, takeBack: [] }),
 }
 
 /** Listens on the first handle. */
