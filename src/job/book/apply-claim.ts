@@ -3,12 +3,13 @@
  * holds. A stale guard or an unknown node voids the whole frame; a job that someone else took
  * meanwhile is passed over alone.
  */
+import type { Filing } from './extra.js'
 import type { ClaimFrame } from './frame.js'
 import { AVAILABLE, RETRYABLE, SCHEDULED } from './columns.js'
 import type { Ledger } from './ledger.js'
 
 /** One token per item, 0 where it was not given; null: the frame is void. */
-export function applyClaim(ledger: Ledger, frame: ClaimFrame): Float64Array | null {
+export function applyClaim(ledger: Ledger, frame: ClaimFrame, filing: Filing): Float64Array | null {
   const node = ledger.nodes.get(frame.node)
   if (node === undefined || node.gone) return null
   for (const guard of frame.guards) {
@@ -23,7 +24,7 @@ export function applyClaim(ledger: Ledger, frame: ClaimFrame): Float64Array | nu
       const item = frame.items[at]
       const slot = ledger.find(item)
       if (slot < 0 || !isRunnable(ledger, slot, item.attempt)) continue
-      const token = ++ledger.tokens
+      const token = ledger.shelf.token(filing, at)
       const hold = { token, node: frame.node, worker: ask.worker, claim: ask.claim }
       ledger.run(slot, hold, ledger.now)
       tokens[at] = token

@@ -12,7 +12,6 @@ import {
   COMPLETED,
   DISCARDED,
   RECEIPT,
-  RETRYABLE,
   RUNNING,
   SCHEDULED,
 } from './columns.js'
@@ -90,6 +89,13 @@ function cancelOne(
   return true
 }
 
+/** It failed before and its time has not come. Asked of the time, not of what a timer has moved. */
+function isBackingOff(ledger: Ledger, slot: number): boolean {
+  const { state, attempt, due } = ledger.columns
+  const waits = state.get(slot) !== RUNNING && state.get(slot) < COMPLETED
+  return waits && attempt.get(slot) > 0 && due.get(slot) > ledger.now
+}
+
 /** Attempts from 0 in a new round, at a place of its own; a dead letter goes back where it came from. */
 function retryOne(ledger: Ledger, slot: number): boolean {
   const columns = ledger.columns
@@ -98,7 +104,7 @@ function retryOne(ledger: Ledger, slot: number): boolean {
   if (state === RUNNING) return false
   if (extra?.origin != null) {
     const { origin, history } = extra
-    const id = deadIdOf(ledger, slot, ledger.seqs)
+    const id = deadIdOf(ledger, slot)
     const copy = transplant(ledger, slot, origin.queue, id, null)
     const past = [...origin.history, ...history].slice(-HISTORY_KEPT)
     ledger.extra(copy).history = past
@@ -108,7 +114,7 @@ function retryOne(ledger: Ledger, slot: number): boolean {
     leaveReceipt(ledger, ledger.queueOf(slot), slot, 'cancelled')
     return true
   }
-  if (state !== DISCARDED && state !== CANCELLED && state !== RETRYABLE) return false
+  if (state !== DISCARDED && state !== CANCELLED && !isBackingOff(ledger, slot)) return false
   columns.attempt.set(slot, 0)
   columns.crashes.set(slot, 0)
   columns.round.set(slot, columns.round.get(slot) + 1)
@@ -158,7 +164,7 @@ function updateOne(
     columns.place.set(slot, due)
     ledger.wait(slot, due, SCHEDULED)
   } else {
-    ledger.wait(slot, columns.due.get(slot), state === RETRYABLE ? RETRYABLE : SCHEDULED)
+    ledger.waitOn(slot)
   }
   return true
 }

@@ -157,15 +157,8 @@ function meet(
   ledger.extra(hold.slot).payload = null
   columns.priority.set(hold.slot, job.priority + 100)
   if (job.at !== null || job.delay > 0) setDue(ledger, hold.slot, job)
-  else if (columns.due.get(hold.slot) > ledger.now) {
-    ledger.wait(hold.slot, columns.due.get(hold.slot), waitingState(ledger, hold.slot))
-  } else ledger.wait(hold.slot, columns.due.get(hold.slot), SCHEDULED)
+  else ledger.waitOn(hold.slot)
   return { status: 'replaced', id: hold.id }
-}
-
-/** What a job that is not due is called. */
-function waitingState(ledger: Ledger, slot: number): 0 | 3 {
-  return ledger.columns.state.get(slot) === 3 ? 3 : SCHEDULED
 }
 
 function holdKey(

@@ -141,9 +141,9 @@ function sweepEnd(ledger: Ledger, slot: number, item: SweepItem): Done {
     case 'timeout':
       return lose(ledger, slot, item.why)
     case 'spent':
-      return discard(ledger, slot, 'attempts-spent', null, deadIdOf(ledger, slot, ledger.seqs))
+      return discard(ledger, slot, 'attempts-spent', null, deadIdOf(ledger, slot))
     case 'expired':
-      return discard(ledger, slot, 'expired', null, deadIdOf(ledger, slot, ledger.seqs))
+      return discard(ledger, slot, 'expired', null, deadIdOf(ledger, slot))
   }
 }
 

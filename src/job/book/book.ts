@@ -20,7 +20,7 @@ import { applyInsert } from './apply-insert.js'
 import { applyBeat, applyDrop, applyHello, applyLeave, applySweep } from './apply-node.js'
 import type { SweptJobs } from './apply-node.js'
 import { applyNote, applySettle } from './apply-settle.js'
-import { AT_WALL, FREE, RETRYABLE, SCHEDULED } from './columns.js'
+import { AT_WALL, AVAILABLE, FREE, RETRYABLE, RUNNING, SCHEDULED } from './columns.js'
 import type { Filing, Shelf } from './extra.js'
 import { Ledger } from './ledger.js'
 
@@ -93,7 +93,7 @@ export class Book {
       case 'insert':
         return applyInsert(ledger, frame, filing)
       case 'claim':
-        return applyClaim(ledger, frame)
+        return applyClaim(ledger, frame, filing)
       case 'settle':
         return applySettle(ledger, frame, filing)
       case 'note':
@@ -137,8 +137,8 @@ function reconsider(ledger: Ledger, queue: number): void {
   for (let slot = 0; slot < columns.used; slot++) {
     const state = columns.state.get(slot)
     if (state === FREE || columns.queue.get(slot) !== queue) continue
-    if (state > RETRYABLE || state === 2) continue
-    ledger.wait(slot, columns.due.get(slot), state === RETRYABLE ? RETRYABLE : SCHEDULED)
+    if (state > RETRYABLE || state === RUNNING) continue
+    ledger.waitOn(slot)
   }
 }
 
@@ -149,7 +149,9 @@ function applyClock(ledger: Ledger, frame: ClockFrame): void {
   const columns = ledger.columns
   for (let slot = 0; slot < columns.used; slot++) {
     const state = columns.state.get(slot)
-    if (state !== SCHEDULED || !columns.has(slot, AT_WALL)) continue
+    // Whether a timer was looked at is this replica's own affair: what is due is asked of the time.
+    const waits = state === SCHEDULED || state === AVAILABLE
+    if (!waits || !columns.has(slot, AT_WALL) || columns.due.get(slot) <= ledger.now) continue
     const due = columns.due.get(slot) - shift
     columns.place.set(slot, due)
     ledger.wait(slot, due, SCHEDULED)

@@ -9,7 +9,7 @@ import type { Ledger } from './ledger.js'
 
 /** One line per job, node, key and queue, sorted. */
 export function digest(ledger: Ledger): string[] {
-  const lines = [`book ${ledger.tokens} ${ledger.seqs} ${ledger.wallOffset}`]
+  const lines = [`book ${ledger.seqs} ${ledger.wallOffset}`]
   for (let slot = 0; slot < ledger.columns.used; slot++) {
     if (ledger.columns.state.get(slot) !== FREE) lines.push(jobLine(ledger, slot))
   }

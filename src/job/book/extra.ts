@@ -32,6 +32,11 @@ export interface Shelf {
   /** The slot needs its description no more. */
   drop(slot: number): void
   paper(filing: Filing, item: number): Paper
+  /**
+   * The token of a claim's item: greater than every one before, below 2^53. Where frames are kept it
+   * is where the item landed, so that a replica which lost a line still agrees on all others.
+   */
+  token(filing: Filing, item: number): number
   /** The descriptions of these jobs, in order. */
   jobs(slots: readonly number[]): readonly NewJob[]
   read(paper: Paper): Item

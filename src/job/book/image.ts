@@ -15,16 +15,19 @@ import type { Hold, Ledger, NodeState } from './ledger.js'
 export interface ImageState {
   readonly now: number
   readonly wallOffset: number
-  readonly tokens: number
   readonly seqs: number
   /** By number, as the columns say them. */
   readonly queues: readonly [number, ImageQueue][]
   readonly tasks: readonly [number, string][]
   readonly groups: readonly [number, string][]
-  readonly nodes: readonly [string, Omit<NodeState, 'overdue'>][]
+  readonly nodes: readonly [string, ImageNode][]
   /** By slot. */
   readonly holds: readonly [number, Hold][]
   readonly odd: readonly [number, string][]
+}
+
+export type ImageNode = Omit<NodeState, 'overdue' | 'holds'> & {
+  readonly overdue: readonly number[]
 }
 
 export interface ImageQueue {
@@ -61,7 +64,6 @@ export function takeImage(ledger: Ledger): Image {
   const state: ImageState = {
     now: ledger.now,
     wallOffset: ledger.wallOffset,
-    tokens: ledger.tokens,
     seqs: ledger.seqs,
     queues: [...ledger.queues].map(([number, { name, stored, version, keys }]) => {
       return [
@@ -71,7 +73,9 @@ export function takeImage(ledger: Ledger): Image {
     }),
     tasks: ledger.taskNames.entries(),
     groups: ledger.groupNames.entries(),
-    nodes: [...ledger.nodes].map(([name, { overdue: _, ...node }]) => [name, { ...node }]),
+    nodes: [...ledger.nodes].map(([name, { holds: _, ...node }]) => {
+      return [name, { ...node, overdue: [...node.overdue] }]
+    }),
     holds: [...ledger.holds],
     odd,
   }
@@ -95,8 +99,8 @@ export class Restorer {
     this.#ledger = ledger
     this.#state = state
     this.#odd = new Map(state.odd)
-    const { now, wallOffset, tokens, seqs } = state
-    Object.assign(ledger, { now, wallOffset, tokens, seqs })
+    const { now, wallOffset, seqs } = state
+    Object.assign(ledger, { now, wallOffset, seqs })
     for (const [number, said] of state.queues) {
       const queue = ledger.queue(said.name)
       queue.say(said.stored)
@@ -134,7 +138,7 @@ export class Restorer {
   finish(slots: Uint32Array): void {
     const ledger = this.#ledger
     for (const [name, node] of this.#state.nodes) {
-      ledger.nodes.set(name, { ...node, overdue: new Set(), holds: 0 })
+      ledger.nodes.set(name, { ...node, overdue: new Set(node.overdue), holds: 0 })
     }
     for (const [slot, hold] of this.#state.holds) {
       ledger.holds.set(slot, hold)

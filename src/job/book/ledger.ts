@@ -76,8 +76,6 @@ export class Ledger {
   now: Millis = 0
   /** Wall time is store time and this. */
   wallOffset: Millis = 0
-  /** The last token given. */
-  tokens = 0
   /** The last insertion's number. */
   seqs = 0
   news = new Map<string, number>()
@@ -195,6 +193,12 @@ export class Ledger {
     }
   }
 
+  /** It waits on as before, under what may have changed of it. */
+  waitOn(slot: number): void {
+    const { due, attempt } = this.columns
+    this.wait(slot, due.get(slot), attempt.get(slot) > 0 ? RETRYABLE : SCHEDULED)
+  }
+
   /** Puts a runnable job where claims look. */
   offer(queue: QueueBook, slot: number): void {
     const alone = this.columns.crashes.get(slot) >= CRASHES_UNTIL_ALONE ? ALONE : 0
@@ -203,7 +207,10 @@ export class Ledger {
     this.tell(queue, NEWS_JOBS)
   }
 
-  /** Moves what has become due. Follows from the time alone, so no frame tells it. */
+  /**
+   * Moves what has become due. Follows from the time alone, so no frame tells it; and since `now`
+   * is this replica's own, nothing that applying a frame reads may depend on it.
+   */
   advance(queue: QueueBook, now: Millis): void {
     for (const timers of queue.timers.values()) {
       while (timers.size > 0 && timers.key <= now) {
@@ -215,10 +222,10 @@ export class Ledger {
       }
     }
     for (let end = queue.lapsing.first; end !== undefined; end = queue.lapsing.first) {
-      if (end.until > now) break
+      if (end.until > this.now) break
       queue.lapsing.shift()
       const hold = queue.keys.get(end.key)
-      if (hold !== undefined && hold.slot < 0 && hold.until <= now) queue.keys.delete(end.key)
+      if (hold !== undefined && hold.slot < 0 && hold.until <= this.now) queue.keys.delete(end.key)
     }
   }
 

@@ -81,13 +81,12 @@ export function giveBack(ledger: Ledger, slot: number, delay?: Millis): Done {
 }
 
 /** The attempt failed: again after `delay`, unless it was the last, or was asked to cancel. */
-export function retry(ledger: Ledger, slot: number, delay: Millis, lostId?: string): Done {
+export function retry(ledger: Ledger, slot: number, delay: Millis): Done {
   const columns = ledger.columns
-  const token = ledger.holds.get(slot)?.token ?? 0
   ledger.letGo(slot)
   if (columns.has(slot, CANCEL_ASKED)) return cancel(ledger, slot, null)
   if (columns.attempt.get(slot) >= ledger.maxAttempts(slot)) {
-    return discard(ledger, slot, 'attempts-spent', null, lostId ?? deadIdOf(ledger, slot, token))
+    return discard(ledger, slot, 'attempts-spent', null, deadIdOf(ledger, slot))
   }
   ledger.wait(slot, ledger.now + delay, RETRYABLE)
   return done(ledger, slot)
@@ -112,7 +111,7 @@ export function lose(ledger: Ledger, slot: number, why: 'lost' | 'timeout'): Don
     const delay = why === 'lost' ? 0 : steadyDelay(settings.backoff, columns.attempt.get(slot))
     return retry(ledger, slot, delay)
   }
-  const deadId = deadIdOf(ledger, slot, ledger.holds.get(slot)?.token ?? 0)
+  const deadId = deadIdOf(ledger, slot)
   ledger.letGo(slot)
   return discard(ledger, slot, 'unknown', null, deadId)
 }
@@ -235,10 +234,12 @@ export function transplant(
   return copy
 }
 
-/** The id of a dead letter that nobody above the seam could name. */
-export function deadIdOf(ledger: Ledger, slot: number, token: number): string {
-  const wall = ledger.now + ledger.wallOffset
-  return derivedId(wall, `${ledger.queueOf(slot).name}/${ledger.ids.text(slot)}/${token}`)
+/** The id of a dead letter that nobody above the seam could name: this life of the job has one. */
+export function deadIdOf(ledger: Ledger, slot: number): string {
+  const { insertedAt, round } = ledger.columns
+  const name = `${ledger.queueOf(slot).name}/${ledger.ids.text(slot)}`
+  const life = `${insertedAt.get(slot)}/${round.get(slot)}`
+  return derivedId(ledger.now + ledger.wallOffset, `${name}/${life}`)
 }
 
 /** Frees the key; true when its period still runs. */

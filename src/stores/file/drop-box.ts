@@ -2,7 +2,7 @@
  * The drop box: a JSON file that somebody moves into `in/<queue>/` becomes a job whose payload is
  * what the file says. For shells, cron and other languages; `mv` is the whole protocol.
  *
- *     in/mails/hello.json ──rename──▶ tmp/<id>.mails.drop ──insert, sync──▶ removed
+ *     in/mails/hello.json ──rename, sync──▶ tmp/<id>.mails.drop ──insert, sync──▶ removed
  *
  * The rename is the arbiter: of any number of processes one gets the file, and gives the job the id
  * in its new name. Whoever finds a `.drop` that was left behind inserts it again under that id,
@@ -50,21 +50,8 @@ export class DropBox {
     if (this.#busy) return
     this.#busy = true
     try {
-      await this.#leftBehind()
-      const { disk, layout } = this.#options
-      this.#watch(layout.in)
-      let room = AT_ONCE
-      for (const segment of disk.list(layout.in)) {
-        const folder = `${layout.in}/${segment}`
-        if (segment.startsWith('.') || disk.facts(folder)?.kind !== 'folder') continue
-        if (decodeName(segment) === null) continue
-        this.#watch(folder)
-        for (const name of disk.list(folder)) {
-          if (name.startsWith('.')) continue
-          if (room-- === 0) return
-          await this.#take(segment, `${folder}/${name}`)
-        }
-      }
+      this.#moveIn()
+      await this.#insertTaken()
     } finally {
       this.#busy = false
     }
@@ -80,7 +67,25 @@ export class DropBox {
     if (!this.#watched.has(folder)) this.#watched.set(folder, disk.watch(folder, onDrop))
   }
 
-  async #take(segment: string, path: string): Promise<void> {
+  /** Gives what lies in the boxes its name. */
+  #moveIn(): void {
+    const { disk, layout } = this.#options
+    this.#watch(layout.in)
+    let room = AT_ONCE
+    for (const segment of disk.list(layout.in)) {
+      const folder = `${layout.in}/${segment}`
+      if (segment.startsWith('.') || disk.facts(folder)?.kind !== 'folder') continue
+      if (decodeName(segment) === null) continue
+      this.#watch(folder)
+      for (const name of disk.list(folder)) {
+        if (name.startsWith('.')) continue
+        if (room-- === 0) return
+        this.#take(segment, `${folder}/${name}`)
+      }
+    }
+  }
+
+  #take(segment: string, path: string): void {
     const { disk, layout, newId } = this.#options
     const facts = disk.facts(path)
     if (facts === null) return
@@ -91,18 +96,26 @@ export class DropBox {
       const age = Math.abs(this.#options.wall() - facts.modified)
       return age < ON_ITS_WAY ? undefined : this.#reject(path, read.why)
     }
-    const taken = `${layout.tmp}/${newId()}.${segment}.drop`
-    if (!this.#rename(path, taken)) return
-    await this.#insert(segment, taken)
+    this.#rename(path, `${layout.tmp}/${newId()}.${segment}.drop`)
   }
 
-  /** What a crash left between the rename and the removal. */
-  async #leftBehind(): Promise<void> {
+  /**
+   * What was moved in now, or was left behind by a crash. The moves are made durable first: one that
+   * a power cut undid would bring the file back, to be taken again under another id.
+   */
+  async #insertTaken(): Promise<void> {
     const { disk, layout } = this.#options
-    for (const name of disk.list(layout.tmp)) {
+    const taken = disk.list(layout.tmp).flatMap((name) => {
       const match = DROP.exec(name)
-      if (match !== null) await this.#insert(match[2], `${layout.tmp}/${name}`)
+      return match === null ? [] : [{ name, segment: match[2] }]
+    })
+    if (taken.length === 0) return
+    await disk.syncFolder(layout.tmp)
+    for (const segment of new Set(taken.map((one) => one.segment))) {
+      const folder = `${layout.in}/${segment}`
+      if (disk.facts(folder)?.kind === 'folder') await disk.syncFolder(folder)
     }
+    for (const { name, segment } of taken) await this.#insert(segment, `${layout.tmp}/${name}`)
   }
 
   async #insert(segment: string, path: string): Promise<void> {

@@ -95,6 +95,10 @@ export class FileShelf implements Shelf {
     return { kind: filing.kind, at: addressOf(filing.file, at), length }
   }
 
+  token(filing: Filed, item: number): number {
+    return addressOf(filing.file, filing.items[item].at)
+  }
+
   read(paper: Address): Item {
     return readItemLine(paper.kind, this.#line(paper.at, paper.length))
   }

@@ -150,6 +150,7 @@ const CLOCK_SLACK = 1_000
 /** Papers are the items themselves. */
 class Drawer implements Shelf {
   readonly #jobs: (NewJob | undefined)[] = []
+  #tokens = 0
 
   put(slot: number, filing: readonly Item[], item: number): void {
     this.#jobs[slot] = filing[item] as NewJob // an insert's items are jobs
@@ -169,6 +170,10 @@ class Drawer implements Shelf {
 
   jobs(slots: readonly number[]): readonly NewJob[] {
     return slots.map((slot) => this.#jobs[slot] as NewJob) // whoever asks shows jobs, not receipts
+  }
+
+  token(): number {
+    return ++this.#tokens
   }
 
   read(paper: Item): Item {
