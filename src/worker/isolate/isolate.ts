@@ -93,10 +93,7 @@ export class Isolate implements CellListener {
     this.#cell?.send({ order: 'cancel', run: this.#run, reason })
     const grace = Math.min(ISOLATE_GRACE, errand.timeLeft(this.#mould.clock))
     this.#timer.cancel()
-    this.#timer = this.#after(grace, () => {
-      errand.fail(error)
-      this.kill()
-    })
+    this.#timer = this.#after(grace, () => this.kill(error))
   }
 
   /** Asks it to end, so that its own exit listeners run; kills it when that takes long. */
@@ -106,7 +103,9 @@ export class Isolate implements CellListener {
     this.#timer = this.#after(ISOLATE_PARTING, () => this.#cell?.kill())
   }
 
-  kill(): void {
+  /** `reason`: what its errand, if it has one, fails with. */
+  kill(reason: unknown): void {
+    this.#errand?.fail(reason)
     this.#leave()
     this.#cell?.kill()
   }
@@ -147,7 +146,7 @@ export class Isolate implements CellListener {
         if (this.#state !== 'starting') return
         const { name, message, stack } = told.error
         this.#unready(`${name}: ${message}`, stack)
-        return this.kill()
+        return this.kill(null)
       }
       case 'notes':
         return this.#note(told)
@@ -191,7 +190,7 @@ export class Isolate implements CellListener {
 
   #late(): void {
     this.#unready(`nothing was heard of it for ${ISOLATE_START} ms`)
-    this.kill()
+    this.kill(null)
   }
 
   #unready(why: string, stack?: string): void {

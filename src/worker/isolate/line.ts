@@ -31,11 +31,16 @@ function threadLine(port: NonNullable<typeof parentPort>): Line {
   }
 }
 
-/** Takes `process.send` away from libraries that would talk to a parent of their own kind. */
+/**
+ * Takes `process.send` away from libraries that would talk to a parent of their own kind. A polite
+ * signal to all processes at once, as service managers send it, is for the worker: it drains, and
+ * jobs that run may end.
+ */
 function processLine(): Line {
   const send = process.send?.bind(process)
   if (send === undefined) throw new Error('an isolate is begun by its worker, and not by hand')
   delete process.send
+  for (const polite of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(polite, () => undefined)
   return {
     tell: (told) => void send(told, () => undefined), // a line that is closed ends us: see above
     listen: (hear) => void process.on('message', hear),
@@ -45,7 +50,7 @@ function processLine(): Line {
 /** Answers when the guard watches. */
 async function guarded(): Promise<void> {
   const url = new URL('./guard.js', import.meta.url)
-  const guard = new Worker(url, { workerData: GUARD_FD, resourceLimits: GUARD_HEAP })
+  const guard = new Worker(url, { workerData: GUARD_FD, resourceLimits: GUARD_HEAP, execArgv: [] })
   await new Promise<void>((resolve, reject) => {
     guard.once('message', () => resolve())
     guard.once('error', reject)

@@ -175,9 +175,9 @@ export class Pool implements Keeper {
     if (isolate !== undefined && MillraceError.is(error, 'JOB_CANCELLED')) {
       return isolate.cancel(error)
     }
+    if (isolate !== undefined) return isolate.kill(error)
     this.#waiting.delete(errand)
     errand.fail(error)
-    isolate?.kill()
   }
 
   async #close(): Promise<void> {
@@ -187,7 +187,7 @@ export class Pool implements Keeper {
     this.#waiting.clear()
     const all = [...this.#living, ...this.#dying]
     for (const isolate of [...this.#living]) {
-      if (isolate.isBusy) isolate.kill()
+      if (isolate.isBusy) isolate.kill(this.#closed())
       else isolate.end()
     }
     for (const isolate of all) isolate.keepAlive(true)

@@ -14,7 +14,8 @@ import { Socket } from 'node:net'
 import { LAST_WORDS, LAST_WORDS_BYTES } from '../../job/defaults.js'
 import type { Clock } from '../../time/clock.js'
 import type { Cell, CellListener, Ending } from './cell.js'
-import { inheritedFlags } from './heap.js'
+import { processFlags } from './flags.js'
+import { heapLimit } from './heap.js'
 import { GUARD_FD } from './line.js'
 
 export function openProcess(program: URL, listener: CellListener, clock: Clock): Cell {
@@ -22,7 +23,7 @@ export function openProcess(program: URL, listener: CellListener, clock: Clock):
     detached: process.platform !== 'win32',
     stdio: ['ignore', 'inherit', 'pipe', 'ipc', 'pipe'],
     serialization: 'advanced',
-    execArgv: [...inheritedFlags()],
+    execArgv: [...processFlags(process.execArgv), `--max-old-space-size=${heapLimit()}`],
   })
   child.on('message', (message: unknown) => listener.heard(message))
   void outcome(child, clock).then((ending) => listener.ended(ending))
@@ -70,6 +71,7 @@ function named(ending: Ending, lastWords: string): Ending {
 /** Passes its stderr on and keeps the end of it. */
 function listenTo(child: ChildProcess): () => string {
   let kept = Buffer.alloc(0)
+  child.stderr?.on('error', nothing) // it is read no more, and its end is told elsewhere
   child.stderr?.on('data', (chunk: Buffer) => {
     process.stderr.write(chunk)
     kept = Buffer.concat([kept, chunk]).subarray(-LAST_WORDS_BYTES)

@@ -6,11 +6,16 @@
  */
 import { Worker } from 'node:worker_threads'
 import type { Cell, CellListener, Ending } from './cell.js'
+import { threadFlags } from './flags.js'
 import { heapLimit } from './heap.js'
 
 export function openThread(program: URL, listener: CellListener): Cell {
-  const resourceLimits = { maxOldGenerationSizeMb: heapLimit() }
-  const worker = new Worker(program, { resourceLimits, name: 'millrace isolate' })
+  const flags = threadFlags(process.execArgv)
+  const worker = new Worker(program, {
+    resourceLimits: { maxOldGenerationSizeMb: heapLimit() },
+    ...(flags === undefined ? {} : { execArgv: [...flags] }),
+    name: 'millrace isolate',
+  })
   let broken: { readonly error: unknown } | null = null
   worker.on('message', (message: unknown) => listener.heard(message))
   worker.on('messageerror', (error) => {

@@ -79,7 +79,11 @@ const deeds = {
   'until told': async (job, { port }) => {
     const socket = await connected(port)
     job.progress(0.5)
-    await new Promise((resolve) => socket.once('data', resolve))
+    await new Promise((resolve) =>
+      socket.on('data', (text) =>
+        `${text}` === 'go' ? resolve() : socket.write(`${process.pid}`),
+      ),
+    )
     socket.destroy()
     return who()
   },
