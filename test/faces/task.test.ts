@@ -103,7 +103,7 @@ describe('a task', () => {
       () => bench().mill.work('q', [plain.handle(() => 1), plain.handle(() => 2)]),
       'each task once',
     ],
-    [() => bench().mill.work('q', new URL('file:///x.js') as never), 'not run modules'],
+    [() => bench().mill.work('q', new URL('file:///x.js'), {} as never), "'thread' or 'process'"],
     [() => bench().mill.enqueue({ name: 'x' } as never, 1), 'task("x").queue'],
   ])('that is not whole is refused where it is given', async (run, message) => {
     expect((await fault(run)).toLowerCase()).toContain(message.toLowerCase())

@@ -363,14 +363,14 @@ describe('a worker', () => {
     expect(await queue.length()).toBe(0)
   })
 
-  it('refuses what it is not told, and modules until they can be isolated', async () => {
+  it('refuses what it is not told, and modules without their isolation', async () => {
     const { mill } = bench()
     const queue = mill.queue('q') as Queue & { work: (...given: unknown[]) => unknown }
     expect(await fault(() => queue.work('x'))).toContain('a function (payload, job)')
     expect(await fault(() => queue.work(() => 1, { concurrency: -1 }))).toContain('whole number')
     expect(await fault(() => queue.work(() => 1, { concurency: 1 }))).toContain("'concurrency'")
-    expect(await fault(() => queue.work(() => 1, { isolate: 'thread' }))).toContain('not support')
-    expect(await fault(() => queue.work(new URL('file:///x.js')))).toContain('not run modules')
+    expect(await fault(() => queue.work(() => 1, { isolate: 'thread' }))).toContain('of a module')
+    expect(await fault(() => queue.work(new URL('file:///x.js')))).toContain('object of options')
   })
 })
 
