@@ -92,7 +92,9 @@ export class HeartThread {
     if (this.#worker !== null) return
     const { recipe, beat } = this.#options
     const start: ThreadStart = { recipe, beat, node: this.#node, table: this.table.shared }
-    const worker = new Worker(new URL('./heart-thread.js', import.meta.url), { workerData: start })
+    // It loads nothing but our own compiled modules, and some flags of a process no thread can take.
+    const options = { workerData: start, execArgv: [] }
+    const worker = new Worker(new URL('./heart-thread.js', import.meta.url), options)
     worker.unref()
     worker.on('message', ({ error }: ThreadTrouble) => this.#options.onError(new Error(error)))
     worker.on('error', (error) => this.#options.onError(error))
