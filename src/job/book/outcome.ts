@@ -224,7 +224,10 @@ export function transplant(
   columns.maxAttempts.set(copy, before?.maxAttempts ?? BY_SETTINGS)
   if (origin !== null) {
     columns.raise(copy, FRESH)
-    ledger.extra(copy).origin = origin
+    const extra = ledger.extra(copy)
+    extra.origin = origin
+    // In the words of whoever gave it up; `origin.reason` has only the kind.
+    extra.reason = ledger.findExtra(slot)?.reason ?? null
   }
   columns.place.set(copy, ledger.now)
   ledger.shelf.share(slot, copy)

@@ -43,6 +43,7 @@ const laws: Laws = {
     const { task, group, priority, tags, meta } = letter
     assert.deepEqual({ task, group, priority, tags, meta }, words)
     assert.deepEqual([letter.state, letter.attempt, letter.history], ['available', 0, []])
+    assert.equal(letter.reason, 'no such address')
     assert.deepEqual(letter.payload, json('p'))
     assert.equal(letter.dueAt, rig.clock.wall())
     assert.deepEqual(await rig.found(ref), {
