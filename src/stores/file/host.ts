@@ -21,24 +21,25 @@ export interface Host {
   liveness(proof: string | null | undefined): Liveness
 }
 
-/** How often suspended time is looked for. */
-const SUSPENDED_EVERY = 1_000
-/** Smaller differences are the coarseness of /proc/uptime. */
+/** Smaller jumps are the coarseness of /proc/uptime, or somebody slewing the wall's clock. */
 const SUSPENDED_LEAST = 50
 
 export function realHost(): Host {
   const boot = read('/proc/sys/kernel/random/boot_id') ?? `${hostname()}-unknown-boot`
   const namespace = link('/proc/self/ns/pid') ?? 'pid'
   let suspended = 0
-  let looked = -Infinity
+  let parted: number | null = null
   const up = (): number => {
     const mono = hostMono()
-    if (mono - looked >= SUSPENDED_EVERY) {
-      looked = mono
+    // A suspended host's wall runs on while its monotonic clock stands, so only a jump between the
+    // two is a reason to ask the system: an idle process asks nothing.
+    const apart = systemClock.wall() - mono
+    if (parted === null || Math.abs(apart - parted) > SUSPENDED_LEAST) {
       const uptime = Number(read('/proc/uptime')?.split(' ')[0] ?? Number.NaN) * 1000
       const more = uptime - mono - suspended
       if (more > SUSPENDED_LEAST) suspended += more
     }
+    parted = apart
     return mono + suspended
   }
   const started = startOf(process.pid)
