@@ -37,6 +37,8 @@ export class Heart {
   readonly #options: HeartOptions
   #thread: HeartThread | null = null
   #timer: Timer | null = null
+  /** The timer runs for a beat, and not for the longer while of those who hold nothing. */
+  #hurries = false
   /** By `mono`; they only mean something while the timer runs. */
   #tickedAt = 0
   #beatAt = -Infinity
@@ -101,8 +103,9 @@ export class Heart {
 
   // ── The tick ──────────────────────────────────────────────────────────────────────────────────
 
+  /** Something is held again. Where beats go on from before, they go on: claiming is a sign of life. */
   #start(): void {
-    if (this.#closed) return
+    if (this.#closed || (this.#timer !== null && this.#hurries)) return
     this.#timer?.cancel()
     this.#tickedAt = this.#options.clock.mono()
     this.#upToAtTick = this.#options.ledger.upTo
@@ -113,7 +116,8 @@ export class Heart {
 
   #plan(): void {
     const { clock, beat, lease, ledger } = this.#options
-    const next = ledger.restful ? lease * IDLE_SHARE : beat
+    this.#hurries = !ledger.restful
+    const next = this.#hurries ? beat : lease * IDLE_SHARE
     this.#timer = clock.after(next, () => void this.#tick(), { ref: false })
   }
 
