@@ -56,9 +56,12 @@ export class Inserts {
   }
 
   /** One answer per job, in order. A lot in the caller's transaction goes alone, and only once. */
-  async insert(lot: Lot): Promise<readonly Inserted[]> {
-    if (lot.jobs.length === 0) return []
-    if (lot.tx === undefined) return this.#batcher.add(lot)
+  insert(lot: Lot): Promise<readonly Inserted[]> {
+    if (lot.jobs.length === 0) return Promise.resolve([])
+    return lot.tx === undefined ? this.#batcher.add(lot) : this.#insertAlone(lot)
+  }
+
+  async #insertAlone(lot: Lot): Promise<readonly Inserted[]> {
     const [answers] = await this.#options.store.insert([lot])
     return answers
   }

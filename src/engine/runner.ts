@@ -163,7 +163,13 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting {
   /** Runs it to its end; answers when the handler is through, however late that is. */
   async run(perform: Perform): Promise<void> {
     this.begin()
-    this.finish({ by: 'handler', asked: await this.#perform(perform) })
+    let asked: Asked
+    try {
+      asked = await perform(this)
+    } catch (error) {
+      asked = { kind: 'fail', error }
+    }
+    this.finish({ by: 'handler', asked })
   }
 
   begin(): void {
@@ -176,14 +182,6 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting {
       const { queue, id, task, group, attempt, waited } = this.claimed
       const { worker } = this
       events.emit('job.started', { queue, id, task, group, attempt, worker, waited })
-    }
-  }
-
-  async #perform(perform: Perform): Promise<Asked> {
-    try {
-      return await perform(this)
-    } catch (error) {
-      return { kind: 'fail', error }
     }
   }
 

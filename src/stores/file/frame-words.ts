@@ -11,6 +11,7 @@ import {
   controlLine,
   jobLine,
   noteLine,
+  quoted,
   readControl,
   readJob,
   readNote,
@@ -124,7 +125,7 @@ export function readItemLine(kind: 'job' | 'settle' | 'note' | 'control', line: 
 }
 
 function claimLine(item: ClaimItem): string {
-  return `[${JSON.stringify(item.queue)},${JSON.stringify(item.id)},${item.attempt}]`
+  return `[${quoted(item.queue)},${JSON.stringify(item.id)},${item.attempt}]`
 }
 
 function readClaim(guards: string, lines: readonly string[]): Frame {
