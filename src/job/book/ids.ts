@@ -33,6 +33,11 @@ export class Ids {
     this.#enter(slot)
   }
 
+  /** Makes room for so many at once; growing on the way would stop everything at the last doubling. */
+  reserve(count: number): void {
+    while (this.#table.length < count * 2) this.#grow()
+  }
+
   /** Enters a slot whose id stands in the columns already; `odd` for one that does not fit there. */
   restore(slot: number, queue: number, odd: string | undefined): void {
     if (odd !== undefined) this.#odd.set(slot, odd)

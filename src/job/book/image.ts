@@ -86,6 +86,9 @@ export function takeImage(ledger: Ledger): Image {
   return { state, columns, slots: Uint32Array.from(slots), extras }
 }
 
+/** Rows entered before others get their turn: some 5 ms. */
+const ROWS_AT_ONCE = 4_096
+
 /** Puts an image into an empty ledger. Slots keep their numbers. */
 export class Restorer {
   readonly #ledger: Ledger
@@ -95,10 +98,12 @@ export class Restorer {
   readonly #groups = new Map<number, number>()
   readonly #odd: ReadonlyMap<number, string>
 
-  constructor(ledger: Ledger, state: ImageState) {
+  /** `rows`: how many will be entered. */
+  constructor(ledger: Ledger, state: ImageState, rows: number) {
     this.#ledger = ledger
     this.#state = state
     this.#odd = new Map(state.odd)
+    ledger.ids.reserve(rows)
     const { now, wallOffset, seqs } = state
     Object.assign(ledger, { now, wallOffset, seqs })
     for (const [number, said] of state.queues) {
@@ -134,8 +139,11 @@ export class Restorer {
     this.#ledger.extras.set(slot, extra)
   }
 
-  /** When all rows and extras are in: holds, keys, and what follows from the rest. */
-  finish(slots: Uint32Array): void {
+  /**
+   * When all rows and extras are in: holds, keys, and what follows from the rest. Yields now and
+   * then, so that the caller may let others run.
+   */
+  *finish(slots: Uint32Array): Generator<void> {
     const ledger = this.#ledger
     for (const [name, node] of this.#state.nodes) {
       ledger.nodes.set(name, { ...node, overdue: new Set(node.overdue), holds: 0 })
@@ -152,7 +160,11 @@ export class Restorer {
         if (hold.slot < 0) queue.lapsing.push({ key, until: hold.until })
       }
     }
-    for (const slot of inOrder(ledger.columns, slots)) this.#settleIn(slot)
+    const order = inOrder(ledger.columns, slots)
+    for (let at = 0; at < order.length; at++) {
+      this.#settleIn(order[at])
+      if (at % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) yield
+    }
     for (const task of this.#tasks.values()) ledger.taskNames.drop(task)
     for (const group of this.#groups.values()) ledger.groupNames.drop(group)
     ledger.news = new Map()

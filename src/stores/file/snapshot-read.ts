@@ -15,16 +15,20 @@ import { indexPath } from './snapshot-files.js'
 import { BYTES, FLOATS, WORDS } from './snapshot-write.js'
 import type { SnapshotHead } from './snapshot-write.js'
 
-/** Sections by name, up to `last`; throws when any of it is not what was written. */
-function sections(disk: Disk, layout: Layout, segment: number, last: string): Map<string, Buffer> {
+/** Sections one after the other, up to `last`; throws when any of it is not what was written. */
+function* sections(
+  disk: Disk,
+  layout: Layout,
+  segment: number,
+  last: string,
+): Generator<{ readonly name: string; readonly bytes: Buffer }> {
   const file = disk.read(indexPath(layout, segment))
   try {
     const reader = new SectionReader(file)
-    const found = new Map<string, Buffer>()
     for (;;) {
-      const { name, bytes } = reader.next()
-      found.set(name, bytes)
-      if (name === last) return found
+      const section = reader.next()
+      yield section
+      if (section.name === last) return
     }
   } finally {
     file.close()
@@ -32,7 +36,7 @@ function sections(disk: Disk, layout: Layout, segment: number, last: string): Ma
 }
 
 /** Rows entered before others get their turn. */
-const ROWS_AT_ONCE = 8_192
+const ROWS_AT_ONCE = 4_096
 
 /** Fills an empty ledger and shelf. Throws when any of it is damaged. */
 export async function loadSnapshot(
@@ -42,10 +46,16 @@ export async function loadSnapshot(
   into: { readonly ledger: Ledger; readonly shelf: FileShelf },
   pause: () => Promise<void>,
 ): Promise<SnapshotHead> {
-  const found = sections(disk, layout, segment, 'end')
+  const found = new Map<string, Buffer>()
+  for (const { name, bytes } of sections(disk, layout, segment, 'end')) {
+    found.set(name, bytes)
+    await pause()
+  }
+  /** Each is asked for once, and let go, so that a large snapshot is not in memory twice. */
   const part = (name: string): Buffer => {
     const bytes = found.get(name)
     if (bytes === undefined) throw new Error(`${indexPath(layout, segment)} has no section ${name}`)
+    found.delete(name)
     return bytes
   }
   // Written by `writeSections`, and its checksum was good.
@@ -53,46 +63,59 @@ export async function loadSnapshot(
   const slots = words(part('rows'))
   const { ledger, shelf } = into
   const { columns } = ledger
-  const restorer = new Restorer(ledger, state)
+  const restorer = new Restorer(ledger, state, slots.length)
   columns.reserve(slots.reduce((most, slot) => Math.max(most, slot + 1), 0))
-  fillColumns(columns, slots, part)
+  await fillColumns(columns, slots, part, pause)
   const addresses = doubles(part('address'))
   const lengths = words(part('length'))
-  for (let row = 0; row < slots.length; row++) {
-    shelf.set(slots[row], addresses[row], lengths[row])
-    restorer.enter(slots[row])
-    if (row % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) await pause()
-  }
+  await eachRow(slots, pause, (slot, row) => {
+    shelf.set(slot, addresses[row], lengths[row])
+    restorer.enter(slot)
+  })
   const extras = part('extras').toString()
   for (const line of extras === '' ? [] : extras.split('\n')) {
     const [slot, extra] = unplain(line) as [number, Extra] // as `writeSections` wrote it
     restorer.extra(slot, extra)
   }
-  restorer.finish(slots)
+  for (const _ of restorer.finish(slots)) await pause()
   columns.collectFree()
   return readHead(part('head'))
 }
 
-function fillColumns(
+async function eachRow(
+  slots: Uint32Array,
+  pause: () => Promise<void>,
+  run: (slot: number, row: number) => void,
+): Promise<void> {
+  for (let row = 0; row < slots.length; row++) {
+    run(slots[row], row)
+    if (row % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) await pause()
+  }
+}
+
+async function fillColumns(
   columns: Ledger['columns'],
   slots: Uint32Array,
   part: (name: string) => Buffer,
-): void {
+  pause: () => Promise<void>,
+): Promise<void> {
   const ids = words(part('ids'))
-  for (let row = 0; row < slots.length; row++) {
-    columns.id.chunk(slots[row]).set(ids.subarray(row * 4, row * 4 + 4), columns.id.at(slots[row]))
-  }
+  await eachRow(slots, pause, (slot, row) => {
+    const chunk = columns.id.chunk(slot)
+    const at = columns.id.at(slot)
+    for (let word = 0; word < 4; word++) chunk[at + word] = ids[row * 4 + word]
+  })
   for (const name of FLOATS) {
     const values = doubles(part(name))
-    for (let row = 0; row < slots.length; row++) columns[name].set(slots[row], values[row])
+    await eachRow(slots, pause, (slot, row) => columns[name].set(slot, values[row]))
   }
   for (const name of WORDS) {
     const values = words(part(name))
-    for (let row = 0; row < slots.length; row++) columns[name].set(slots[row], values[row])
+    await eachRow(slots, pause, (slot, row) => columns[name].set(slot, values[row]))
   }
   for (const name of BYTES) {
     const values = part(name)
-    for (let row = 0; row < slots.length; row++) columns[name].set(slots[row], values[row])
+    await eachRow(slots, pause, (slot, row) => columns[name].set(slot, values[row]))
   }
 }
 
@@ -102,7 +125,8 @@ export function readMoves(
   layout: Layout,
   segment: number,
 ): { readonly head: SnapshotHead; readonly to: ReadonlyMap<number, number> } {
-  const found = sections(disk, layout, segment, 'moved')
+  const found = new Map<string, Buffer>()
+  for (const { name, bytes } of sections(disk, layout, segment, 'moved')) found.set(name, bytes)
   const pairs = doubles(found.get('moved') ?? Buffer.alloc(0))
   const to = new Map<number, number>()
   for (let at = 0; at < pairs.length; at += 2) to.set(pairs[at], pairs[at + 1])
