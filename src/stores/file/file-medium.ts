@@ -15,12 +15,13 @@ import { Book } from '../../job/book/book.js'
 import type { Answers, FrameOf } from '../../job/book/book.js'
 import type { Card, Frame } from '../../job/book/frame.js'
 import type { Liveness } from '../../job/book/decide-sweep.js'
-import { millraceError } from '../../job/errors.js'
+import { MillraceError, millraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
 import type { BeatRecipe, Traits } from '../../store.js'
 import type { Medium, News } from '../book/medium.js'
 import type { BeatData } from './file-beat.js'
 import { DropBox } from './drop-box.js'
+import { isMissing, named, reloading, wiped } from './faults.js'
 import { FileShelf } from './file-shelf.js'
 import { establish, layoutOf, readFormat } from './layout.js'
 import type { Layout } from './layout.js'
@@ -67,16 +68,27 @@ export class FileMedium implements Medium {
   async open(scope: string, onNews: (news: News) => void): Promise<void> {
     const { disk, path, nonce } = this.#options
     this.#layout = layoutOf(path, scope)
-    await establish(disk, this.#layout, nonce)
-    this.#storeId = readFormat(disk, path)?.id ?? ''
-    this.#judgeMedium()
-    this.#life = await Life.begin({ ...this.#options, layout: this.#layout })
-    this.#life.book.takeNews()
-    this.#reserve = new Reserve(disk, this.#layout, nonce)
-    await this.#reserve.keep()
+    try {
+      await establish(disk, this.#layout, nonce)
+      this.#storeId = readFormat(disk, path)?.id ?? ''
+      this.#judgeMedium()
+      const reserve = new Reserve(disk, this.#layout, nonce)
+      await reserve.keep()
+      this.#reserve = reserve
+      this.#life = await this.#begin(null)
+    } catch (error) {
+      throw named(path, error)
+    }
     this.#dropBox = this.#newDropBox()
     this.#onNews = onNews
     this.#unwatch = disk.watch(this.#layout.log, () => this.#hinted())
+  }
+
+  async #begin(doubtful: number | null): Promise<Life> {
+    const onBehind = (life: Life): void => this.#loadAnew(life)
+    const life = await Life.begin({ ...this.#options, layout: this.#layout, doubtful, onBehind })
+    life.book.takeNews()
+    return life
   }
 
   #newDropBox(): DropBox {
@@ -123,7 +135,7 @@ export class FileMedium implements Medium {
     this.#life = null
     if (life === null) return
     try {
-      if (this.#options.durability === 'power') await life.durable()
+      await life.durable(this.#options.durability)
     } finally {
       await life.close()
     }
@@ -160,7 +172,13 @@ export class FileMedium implements Medium {
   }
 
   async durable(): Promise<void> {
-    if (this.#options.durability === 'power') await this.#living().durable()
+    const life = this.#living()
+    try {
+      await life.durable(this.#options.durability)
+    } catch (error) {
+      this.#mend(life, error)
+      throw error
+    }
   }
 
   liveness(card: Card): Liveness {
@@ -200,33 +218,41 @@ export class FileMedium implements Medium {
 
   #living(): Life {
     if (this.#life !== null) return this.#life
-    throw unreachable(this.#layout.log, 'a store that is being loaded anew', undefined)
+    throw reloading(this.#layout.log, 'a store that is being loaded anew')
   }
 
-  /** A file that is gone: the store was wiped, or we slept through two compactions. */
   #guarded<T>(run: (life: Life) => T): T {
     const life = this.#living()
     try {
       return run(life)
     } catch (error) {
-      if (!isMissing(error)) throw error
-      this.#loadAnew(life)
-      throw unreachable(this.#layout.log, 'a log that others have compacted', error)
+      this.#mend(life, error)
+      throw error
     }
   }
 
+  /**
+   * What another life can mend: a sync that failed, or a file that is gone, because we slept through
+   * two compactions. Unless the store was wiped: then nothing can.
+   */
+  #mend(life: Life, error: unknown): void {
+    const { disk, path } = this.#options
+    if (MillraceError.is(error, 'STORE_WIPED')) throw error
+    if (isMissing(error) && readFormatSafely(disk, path) !== this.#storeId) throw wiped(path)
+    if (life.failure !== null || isMissing(error)) this.#loadAnew(life)
+  }
+
   #loadAnew(life: Life): void {
-    const { disk, path, warn } = this.#options
-    if (readFormatSafely(disk, path) !== this.#storeId) throw wiped(path)
-    if (this.#loading !== null) return
+    if (this.#life !== life || this.#loading !== null) return
     this.#life = null
     const begin = async (): Promise<void> => {
+      const doubtful = life.failure === null ? null : life.doubtful
       await life.close()
-      this.#life = await Life.begin({ ...this.#options, layout: this.#layout })
+      this.#life = await this.#begin(doubtful)
     }
     this.#loading = begin()
       .catch((error: unknown) => {
-        warn(`the store could not be loaded anew: ${String(error)}`)
+        this.#options.warn(`the store could not be loaded anew: ${String(error)}`)
         this.#life = life
       })
       .finally(() => (this.#loading = null))
@@ -242,33 +268,4 @@ function unopened(): never {
 
 function readFormatSafely(disk: Disk, path: string): string | null {
   return disk.facts(`${path}/FORMAT`) === null ? null : (readFormat(disk, path)?.id ?? null)
-}
-
-/** ENOENT, as it was reported or wrapped by the log. */
-function isMissing(error: unknown): boolean {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && at.code === 'ENOENT') return true
-  }
-  return false
-}
-
-function unreachable(subject: string, received: string, cause: unknown): Error {
-  return millraceError({
-    code: 'STORE_UNREACHABLE',
-    subject,
-    expected: 'a log that was followed without a gap',
-    received,
-    remedy: 'repeat the call; the store loads itself anew',
-    cause,
-  })
-}
-
-function wiped(path: string): Error {
-  return millraceError({
-    code: 'STORE_WIPED',
-    subject: path,
-    expected: 'the store that was opened',
-    received: 'a folder that was removed or replaced meanwhile',
-    remedy: 'find out who removed it; restore it from a backup, or start again on an empty folder',
-  })
 }

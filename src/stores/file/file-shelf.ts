@@ -7,6 +7,7 @@ import type { DiskFile } from '../../disk/disk.js'
 import { Float64Column, Uint32Column } from '../../job/book/column.js'
 import type { Item, Shelf } from '../../job/book/extra.js'
 import type { NewJob } from '../../job/lot.js'
+import { named } from './faults.js'
 import { ITEM_LEAD, readItem } from './frames.js'
 import type { Extent } from './frames.js'
 import { readItemLine } from './frame-words.js'
@@ -45,11 +46,11 @@ export class FileShelf implements Shelf {
   readonly address = new Float64Column()
   readonly length = new Uint32Column()
   #rows = 0
-  readonly #open: (file: number) => DiskFile
+  readonly #open: (file: number) => DiskFile | null
   readonly #files = new Map<number, DiskFile>()
 
-  /** `open` opens the file with that number for reading. */
-  constructor(open: (file: number) => DiskFile) {
+  /** `open` opens the file with that number for reading; null: it is gone, and what was in it. */
+  constructor(open: (file: number) => DiskFile | null) {
     this.#open = open
   }
 
@@ -100,7 +101,8 @@ export class FileShelf implements Shelf {
   }
 
   read(paper: Address): Item {
-    return readItemLine(paper.kind, this.#line(paper.at, paper.length))
+    const bytes = this.#bytes(paper.at - ITEM_LEAD, paper.length + ITEM_LEAD)
+    return readItemLine(paper.kind, readItem(bytes) ?? UNREADABLE[paper.kind])
   }
 
   jobs(slots: readonly number[]): readonly NewJob[] {
@@ -139,30 +141,42 @@ export class FileShelf implements Shelf {
     }
   }
 
-  #line(address: number, length: number): string {
-    const bytes = this.#bytes(address - ITEM_LEAD, length + ITEM_LEAD)
-    const text = readItem(bytes)
-    if (text === null) throw new Error(`the line at ${address} is damaged`)
-    return text
+  #call<T>(run: () => T): T {
+    try {
+      return run()
+    } catch (error) {
+      throw named('the log', error)
+    }
   }
 
   #bytes(address: number, length: number): Buffer {
     const number = fileOf(address)
     let file = this.#files.get(number)
     if (file === undefined) {
-      file = this.#open(number)
+      const opened = this.#open(number)
+      if (opened === null) return Buffer.alloc(0)
+      file = opened
       this.#files.set(number, file)
     }
     const bytes = Buffer.allocUnsafe(length)
-    return bytes.subarray(0, file.readAt(address % FILE_UNIT, bytes))
+    return bytes.subarray(
+      0,
+      this.#call(() => file.readAt(address % FILE_UNIT, bytes)),
+    )
   }
 }
 
 /** A description that rotted is a payload that nobody can decode: it ends as `payload-invalid`. */
 function readDescription(line: Buffer): NewJob {
-  const text = readItem(line)
-  const job = readItemLine('job', text ?? UNREADABLE)
+  const job = readItemLine('job', readItem(line) ?? UNREADABLE.job)
   return job as NewJob // the kind was 'job'
 }
 
-const UNREADABLE = '{"q":"","id":""}\t<damaged on disk>'
+/** What stands in for a line that rotted: it costs that one job, or that part of it. */
+const LOST = '<damaged on disk>'
+const UNREADABLE: Readonly<Record<PaperKind, string>> = {
+  job: `{"q":"","id":""}\t${LOST}`,
+  control: `{"q":"","id":"","do":"update","r":1}\t${LOST}`,
+  note: `{"q":"","id":"","k":0,"log":["${LOST}"]}`,
+  settle: `{"q":"","id":"","k":0,"v":"complete","r":1,"o":"failed","ms":0,"e":{"name":"Damaged","message":"${LOST}"}}\t${LOST}`,
+}

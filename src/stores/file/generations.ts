@@ -7,11 +7,13 @@
 import type { Disk } from '../../disk/disk.js'
 import type { Ledger } from '../../job/book/ledger.js'
 import { takeImage } from '../../job/book/image.js'
+import { removeIfThere } from './drafts.js'
+import { isOfSystem } from './faults.js'
 import { fileOf } from './file-shelf.js'
 import type { FileShelf } from './file-shelf.js'
-import { segmentPath, segments } from './layout.js'
+import { quarantine, segmentPath, segments } from './layout.js'
 import type { Layout } from './layout.js'
-import { dataFiles, dataNumber, dataPath, indexPath, snapshots } from './snapshot-files.js'
+import { dataFiles, dataNumber, dataPath, indexPath, isData, snapshots } from './snapshot-files.js'
 import { loadSnapshot, readMoves } from './snapshot-read.js'
 import { relocated, writeSnapshot } from './snapshot-write.js'
 import type { SnapshotHead } from './snapshot-write.js'
@@ -29,35 +31,54 @@ export interface GenerationsOptions {
   readonly warn: (message: string) => void
   /** How store time follows from the host's clock now. */
   readonly anchor: () => { readonly boot: string; readonly base: number }
+  /** The first segment of which nobody knows what the disk kept; null: all is well. */
+  readonly doubtful: number | null
 }
 
 export class Generations {
   readonly #options: GenerationsOptions
   /** The newest snapshot whose moves we know; 0: none. */
   #adopted = 0
+  /** Moves were learnt since this state was loaded: what they missed, loading anew may find. */
+  #hasMoved = false
   #sealedBytes = 0
   #writing: Promise<void> | null = null
+  /** The last snapshot that is ours. */
+  #written = 0
 
   constructor(options: GenerationsOptions) {
     this.#options = options
   }
 
-  /** Loads the newest snapshot that is sound; null when there is none. `skip`: not these. */
-  async load(skip: ReadonlySet<number> = new Set()): Promise<SnapshotHead | null> {
+  /** Fills the empty book from this snapshot. Throws when it is not sound. */
+  async load(segment: number): Promise<SnapshotHead> {
     const { disk, layout, ledger, shelf, datas, pause } = this.#options
-    const newest = snapshots(disk, layout).find((segment) => !skip.has(segment))
-    if (newest === undefined) return null
-    const head = await loadSnapshot(disk, layout, newest, { ledger, shelf }, pause)
+    const head = await loadSnapshot(disk, layout, segment, { ledger, shelf }, pause)
     for (const { number, nonce } of head.datas) datas.set(number, nonce)
-    this.#adopted = newest
+    this.#adopted = segment
     return head
+  }
+
+  /** There is a newer snapshot, or one between was missed: another load may find more files. */
+  get isBehind(): boolean {
+    const { disk, layout } = this.#options
+    return this.#hasMoved || (snapshots(disk, layout)[0] ?? 0) !== this.#adopted
+  }
+
+  /** The last snapshot that this process wrote, durable; 0: none. */
+  get written(): number {
+    return this.#written
   }
 
   /** The log left a segment behind, and the book stands exactly at its end. */
   rolled(sealed: number, bytes: number, ours: boolean): void {
+    const { doubtful } = this.#options
     this.#sealedBytes += bytes
     this.#adoptNewer()
-    if (!ours || this.#writing !== null || this.#sealedBytes < this.#threshold()) return
+    if (this.#writing !== null) return
+    const isDue = ours && this.#sealedBytes >= this.#threshold()
+    const isHealing = doubtful !== null && this.#written < doubtful
+    if (!isDue && !isHealing) return
     this.#sealedBytes = 0
     this.#writing = this.#write(sealed)
       .catch((error: unknown) => {
@@ -80,10 +101,13 @@ export class Generations {
   }
 
   async #write(segment: number): Promise<void> {
-    const { disk, layout, nonce, ledger, shelf, datas, pause } = this.#options
+    const { disk, layout, nonce, ledger, shelf, datas, pause, doubtful } = this.#options
     const { address, length } = shelf.copy()
     const taken = { image: takeImage(ledger), address, length, ...this.#options.anchor() }
-    await writeSnapshot({ disk, layout, nonce, segment, taken, datas: new Map(datas), pause })
+    const mustLeave = (file: number): boolean =>
+      doubtful !== null && !isData(file) && file >= doubtful
+    const ask = { disk, layout, nonce, segment, taken, datas: new Map(datas), mustLeave, pause }
+    if (await writeSnapshot(ask)) this.#written = segment
     this.#adoptNewer()
     await this.#clean(segment)
   }
@@ -93,9 +117,37 @@ export class Generations {
     const { disk, layout } = this.#options
     const newer = snapshots(disk, layout).filter((segment) => segment > this.#adopted)
     for (const segment of newer.reverse()) {
-      const { head, to } = readMoves(disk, layout, segment)
-      this.#relocate(head, to)
+      const moves = this.#read(segment)
+      if (moves === null) continue
+      this.#relocate(moves.head, moves.to)
       this.#adopted = segment
+      this.#hasMoved = true
+    }
+  }
+
+  /** Null when it cannot be read now; what is damaged is taken out of everybody's way. */
+  #read(segment: number): ReturnType<typeof readMoves> | null {
+    const { disk, layout } = this.#options
+    try {
+      return readMoves(disk, layout, segment)
+    } catch (error) {
+      if (isOfSystem(error)) {
+        this.#options.warn(`snapshot ${segment} cannot be read: ${error.message}`)
+      } else {
+        this.discard(segment, error)
+      }
+      return null
+    }
+  }
+
+  /** A snapshot that is not what was written: the one before it, or the log, stands in. */
+  discard(segment: number, why: unknown): void {
+    const { disk, layout, nonce, warn } = this.#options
+    warn(`snapshot ${segment} is passed over and put into quarantine: ${String(why)}`)
+    try {
+      quarantine(disk, layout, indexPath(layout, segment), String(why), nonce)
+    } catch (error) {
+      warn(`snapshot ${segment} could not be put into quarantine: ${String(error)}`)
     }
   }
 
@@ -126,19 +178,23 @@ export class Generations {
     const made = snapshots(disk, layout)
     if (made[0] !== newest) return
     const before = made[1] ?? 0
-    const heads = made.slice(0, 2).map((segment) => readMoves(disk, layout, segment).head)
-    const needed = new Set(heads.flatMap(({ files }) => files))
+    const kept = made.slice(0, 2).map((segment) => this.#read(segment)?.head)
+    // What a snapshot needs that cannot be read now is not known: nothing may go.
+    if (!kept.every((head) => head !== undefined)) return
+    const needed = new Set(kept.flatMap(({ files }) => files))
     const datas = new Set(
-      heads.flatMap((head) => head.datas.map(({ nonce, number }) => `${number} ${nonce}`)),
+      kept.flatMap((head) => head.datas.map(({ nonce, number }) => `${number} ${nonce}`)),
     )
-    for (const segment of made.slice(2)) disk.remove(indexPath(layout, segment))
+    for (const segment of made.slice(2)) removeIfThere(disk, indexPath(layout, segment))
     for (const segment of segments(disk, layout)) {
-      if (segment <= before && !needed.has(segment)) disk.remove(segmentPath(layout, segment))
+      const isCovered = segment <= before && !needed.has(segment)
+      if (isCovered) removeIfThere(disk, segmentPath(layout, segment))
     }
     for (const { number, nonce } of dataFiles(disk, layout)) {
-      // One that is newer belongs to a snapshot which is being written now.
-      if (number > dataNumber(newest) || datas.has(`${number} ${nonce}`)) continue
-      disk.remove(dataPath(layout, number, nonce))
+      // One that is newer than the snapshot before may belong to one that is being written now.
+      const isOld = number <= dataNumber(before) || number === dataNumber(newest)
+      if (!isOld || datas.has(`${number} ${nonce}`)) continue
+      removeIfThere(disk, dataPath(layout, number, nonce))
     }
     await disk.syncFolder(layout.snap)
     await disk.syncFolder(layout.log)

@@ -13,6 +13,7 @@
 import type { Disk } from '../../disk/disk.js'
 import { encodeName } from '../../disk/names.js'
 import { millraceError } from '../../job/errors.js'
+import { place, writeAll } from './drafts.js'
 
 /** The rules for applying frames and reading snapshots; another number is refused. */
 export const FORMAT = 1
@@ -58,7 +59,7 @@ export function segments(disk: Disk, layout: Layout): number[] {
 
 /** Makes what is missing and says which store this is. `nonce` names temporary files. */
 export async function establish(disk: Disk, layout: Layout, nonce: string): Promise<void> {
-  makeRoot(disk, layout.root)
+  await makeRoot(disk, layout.root)
   await sealFormat(disk, layout, nonce)
   const folders = [layout.log, layout.snap, layout.in, layout.tmp, layout.quarantine]
   disk.makeFolder(layout.scope)
@@ -67,14 +68,28 @@ export async function establish(disk: Disk, layout: Layout, nonce: string): Prom
   await disk.syncFolder(layout.root)
 }
 
-/** The folder may be made with its parents, but only the last is ours to judge. */
-function makeRoot(disk: Disk, root: string): void {
+/**
+ * The folder may be made with its parents, but only the last is ours to judge. Its name is made
+ * durable, whoever made it: a root that a power cut takes away takes everything along.
+ */
+async function makeRoot(disk: Disk, root: string): Promise<void> {
   const parts = root.split('/')
-  for (let depth = 2; depth < parts.length; depth++) {
-    const parent = parts.slice(0, depth).join('/')
-    if (disk.facts(parent) === null) disk.makeFolder(parent)
+  for (let depth = 2; depth <= parts.length; depth++) {
+    const folder = parts.slice(0, depth).join('/')
+    const isRoot = depth === parts.length
+    const isNew = disk.facts(folder) === null
+    if (isNew || isRoot) disk.makeFolder(folder)
+    if (isNew || isRoot) await syncParent(disk, parts.slice(0, depth - 1).join('/'))
   }
-  disk.makeFolder(root)
+}
+
+/** A parent may be a link, and need not be readable: whoever made the folder there could sync it. */
+async function syncParent(disk: Disk, parent: string): Promise<void> {
+  try {
+    await disk.syncFolder(`${parent}/.`)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) throw error
+  }
 }
 
 const FORMAT_LINE = /^millrace-file (\d+) ([0-9a-f-]+)\n$/
@@ -83,13 +98,9 @@ const FORMAT_BYTES = 256
 async function sealFormat(disk: Disk, layout: Layout, nonce: string): Promise<void> {
   const path = `${layout.root}/FORMAT`
   if (disk.facts(path) === null) {
+    const line = Buffer.from(`millrace-file ${FORMAT} ${nonce}\n`)
     const draft = `${layout.root}/.FORMAT.${nonce}`
-    const file = disk.create(draft)
-    file.write(Buffer.from(`millrace-file ${FORMAT} ${nonce}\n`))
-    await file.sync()
-    file.close()
-    disk.link(draft, path)
-    disk.remove(draft)
+    await place({ disk, draft, path, fill: (file) => writeAll(file, line) })
     await disk.syncFolder(layout.root)
   }
   const number = readFormat(disk, layout.root)?.number ?? null
@@ -122,7 +133,7 @@ export function readFormat(
   }
 }
 
-/** Moves a file out of the way, with a word why. Never throws: what cannot be moved is reported. */
+/** Moves a file out of the way, with a word why beside it. */
 export function quarantine(
   disk: Disk,
   layout: Layout,
@@ -131,17 +142,13 @@ export function quarantine(
   nonce: string,
 ): void {
   const name = encodeName(path.slice(path.lastIndexOf('/') + 1)).slice(0, 100)
-  const target = `${layout.quarantine}/${nonce}.${name}`
+  const base = `${layout.quarantine}/${nonce}.${name}`
+  let target = base
+  for (let again = 2; disk.facts(target) !== null; again++) target = `${base}.${again}`
   disk.rename(path, target)
-  writeWhole(disk, `${target}.why`, Buffer.from(`${why}\n`))
-}
-
-/** A new file with these bytes, not yet synced. */
-export function writeWhole(disk: Disk, path: string, bytes: Uint8Array): void {
-  const file = disk.create(path)
+  const file = disk.create(`${target}.why`)
   try {
-    let at = 0
-    while (at < bytes.length) at += file.write(bytes.subarray(at))
+    writeAll(file, Buffer.from(`${why}\n`))
   } finally {
     file.close()
   }

@@ -2,16 +2,22 @@
  * One opened state of a file store: a book, the log that it follows, and the clock that it is read
  * by. Begins from the newest sound snapshot and the segments behind it.
  *
+ * A life ends when a sync fails: what the disk kept of the last segment is unknown then, though it
+ * can still be read. The life after it is begun to `heal`: before it answers anything, it writes
+ * what stands in doubt into a snapshot, which is new files, and leaves that segment behind.
+ *
  * Store time is the host's time since it was started, suspended time included, and a base that the
  * first process after a start of the host writes down; so leases and delays do not care who sets
  * the wall's clock. Jobs that wait for an instant of the wall follow it by `clock` frames.
  */
-import type { Disk } from '../../disk/disk.js'
+import type { Disk, DiskFile } from '../../disk/disk.js'
 import { Book } from '../../job/book/book.js'
 import type { Answers } from '../../job/book/book.js'
 import type { Frame } from '../../job/book/frame.js'
-import { millraceError } from '../../job/errors.js'
+import { MillraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
+import { removeAbandoned } from './drafts.js'
+import { isMissing, isOfSystem, named, reloading, unreachable } from './faults.js'
 import { FileShelf } from './file-shelf.js'
 import type { Filed, PaperKind } from './file-shelf.js'
 import { readFrame, writeFrame } from './frame-words.js'
@@ -25,6 +31,11 @@ import { Syncer } from './syncer.js'
 
 /** How far wall and store time may part before jobs that wait for the wall are moved. */
 const CLOCK_SLACK = 1_000
+
+/** How often others may compact away what we were about to read, while a life begins. */
+const BEGINNINGS = 16
+/** How often somebody else may be first to write the snapshot that is to heal. */
+const HEALINGS = 4
 
 /** What a life needs of the machine. */
 export interface LifeParts {
@@ -41,6 +52,10 @@ export interface LifeParts {
 
 export interface LifeOptions extends LifeParts {
   readonly layout: Layout
+  /** The first segment of which a failed sync left unknown what the disk kept; null: none. */
+  readonly doubtful: number | null
+  /** What it needs was compacted away: only another life can go on. */
+  readonly onBehind: (life: Life) => void
 }
 
 /** Ours, while it is on its way through the log. */
@@ -61,77 +76,116 @@ export class Life {
   #isLive = false
 
   static async begin(options: LifeOptions): Promise<Life> {
-    const { disk, layout, warn } = options
-    const damaged = new Set<number>()
-    for (const segment of snapshots(disk, layout)) {
-      const datas = new Map<number, string>()
-      const shelf = new FileShelf((file) => disk.read(filePath(layout, file, datas)))
-      const life = new Life(options, shelf, datas, segment + 1)
+    const { disk, layout, host } = options
+    removeAbandoned(disk, layout.tmp, host.wall())
+    for (let tries = 1; ; tries++) {
+      const found = snapshots(disk, layout)
       try {
-        const head = await life.#generations.load(damaged)
-        if (head !== null) life.#anchor = { boot: head.boot, base: head.base }
-        return await life.#start()
+        return await Life.#fromNewest(options, found)
       } catch (error) {
-        shelf.close(() => false)
-        life.#log.close()
-        damaged.add(segment)
-        warn(`snapshot ${segment} is passed over: ${String(error)}`)
+        // While we read, others may compact away what we are about to read.
+        const isStale = isMissing(error) && snapshots(disk, layout).join() !== found.join()
+        if (!isStale || tries === BEGINNINGS) throw error
       }
     }
-    const datas = new Map<number, string>()
-    const shelf = new FileShelf((file) => disk.read(filePath(layout, file, datas)))
-    return new Life(options, shelf, datas, 1).#start()
   }
 
-  private constructor(
-    options: LifeOptions,
-    shelf: FileShelf,
-    datas: Map<number, string>,
-    from: number,
-  ) {
+  static async #fromNewest(options: LifeOptions, found: readonly number[]): Promise<Life> {
+    for (const segment of found) {
+      const life = new Life(options, segment + 1)
+      try {
+        const head = await life.#generations.load(segment)
+        life.#anchor = { boot: head.boot, base: head.base }
+      } catch (error) {
+        life.#letGo()
+        if (isMissing(error)) throw error
+        if (isOfSystem(error)) options.warn(`snapshot ${segment} is passed over: ${error.message}`)
+        else life.#generations.discard(segment, error)
+        continue
+      }
+      return life.#start()
+    }
+    return new Life(options, 1).#start()
+  }
+
+  private constructor(options: LifeOptions, from: number) {
+    const { disk, layout, nonce, segmentBytes, pause, warn, doubtful } = options
+    const datas = new Map<number, string>()
+    const shelf = new FileShelf((file) => this.#fileOf(file, filePath(layout, file, datas)))
     this.#options = options
     this.#shelf = shelf
     this.book = new Book(shelf)
     this.#log = new Log(
       {
-        disk: options.disk,
-        layout: options.layout,
-        writer: options.nonce,
-        segmentBytes: options.segmentBytes,
+        ...{ disk, layout, warn, writer: nonce },
         fold: (landed, own) => this.#fold(landed, own as Own | undefined), // what `commit` gave
-        onRot: (path, rot) => {
-          options.warn(
-            `${path} is damaged: ${rot.length} bytes at ${rot.at} are not what was written`,
-          )
-        },
         durable: () => this.#syncer.durable,
+        onUnsynced: (error) => this.#syncer.fail(error),
         onRolled: (sealed, bytes, ours) => this.#rolled(sealed, bytes, ours),
       },
       from,
     )
     this.#syncer = new Syncer(this.#log, { segment: from, offset: 0 })
-    const { disk, layout, nonce, segmentBytes, pause, warn } = options
     this.#generations = new Generations({
-      ...{ disk, layout, nonce, segmentBytes, pause, warn, shelf, datas },
+      ...{ disk, layout, nonce, segmentBytes, pause, warn, shelf, datas, doubtful },
       ledger: this.book.ledger,
       anchor: () => this.#anchor,
     })
   }
 
   async #start(): Promise<Life> {
-    await this.#log.begin()
-    await this.#log.catchUp(this.#options.pause)
-    this.#isLive = true
-    this.#anchorToBoot()
-    return this
+    try {
+      await this.#log.begin()
+      await this.#log.catchUp(this.#options.pause)
+      this.#isLive = true
+      this.#anchorToBoot()
+      if (this.#options.doubtful !== null) await this.#heal(this.#options.doubtful)
+      return this
+    } catch (error) {
+      await this.#generations.quiet()
+      this.#letGo()
+      throw error
+    }
+  }
+
+  /** Until a snapshot that is ours, written from what can be read, stands for all that is in doubt. */
+  async #heal(doubtful: number): Promise<void> {
+    for (let tries = 0; this.#generations.written < doubtful; tries++) {
+      if (tries === HEALINGS) throw unhealed(this.#options.layout.log)
+      await this.#log.roll(() => this.now(), 0)
+      await this.#generations.quiet()
+      if (this.failure !== null) throw unreachable(this.#options.layout.log, this.failure)
+    }
+  }
+
+  /** A file of papers; null: it is gone for good, and what was in it. */
+  #fileOf(number: number, path: string): DiskFile | null {
+    const { disk, warn, layout, onBehind } = this.#options
+    try {
+      return disk.read(path)
+    } catch (error) {
+      if (!isMissing(error)) throw named(path, error)
+      if (this.#generations.isBehind) {
+        onBehind(this)
+        throw reloading(layout.log, error)
+      }
+      warn(`${path} is gone, and file ${number} of the log with it: its jobs cannot be read`)
+      return null
+    }
   }
 
   get anchor(): { readonly boot: string; readonly base: number } {
     return this.#anchor
   }
 
+  /** Why nothing can be answered any more. */
   get failure(): Error | null {
     return this.#syncer.failure
+  }
+
+  /** Where a failed sync left unknown what the disk kept. */
+  get doubtful(): number {
+    return Math.min(this.#log.segment, this.#options.doubtful ?? Infinity)
   }
 
   now(): Millis {
@@ -144,7 +198,7 @@ export class Life {
   }
 
   commit(frame: Frame): Answers[Frame['kind']] {
-    if (this.failure !== null) throw shut(this.#options.layout.log, this.failure)
+    if (this.failure !== null) throw this.#shut(this.failure)
     const own: Own = { frame, answer: null }
     const { guards, lines } = writeFrame(frame)
     this.#log.append({ kind: frame.kind, guards, lines, own }, () => this.now())
@@ -153,15 +207,31 @@ export class Life {
     return own.answer.value
   }
 
-  async durable(): Promise<void> {
-    await this.#syncer.through()
+  /** All that stands in the log now survives: a power cut, or only the end of the process. */
+  async durable(what: 'power' | 'process'): Promise<void> {
+    if (what === 'power') await this.#syncer.through()
+    try {
+      this.#log.mustHaveName()
+    } catch (error) {
+      if (MillraceError.is(error, 'STORE_WIPED')) this.#syncer.fail(error)
+      throw error
+    }
   }
 
   async close(): Promise<void> {
     await this.#rolling
     await this.#generations.quiet()
+    this.#letGo()
+  }
+
+  #letGo(): void {
     this.#log.close()
     this.#shelf.close(() => false)
+  }
+
+  #shut(failure: Error): Error {
+    if (MillraceError.is(failure)) return failure
+    return reloading(this.#options.layout.log, failure)
   }
 
   #fold(landed: Landed, own: Own | undefined): void {
@@ -182,7 +252,7 @@ export class Life {
   #rollWhenFull(): void {
     if (this.#log.folded < this.#options.segmentBytes || this.#rolling !== null) return
     this.#rolling = this.#log
-      .roll(() => this.now())
+      .roll(() => this.now(), this.#options.segmentBytes)
       .catch((error: unknown) => this.#options.warn(`the log could not roll: ${String(error)}`))
       .finally(() => (this.#rolling = null))
   }
@@ -228,13 +298,6 @@ function paperKind(kind: Frame['kind']): PaperKind {
   return kind === 'settle' || kind === 'note' || kind === 'control' ? kind : 'job'
 }
 
-function shut(subject: string, cause: Error): Error {
-  return millraceError({
-    code: 'STORE_UNREACHABLE',
-    subject,
-    expected: 'a disk that syncs',
-    received: cause.message,
-    remedy: 'see to the disk, then open the store anew; what was answered before is safe',
-    cause,
-  })
+function unhealed(subject: string): Error {
+  return unreachable(subject, new Error('the disk takes no snapshot of what a failed sync left'))
 }

@@ -13,14 +13,17 @@
  * durable. Leaves to others what is answered when (`syncer.ts`) and what frames do (the book).
  */
 import type { Disk, DiskFile } from '../../disk/disk.js'
-import { MillraceError, millraceError } from '../../job/errors.js'
+import { MillraceError } from '../../job/errors.js'
+import { isOfSystem, named, unknown, unreachable, wiped } from './faults.js'
 import { encodeFrame } from './frames.js'
 import type { Extent, FrameHead } from './frames.js'
 import { scan } from './frame-scan.js'
 import type { FoundFrame, FoundRot } from './frame-scan.js'
 import { segmentPath, segments } from './layout.js'
 import type { Layout } from './layout.js'
+import { makeSegment, wasLeft } from './segment.js'
 import type { Place } from './syncer.js'
+import { Wreckage } from './wreckage.js'
 
 /** A frame as the fold gets it. Extents count from the start of the segment. */
 export interface Landed {
@@ -41,11 +44,13 @@ export interface LogOptions {
   readonly writer: string
   /** Folds one frame; `own` is what it was written from, when it is ours. */
   readonly fold: (landed: Landed, own: unknown) => void
-  readonly onRot: (path: string, rot: FoundRot) => void
+  /** Told of bytes that are not what was written. */
+  readonly warn: (message: string) => void
+  /** The seal of a segment could not be made durable; nothing is folded beyond it. */
+  readonly onUnsynced: (error: Error) => void
   readonly durable: () => Place
   /** A segment was left behind, and the state is what it left; `ours`: we sealed it. */
   readonly onRolled: (sealed: number, bytes: number, ours: boolean) => void
-  readonly segmentBytes: number
 }
 
 /** What is to be appended; `time` is asked again at every try. */
@@ -72,9 +77,8 @@ export class Log {
   #folded = 0
   /** The size that was looked at last; a tail that must wait is not read twice. */
   #seen = 0
-  /** Below this of the segment somebody asserted durability. */
-  #asserted = 0
   #number = 0
+  #wreckage = new Wreckage()
   /** Our frame that is on its way. */
   #pending: { readonly number: number; readonly own: unknown; landed: boolean } | null = null
 
@@ -94,7 +98,8 @@ export class Log {
   }
 
   end(): Place & { readonly file: DiskFile } {
-    return { segment: this.#segment, offset: this.#folded, file: this.#open() }
+    const file = this.#call(() => this.#open())
+    return { segment: this.#segment, offset: this.#folded, file }
   }
 
   /** Makes the first segment if there is none. */
@@ -105,15 +110,17 @@ export class Log {
 
   /** Folds what was appended since. */
   refresh(): void {
-    while (this.#look(Infinity) !== 'done');
+    this.#call(() => {
+      while (this.#look(Infinity) !== 'done');
+    })
   }
 
   /** The same in slices, so that opening a long log leaves the event loop to others between. */
   async catchUp(pause: () => Promise<void>): Promise<void> {
     for (let slice = SLICE_BYTES; ;) {
       const before = this.#folded
-      const looked = this.#look(slice)
-      if (looked === 'done') return
+      const looked = this.#call(() => this.#look(slice))
+      if (looked === 'done' && !this.#call(() => this.#leaveUnsealed())) return
       // A frame larger than the slice is read in a larger one.
       slice = looked === 'more' && this.#folded === before ? slice * 2 : SLICE_BYTES
       await pause()
@@ -132,13 +139,23 @@ export class Log {
     return 'done'
   }
 
+  /** A segment whose seal is lost to damage is left where it ends, as its writers left it. */
+  #leaveUnsealed(): boolean {
+    const { disk, layout, warn } = this.#options
+    // Its seal may have been written after we looked.
+    if (!wasLeft(disk, layout, this.#segment) || this.#look(Infinity) !== 'done') return false
+    warn(`${segmentPath(layout, this.#segment)} is damaged: its end is not what was written`)
+    this.#next(this.#folded, false)
+    return true
+  }
+
   /** Appends one frame and folds it, and all before it. Not yet durable. */
   append(entry: Entry, time: () => number): void {
     for (let tries = 0; tries < TRIES; tries++) {
       this.refresh()
       if (this.#write(entry, time())) return
     }
-    throw unreachable(this.#options.layout.log, `${TRIES} writes that fell short`)
+    throw unreachable(this.#options.layout.log, new Error(`${TRIES} writes fell short`))
   }
 
   close(): void {
@@ -147,35 +164,43 @@ export class Log {
   }
 
   #write(entry: Entry, time: number): boolean {
-    const file = this.#open()
+    const file = this.#call(() => this.#open())
     const before = this.#folded
     const head = this.#head(entry, time)
     const { bytes, items } = encodeFrame(head, entry.lines)
     const written = this.#call(() => file.write(bytes))
-    const size = file.size()
-    if (written === bytes.length && size === before + written) {
-      this.#folded = this.#seen = size
-      const extents = items.map(({ at, length }) => ({ at: before + at, length }))
-      const text = (item: number): string => entry.lines[item]
-      const landed = {
-        segment: this.#segment,
-        at: before,
-        head,
-        items: extents,
-        isSalvage: false,
-        text,
-      }
-      this.#options.fold(landed, entry.own)
-      return true
-    }
     const pending = { number: head.number, own: entry.own, landed: false }
-    this.#pending = pending
     try {
-      this.refresh()
+      const size = file.size()
+      if (written < bytes.length || size !== before + written) {
+        this.#pending = pending
+        this.refresh()
+        return pending.landed
+      }
+      this.#heed(file, head, before)
+      this.#folded = this.#seen = size
+    } catch (error) {
+      if (!isOfSystem(error) && !(error instanceof MillraceError)) throw error
+      throw unknown(this.#options.layout.log, error)
     } finally {
       this.#pending = null
     }
-    return pending.landed
+    const extents = items.map(({ at, length }) => ({ at: before + at, length }))
+    const text = (item: number): string => entry.lines[item]
+    const place = { segment: this.#segment, at: before, head, items: extents }
+    this.#options.fold({ ...place, isSalvage: false, text }, entry.own)
+    return true
+  }
+
+  /**
+   * Throws STORE_WIPED when what was written went into a file that has no name any more. One that
+   * was compacted away had a seal before it went, and there is a snapshot of it.
+   */
+  mustHaveName(): void {
+    const file = this.#call(() => this.#open())
+    if (this.#call(() => file.links()) > 0) return
+    this.refresh()
+    if (file === this.#file) throw wiped(this.#options.layout.root)
   }
 
   #head(entry: Entry, time: number): FrameHead {
@@ -194,10 +219,10 @@ export class Log {
       if (got === 0) break
       const bytes =
         tail.length === 0 ? room.subarray(0, got) : Buffer.concat([tail, room.subarray(0, got)])
-      const { findings, next } = scan(bytes, at, { durable: this.#asserted, end: 'open' })
+      const { findings, next } = scan(bytes, at, { durable: 0, end: 'open' })
       for (const finding of findings) {
-        if (finding.kind === 'frame' && this.#take(finding, bytes, at)) return true
-        if (finding.kind === 'rot') this.#rot(file, finding, bytes, at)
+        if (finding.kind === 'frame' && this.#take(file, finding, bytes, at)) return true
+        if (finding.kind === 'void') this.#wreckage.add(finding)
       }
       tail = bytes.subarray(next - at)
       at = next
@@ -207,29 +232,49 @@ export class Log {
   }
 
   /** True when it was a seal. */
-  #take(found: FoundFrame, bytes: Buffer, base: number): boolean {
-    const { head } = found
-    const { durable } = head
-    if (durable.segment === this.#segment) this.#asserted = Math.max(this.#asserted, durable.offset)
-    this.#folded = found.at + found.length
+  #take(file: DiskFile, found: FoundFrame, bytes: Buffer, base: number): boolean {
+    const { head, at } = found
+    this.#heed(file, head, at)
     if (head.kind === 'seal') {
-      this.#next(head.writer === this.#options.writer)
+      this.#next(found.at + found.length, head.writer === this.#options.writer)
       return true
     }
-    const text = (item: number): string => {
-      const { at, length } = found.items[item]
-      return bytes.toString('utf8', at - base, at - base + length)
-    }
-    const landed = {
-      segment: this.#segment,
-      at: found.at,
-      head,
-      items: found.items,
-      isSalvage: false,
-      text,
-    }
-    this.#options.fold(landed, this.#claimOwn(head))
+    this.#folded = found.at + found.length
+    this.#fold({ ...found, isSalvage: false }, bytes, base, this.#claimOwn(head))
     return false
+  }
+
+  /** `bytes` begin at `base` in the segment. */
+  #fold(
+    frame: Pick<Landed, 'at' | 'head' | 'items' | 'isSalvage'>,
+    bytes: Buffer,
+    base: number,
+    own: unknown,
+  ): void {
+    const { at, head, items, isSalvage } = frame
+    const text = (item: number): string => {
+      const line = items[item]
+      return bytes.toString('utf8', line.at - base, line.at - base + line.length)
+    }
+    this.#options.fold({ segment: this.#segment, at, head, items, isSalvage, text }, own)
+  }
+
+  /** What a frame says of the bytes before it, before it is folded itself. */
+  #heed(file: DiskFile, { kind, durable }: FrameHead, at: number): void {
+    if (kind === 'boot') this.#wreckage.excuse()
+    // Nobody goes on to the next segment before all of this one, its seal included, is durable.
+    else if (kind === 'seal') this.#judgeWreckage(file, at)
+    else if (durable.segment === this.#segment) this.#judgeWreckage(file, durable.offset)
+  }
+
+  /** All before the place was durable: what lies wrecked there has changed since. */
+  #judgeWreckage(file: DiskFile, durable: number): void {
+    for (const { at, length } of this.#wreckage.below(durable)) {
+      const bytes = Buffer.alloc(length)
+      file.readAt(at, bytes)
+      const { findings } = scan(bytes, at, { durable, end: at + length })
+      for (const found of findings) if (found.kind === 'rot') this.#rot(found, bytes, at)
+    }
   }
 
   #claimOwn(head: FrameHead): unknown {
@@ -241,105 +286,66 @@ export class Log {
   }
 
   /** Lines that are good are folded if it is certain whose they are; the rest is reported. */
-  #rot(file: DiskFile, rot: FoundRot, bytes: Buffer, base: number): void {
-    this.#options.onRot(file.path, rot)
+  #rot(rot: FoundRot, bytes: Buffer, base: number): void {
+    const { layout, warn } = this.#options
+    const path = segmentPath(layout, this.#segment)
+    warn(`${path} is damaged: ${rot.length} bytes at ${rot.at} are not what was written`)
     const { head } = rot
     if (head === null || head.kind === 'seal') return
-    const text = (item: number): string => {
-      const { at, length } = rot.good[item]
-      return bytes.toString('utf8', at - base, at - base + length)
-    }
-    const landed = {
-      segment: this.#segment,
-      at: rot.at,
-      head,
-      items: rot.good,
-      isSalvage: true,
-      text,
-    }
-    this.#options.fold(landed, undefined)
+    const { at, good: items } = rot
+    this.#fold({ at, head, items, isSalvage: true }, bytes, base, undefined)
   }
 
   /** On to the next segment, whose predecessor's seal is made durable first. */
-  #next(ours: boolean): void {
+  #next(end: number, ours: boolean): void {
     const sealed = this.#segment
-    const bytes = this.#folded
     const file = this.#open()
-    this.#call(() => file.syncNow())
+    try {
+      file.syncNow()
+    } catch (error) {
+      this.#options.onUnsynced(error as Error) // errors of the disk are Errors
+      throw error
+    }
     file.close()
     this.#file = null
     this.#segment = sealed + 1
-    this.#folded = this.#seen = this.#asserted = 0
-    this.#options.onRolled(sealed, bytes, ours)
+    this.#folded = this.#seen = 0
+    this.#wreckage = new Wreckage()
+    this.#options.onRolled(sealed, end, ours)
   }
 
-  /** Ends the segment when it is full. Whoever is first decides; everyone may try. */
-  async roll(time: () => number): Promise<void> {
+  /** Ends the segment at this size. Whoever is first decides; everyone may try. */
+  async roll(time: () => number, least: number): Promise<void> {
     this.refresh()
-    if (this.#folded < this.#options.segmentBytes) return
+    if (this.#folded < least) return
     const { segment } = this
     await this.#make(segment + 1)
     if (this.segment !== segment) return
     // Nobody folds a seal as its own: it lands when the log has moved on.
-    const file = this.#open()
     const head = this.#head({ kind: 'seal', guards: '', lines: [], own: undefined }, time())
-    this.#call(() => file.write(encodeFrame(head, []).bytes))
+    this.#call(() => this.#open().write(encodeFrame(head, []).bytes))
     this.refresh()
   }
 
-  /** A new segment appears at once with its head, durable, or not at all. */
   async #make(segment: number): Promise<void> {
-    const { disk, layout, writer } = this.#options
-    const path = segmentPath(layout, segment)
-    if (disk.facts(path) !== null) return
-    const draft = `${layout.tmp}/${writer}.${segment}.log`
-    const durable = { segment, offset: 0 }
-    const head = {
-      kind: 'head',
-      writer,
-      number: 0,
-      time: 0,
-      durable,
-      guards: `{"segment":${segment}}`,
-    }
-    const file = disk.create(draft)
     try {
-      file.write(encodeFrame(head, []).bytes)
-      await file.sync()
-    } finally {
-      file.close()
+      await makeSegment(this.#options, segment)
+    } catch (error) {
+      throw named(this.#options.layout.log, error)
     }
-    disk.link(draft, path)
-    disk.remove(draft)
-    await disk.syncFolder(layout.log)
   }
 
   #open(): DiskFile {
     const { disk, layout } = this.#options
-    this.#file ??= this.#call(() => disk.append(segmentPath(layout, this.#segment)))
+    this.#file ??= disk.append(segmentPath(layout, this.#segment))
     return this.#file
   }
 
-  /** What the system reports becomes ours once, here. */
   #call<T>(run: () => T): T {
     try {
       return run()
     } catch (error) {
-      if (!(error instanceof Error) || !('code' in error) || error instanceof MillraceError)
-        throw error
-      throw unreachable(this.#options.layout.log, error.message, error)
+      throw named(this.#options.layout.log, error)
     }
   }
-}
-
-function unreachable(subject: string, received: string, cause?: unknown): Error {
-  return millraceError({
-    code: 'STORE_UNREACHABLE',
-    subject,
-    expected: 'to read and append',
-    received,
-    remedy:
-      'see whether the folder is there, is ours and has room; `millrace doctor` looks at all three',
-    cause,
-  })
 }

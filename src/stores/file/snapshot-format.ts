@@ -12,6 +12,7 @@
  */
 import { crc32 } from 'node:zlib'
 import type { DiskFile } from '../../disk/disk.js'
+import { writeAll } from './drafts.js'
 
 export const SNAPSHOT_LINE = 'millrace-snapshot 1\n'
 
@@ -38,7 +39,7 @@ export class SectionWriter {
   }
 
   #write(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length;) at += this.#file.write(bytes.subarray(at))
+    writeAll(this.#file, bytes)
   }
 }
 

@@ -3,11 +3,12 @@
  * needed of sparse files moved into a new data file, so that the old ones may go. Both are synced
  * before either gets its name. Nothing is changed in place; the first to link an index wins.
  */
-import type { Disk } from '../../disk/disk.js'
+import type { Disk, DiskFile } from '../../disk/disk.js'
 import type { Image } from '../../job/book/image.js'
 import type { Columns } from '../../job/book/columns.js'
 import type { Extra, Paper, Past } from '../../job/book/extra.js'
 import type { Float64Column, Uint32Column } from '../../job/book/column.js'
+import { place, writeAll } from './drafts.js'
 import { ITEM_LEAD, LINE_END } from './frames.js'
 import { addressOf, fileOf } from './file-shelf.js'
 import type { Address } from './file-shelf.js'
@@ -43,6 +44,8 @@ export interface WriteAsk {
   readonly segment: number
   readonly taken: SnapshotImage
   readonly datas: ReadonlyMap<number, string>
+  /** Files that are left behind even if all of them is alive. */
+  readonly mustLeave: (file: number) => boolean
   readonly pause: () => Promise<void>
 }
 
@@ -51,24 +54,19 @@ const SPARSE = 0.5
 /** How many rows are gathered before others get their turn. */
 const ROWS_AT_ONCE = 16_384
 
-/** Answers once it is linked and durable, or someone else was first. */
-export async function writeSnapshot(ask: WriteAsk): Promise<void> {
+/** Answers once it is linked and durable; false: someone else was first, and theirs counts. */
+export async function writeSnapshot(ask: WriteAsk): Promise<boolean> {
   const { disk, layout, nonce, segment } = ask
   const papers = allPapers(ask.taken)
-  const sparse = sparseFiles(ask, papers)
-  const moved = await moveData(ask, papers, sparse)
-  const draft = `${layout.tmp}/${nonce}.${segment}.index`
-  const file = disk.create(draft)
-  try {
-    const out = new SectionWriter(file, ask.pause)
-    await writeSections(out, ask, moved)
-    await file.sync()
-  } finally {
-    file.close()
-  }
-  disk.link(draft, indexPath(layout, segment))
-  disk.remove(draft)
+  const moved = await moveData(ask, papers, filesToLeave(ask, papers))
+  const isFirst = await place({
+    disk,
+    draft: `${layout.tmp}/${nonce}.${segment}.index`,
+    path: indexPath(layout, segment),
+    fill: (file) => writeSections(new SectionWriter(file, ask.pause), ask, moved),
+  })
   await disk.syncFolder(layout.snap)
+  return isFirst
 }
 
 /** Every paper that the image refers to, as address and length in turn. */
@@ -93,18 +91,19 @@ export function papersOf(extra: Extra): Address[] {
   return papers.filter((paper) => paper != null) as Address[] // this store's shelf made them
 }
 
-function sparseFiles(ask: WriteAsk, papers: readonly number[]): Set<number> {
+/** The sparse ones, and those that are not to be relied on. */
+function filesToLeave(ask: WriteAsk, papers: readonly number[]): Set<number> {
   const alive = new Map<number, number>()
   for (let at = 0; at < papers.length; at += 2) {
     const file = fileOf(papers[at])
     alive.set(file, (alive.get(file) ?? 0) + papers[at + 1])
   }
-  const sparse = new Set<number>()
+  const left = new Set<number>()
   for (const [file, bytes] of alive) {
     const size = ask.disk.facts(filePath(ask.layout, file, ask.datas))?.size ?? 0
-    if (bytes < size * SPARSE) sparse.add(file)
+    if (bytes < size * SPARSE || ask.mustLeave(file)) left.add(file)
   }
-  return sparse
+  return left
 }
 
 interface Moved {
@@ -117,32 +116,23 @@ interface Moved {
 async function moveData(
   ask: WriteAsk,
   papers: readonly number[],
-  sparse: ReadonlySet<number>,
+  left: ReadonlySet<number>,
 ): Promise<Moved> {
   const wanted = new Map<number, number>()
   for (let at = 0; at < papers.length; at += 2) {
-    if (sparse.has(fileOf(papers[at]))) wanted.set(papers[at], papers[at + 1])
+    if (left.has(fileOf(papers[at]))) wanted.set(papers[at], papers[at + 1])
   }
   const to = new Map<number, number>()
   if (wanted.size === 0) return { to, data: null }
   const { disk, layout, nonce, segment } = ask
   const data = { number: dataNumber(segment), nonce }
-  const draft = `${layout.tmp}/${nonce}.${segment}.data`
-  const out = disk.create(draft)
-  try {
-    await copyLines(
-      ask,
-      out,
-      [...wanted].sort(([a], [b]) => a - b),
-      to,
-      data.number,
-    )
-    await out.sync()
-  } finally {
-    out.close()
-  }
-  disk.link(draft, dataPath(layout, data.number, nonce))
-  disk.remove(draft)
+  const lines = [...wanted].sort(([a], [b]) => a - b)
+  await place({
+    disk,
+    draft: `${layout.tmp}/${nonce}.${segment}.data`,
+    path: dataPath(layout, data.number, nonce),
+    fill: (file) => copyLines(ask, file, lines, to, data.number),
+  })
   await disk.syncFolder(layout.snap)
   return { to, data }
 }
@@ -152,7 +142,7 @@ const COPY_BYTES = 1024 * 1024
 
 async function copyLines(
   ask: WriteAsk,
-  out: ReturnType<Disk['create']>,
+  out: DiskFile,
   wanted: readonly (readonly [address: number, length: number])[],
   to: Map<number, number>,
   number: number,
@@ -160,10 +150,9 @@ async function copyLines(
   let parts: Buffer[] = []
   let pending = 0
   let end = 0
-  let from: { readonly number: number; readonly file: ReturnType<Disk['read']> } | null = null
+  let from: { readonly number: number; readonly file: DiskFile } | null = null
   const flush = async (): Promise<void> => {
-    const bytes = Buffer.concat(parts)
-    for (let at = 0; at < bytes.length;) at += out.write(bytes.subarray(at))
+    writeAll(out, Buffer.concat(parts))
     parts = []
     pending = 0
     await ask.pause()

@@ -1,11 +1,12 @@
 /**
  * Group commit at the disk: whoever needs a place of the log to survive power joins the sync that
  * will cover it. One sync is under way at a time; what is written meanwhile is covered by the next.
- * A sync that failed is never tried again on the same handle: nobody knows what it dropped, so the
- * answer is "unknown" and the log stays shut until it is opened anew.
+ * A sync that failed is never tried again: nobody knows what it dropped, so the answer is "unknown",
+ * and the log stays shut until what stood in it has been written into new files (`life.ts`).
  */
 import type { DiskFile } from '../../disk/disk.js'
-import { millraceError } from '../../job/errors.js'
+import { MillraceError } from '../../job/errors.js'
+import { unknown } from './faults.js'
 
 /** A place in the log: everything before it. */
 export interface Place {
@@ -43,6 +44,11 @@ export class Syncer {
     return this.#failure
   }
 
+  /** What was written may never be durable; the first reason counts. */
+  fail(error: Error): void {
+    this.#failure ??= error
+  }
+
   /** The log rolled: what came before was synced by whoever sealed it. */
   pass(place: Place): void {
     if (isBefore(this.#durable, place)) this.#durable = place
@@ -52,34 +58,28 @@ export class Syncer {
   async through(): Promise<void> {
     const { segment, offset } = this.#log.end()
     while (isBefore(this.#durable, { segment, offset })) {
-      if (this.#failure !== null) throw unknown(this.#failure)
+      if (this.#failure !== null) throw failed(this.#failure)
       this.#running ??= this.#sync()
       await this.#running
     }
   }
 
   async #sync(): Promise<void> {
-    const { segment, offset, file } = this.#log.end()
     try {
-      await file.sync()
-      this.pass({ segment, offset })
-    } catch (error) {
-      // Errors of the disk are Errors; anything else would be a defect of the port.
-      this.#failure = error as Error
+      const { segment, offset, file } = this.#log.end()
+      try {
+        await file.sync()
+        this.pass({ segment, offset })
+      } catch (error) {
+        this.fail(error as Error) // errors of the disk are Errors
+      }
     } finally {
       this.#running = null
     }
   }
 }
 
-function unknown(cause: Error): Error {
-  return millraceError({
-    code: 'OUTCOME_UNKNOWN',
-    subject: 'the log',
-    expected: 'the disk to sync what was written',
-    received: cause.message,
-    remedy:
-      'look whether the disk is sound and has room, then open the store anew and repeat the call with the same ids',
-    cause,
-  })
+/** What the store says of itself is said as it is. */
+function failed(failure: Error): Error {
+  return MillraceError.is(failure) ? failure : unknown('the log', failure)
 }
