@@ -4,6 +4,7 @@
  * is never read, and never promoted but by its own writer.
  */
 import type { Disk, DiskFile } from '../../disk/disk.js'
+import { isOfSystem } from './faults.js'
 
 /** After so long without a write nobody is at work on a draft any more. */
 const ABANDONED = 60 * 60 * 1000
@@ -31,7 +32,17 @@ export async function place({ disk, draft, path, fill }: Placing): Promise<boole
     }
     return disk.link(draft, path)
   } finally {
+    dispose(disk, draft)
+  }
+}
+
+/** What was linked is there, whatever becomes of its draft. */
+function dispose(disk: Disk, draft: string): void {
+  try {
     removeIfThere(disk, draft)
+  } catch (error) {
+    if (!isOfSystem(error)) throw error
+    // It has a second chance: `removeAbandoned` finds it in an hour.
   }
 }
 

@@ -167,8 +167,13 @@ export class FileMedium implements Medium {
   }
 
   async tend(): Promise<void> {
-    await this.#reserve?.keep()
-    await this.#dropBox?.collect()
+    try {
+      await this.#reserve?.keep()
+      await this.#dropBox?.collect()
+    } catch (error) {
+      // Nobody waits for this; the next sweep tries again.
+      this.#options.warn(`upkeep beside the sweep failed: ${String(error)}`)
+    }
   }
 
   async durable(): Promise<void> {

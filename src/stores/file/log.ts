@@ -102,10 +102,15 @@ export class Log {
     return { segment: this.#segment, offset: this.#folded, file }
   }
 
-  /** Makes the first segment if there is none. */
+  /** Makes the first segment if there is none. Whoever made the last: its name is durable now. */
   async begin(): Promise<void> {
     const { disk, layout } = this.#options
-    if (segments(disk, layout).length === 0) await this.#make(this.#segment)
+    try {
+      if (segments(disk, layout).length === 0) await makeSegment(this.#options, this.#segment)
+      else await disk.syncFolder(layout.log)
+    } catch (error) {
+      throw named(layout.log, error)
+    }
   }
 
   /** Folds what was appended since. */
