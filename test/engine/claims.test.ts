@@ -83,6 +83,22 @@ describe('a worker', () => {
     expect(told('job.completed')).toHaveLength(1)
   })
 
+  it('hears of a job for later that comes before its next look', async () => {
+    const { engine, clock, told, scripted } = rig({ poll: 60_000 })
+    engine.start(working(() => COMPLETE))
+    await clock.advance(10)
+    const before = scripted.count('exchange')
+    await insert(engine, newJob('b', { delay: 900 }))
+    await insert(engine, newJob('a', { delay: 300 }))
+    await clock.advance(299)
+    expect(told('job.started')).toHaveLength(0)
+    await clock.advance(1)
+    expect(told('job.completed')).toHaveLength(1)
+    await clock.advance(600)
+    expect(told('job.completed')).toHaveLength(2)
+    expect(scripted.count('exchange') - before).toBeLessThan(12)
+  })
+
   it('looks once after however many hints', async () => {
     const made = rig()
     const go = signal()

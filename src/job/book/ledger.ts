@@ -186,7 +186,10 @@ export class Ledger {
     this.#watchExpiry(queue, slot)
     if (due > this.now) {
       this.#count(queue, slot, state)
-      queue.timer(columns.task.get(slot)).push(due, columns.seq.get(slot), columns.entry(slot))
+      const timers = queue.timer(columns.task.get(slot))
+      // Who sleeps until the next is due, or until a poll, must hear that one comes sooner.
+      if (timers.size === 0 || due < timers.key) this.tell(queue, NEWS_JOBS)
+      timers.push(due, columns.seq.get(slot), columns.entry(slot))
     } else {
       this.#count(queue, slot, AVAILABLE)
       this.offer(queue, slot)
