@@ -1,0 +1,143 @@
+// The processes of the torture, and what was done to them: who was killed when, who was stopped
+// from when to when, and who ended by itself though nobody asked.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { instant } from './ledger.mjs'
+
+/** One process; `fate` grows while it lives and is what the reckoning reads. */
+class Member {
+  constructor({ program, words, ledger, name, mayEnd, onMessage, onTrouble }) {
+    const path = fileURLToPath(new URL(program, import.meta.url))
+    this.child = spawn(process.execPath, [path, ...words], {
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    })
+    this.fate = { name, pid: this.child.pid, ledger, killedAt: null, stops: [] }
+    this.begun = 0
+    this.isAsked = false
+    this.child.on('message', (message) => onMessage(this, message))
+    let said = ''
+    this.child.stderr.setEncoding('utf8').on('data', (text) => (said += text))
+    this.ended = once(this.child, 'close').then(([code, signal]) => {
+      this.how = { code, signal }
+      const isFate = signal === 'SIGKILL' ? this.fate.killedAt !== null : code === 0 && mayEnd(this)
+      if (!isFate || said !== '') onTrouble(`${name} ended with ${signal ?? code}: ${said.trim()}`)
+    })
+  }
+
+  get isAlive() {
+    return this.how === undefined
+  }
+
+  /** Mid-stop it is left alone, else its fate would be of two kinds. */
+  get isFree() {
+    return this.isAlive && this.fate.killedAt === null && this.fate.stops.at(-1)?.until !== null
+  }
+
+  async kill() {
+    this.fate.killedAt = instant()
+    this.child.kill('SIGKILL')
+    await this.ended
+  }
+
+  stop() {
+    this.fate.stops.push({ from: instant(), until: null })
+    this.child.kill('SIGSTOP')
+  }
+
+  goOn() {
+    this.fate.stops.at(-1).until = instant()
+    this.child.kill('SIGCONT')
+  }
+
+  async dismiss() {
+    this.isAsked = true
+    if (this.isAlive) this.child.kill('SIGTERM')
+    await this.ended
+  }
+
+  end() {
+    if (this.isAlive) this.child.kill('SIGKILL')
+    return this.ended
+  }
+}
+
+export class Crew {
+  #folder
+  #url
+  #serial = 0
+  #hearers = new Set()
+  members = []
+  troubles = []
+
+  constructor(folder, url) {
+    this.#folder = folder
+    this.#url = url
+  }
+
+  worker() {
+    const name = `worker-${++this.#serial}`
+    return this.#start(name, 'worker.mjs', (ledger) => [this.#url, ledger])
+  }
+
+  producer(jobs) {
+    const name = `producer-${++this.#serial}`
+    const words = (ledger) => [this.#url, ledger, `p${this.#serial}`, String(jobs)]
+    return this.#start(name, 'producer.mjs', words)
+  }
+
+  observer() {
+    return this.#start('observer', 'observer.mjs', () => [this.#url])
+  }
+
+  get workers() {
+    return this.members.filter(({ fate, isFree }) => isFree && fate.name.startsWith('worker'))
+  }
+
+  fates(kind) {
+    return this.members.map(({ fate }) => fate).filter(({ name }) => name.startsWith(kind))
+  }
+
+  /** Resolves with the first that fits of what members say from now on; rejects when aborted. */
+  heard(fits, signal) {
+    return new Promise((resolve, reject) => {
+      const stop = () => {
+        this.#hearers.delete(hear)
+        signal.removeEventListener('abort', fail)
+      }
+      const hear = (member, message) => {
+        if (!fits(member, message)) return
+        stop()
+        resolve({ member, message })
+      }
+      const fail = () => {
+        stop()
+        reject(signal.reason)
+      }
+      this.#hearers.add(hear)
+      signal.addEventListener('abort', fail)
+      if (signal.aborted) fail()
+    })
+  }
+
+  /** Whoever still lives ends now, stopped or not. */
+  end() {
+    return Promise.all(this.members.map((member) => member.end()))
+  }
+
+  #start(name, program, words) {
+    const ledger = join(this.#folder, `${name}.log`)
+    const member = new Member({
+      ...{ program, words: words(ledger), ledger, name },
+      mayEnd: ({ isAsked }) => isAsked || name.startsWith('producer'), // it ends when all is enqueued
+      onMessage: (from, message) => {
+        if (message.began !== undefined) from.begun++
+        for (const hear of [...this.#hearers]) hear(from, message)
+      },
+      onTrouble: (text) => this.troubles.push(text),
+    })
+    this.members.push(member)
+    return member
+  }
+}

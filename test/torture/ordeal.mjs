@@ -1,0 +1,133 @@
+// The ordeal: what is done to the processes while they work, and how it ends. Every deed waits for
+// a sign of work first (a run that began), never for a guess about time; only the long form paces
+// its kills by the clock besides.
+import { setTimeout as delay } from 'node:timers/promises'
+import { millrace } from '../../dist/index.js'
+import { Crew } from './crew.mjs'
+import { QUEUE } from './plan.mjs'
+import { reckon } from './reckoning.mjs'
+
+const PACE_MS = 300 // between two kills of the long form
+const STOP_EVERY = 25 // kills of the long form
+const PRODUCER_EVERY = 10 // kills of workers between two of the producer
+const DRAIN_MS = 120_000 // for what is left when the kills are over
+
+/**
+ * `length` is `{ minutes }` or `{ jobs, kills }`; `onProgress` gets a line now and then. Answers
+ * the counts of the reckoning with `faults`, the sentences about what is wrong: none, it is hoped.
+ */
+export async function ordeal({ folder, workers, length, onProgress }) {
+  const url = `file:${folder}/queues`
+  const crew = new Crew(folder, url)
+  const over = AbortSignal.timeout((length.minutes ?? 1) * 60_000 + DRAIN_MS)
+  const faults = []
+  try {
+    const observer = crew.observer()
+    await crew.heard((from) => from === observer, over)
+    let producer = crew.producer(length.jobs ?? Infinity)
+    for (let n = 0; n < workers; n++) crew.worker()
+    const isLong = length.minutes !== undefined
+    producer = await (isLong ? long : short)({ crew, producer, length, observer, over, onProgress })
+    if (isLong) await producer.dismiss()
+    else await producer.ended
+    await ask(crew, observer, 'drained', over)
+    for (const worker of crew.workers) await worker.dismiss()
+    faults.push(...judge('the observer', (await ask(crew, observer, 'counts', over)).counts))
+    await observer.dismiss()
+  } catch (error) {
+    faults.push(`it did not come to its end: ${error.message}`)
+  } finally {
+    await crew.end()
+  }
+  faults.push(...crew.troubles, ...judge('who opens it anew', await countsOf(url)))
+  const counts = reckon({ producers: crew.fates('producer'), workers: crew.fates('worker') })
+  return { ...counts, faults: [...faults, ...counts.faults] }
+}
+
+/** For minutes: a kill at every pace, the producer and a stop now and then. */
+async function long({ crew, producer, length, observer, over, onProgress }) {
+  const end = performance.now() + length.minutes * 60_000
+  let stopping = Promise.resolve()
+  for (let kills = 1; performance.now() < end; kills++) {
+    await delay(PACE_MS * (0.5 + Math.random()))
+    const ready = crew.workers.filter(({ begun }) => begun > 0)
+    if (ready.length === 0) continue
+    await replace(crew, ready[Math.floor(Math.random() * ready.length)])
+    if (kills % STOP_EVERY === 0) {
+      await stopping
+      stopping = stopAWorker(crew, over)
+      stopping.catch(() => {}) // it is awaited: by the next, or below
+    }
+    if (kills % PRODUCER_EVERY === 0) {
+      await producer.kill()
+      producer = crew.producer(Infinity)
+      const { counts } = await ask(crew, observer, 'counts', over)
+      onProgress(`${kills} kills, ${counts.available} waiting, ${counts.running} running`)
+    }
+  }
+  await stopping
+  return producer
+}
+
+/** A number of jobs, the kills spread over their runs, one stop in the middle, all by signals. */
+async function short({ crew, producer, length, over }) {
+  const { jobs, kills } = length
+  let stopping = Promise.resolve()
+  for (let kill = 1; kill <= kills; kill++) {
+    let runs = Math.floor((jobs * 0.8) / kills)
+    const { member } = await crew.heard((from, { began }) => {
+      return began !== undefined && --runs <= 0 && from.isFree
+    }, over)
+    await replace(crew, member)
+    if (kill === 2) {
+      await producer.kill()
+      const so = reckon({ producers: crew.fates('producer'), workers: [] }).acknowledged
+      producer = crew.producer(jobs - so)
+    }
+    if (kill === 3) {
+      stopping = stopAWorker(crew, over)
+      stopping.catch(() => {}) // it is awaited below
+    }
+  }
+  await stopping
+  return producer
+}
+
+async function replace(crew, worker) {
+  await worker.kill()
+  crew.worker()
+}
+
+/** Stops a worker in the middle of a long run, until another has begun that very job. */
+async function stopAWorker(crew, over) {
+  const { member, message } = await crew.heard((from, { began, takes }) => {
+    return began !== undefined && takes >= 100 && from.isFree
+  }, over)
+  member.stop()
+  try {
+    await crew.heard((from, { began }) => from !== member && began === message.began, over)
+  } finally {
+    member.goOn()
+  }
+}
+
+async function ask(crew, observer, question, over) {
+  const answered = crew.heard((from, { answer }) => from === observer && answer === question, over)
+  observer.child.send(question)
+  return (await answered).message
+}
+
+/** The picture of one who begins from what is on the disk. */
+async function countsOf(url) {
+  const mill = millrace(url, { upkeep: false })
+  try {
+    return await mill.queue(QUEUE).counts()
+  } finally {
+    await mill.close()
+  }
+}
+
+function judge(who, counts) {
+  const left = Object.entries(counts).filter(([, count]) => count !== 0)
+  return left.map(([state, count]) => `${who} sees ${count} ${state} at the end`)
+}

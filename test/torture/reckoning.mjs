@@ -1,0 +1,152 @@
+// The reckoning: what the processes wrote down, laid beside what was done to them. Promises that
+// every violation of "at least once, and twice only for a reason" is told in a sentence.
+//
+// Runs of one job are put in order by attempt, which is the order of the claims. A run that follows
+// another needs a reason: its forerunner failed by its own word, or its worker was killed before,
+// or was stopped past its lease. And nothing follows a run whose completion the store has answered.
+import { existsSync } from 'node:fs'
+import { readLedger } from './ledger.mjs'
+
+export function reckon({ producers, workers }) {
+  const asked = readProducers(producers)
+  const { jobs, counts, faults } = readWorkers(workers)
+  const lost = [...asked.acknowledged].filter(([id]) => (jobs.get(id)?.done ?? 0) === 0)
+  for (const [id, key] of lost) faults.push(`lost: ${id} (${key}) was acknowledged, never done`)
+  faults.push(...strangers(jobs, asked), ...brokenLots(jobs, asked))
+  const doubles = explain(jobs, faults)
+  return {
+    asked: [...asked.lots.values()].reduce((sum, { size }) => sum + size, 0),
+    acknowledged: asked.acknowledged.size,
+    ...counts,
+    kills: workers.filter(({ killedAt }) => killedAt !== null).length,
+    producerKills: producers.filter(({ killedAt }) => killedAt !== null).length,
+    stops: workers.reduce((sum, { stops }) => sum + stops.length, 0),
+    ...doubles,
+    lost: lost.length,
+    faults,
+  }
+}
+
+function readProducers(producers) {
+  const lots = new Map()
+  const acknowledged = new Map()
+  for (const { ledger } of producers) {
+    for (const [what, ...words] of existsSync(ledger) ? readLedger(ledger) : []) {
+      const [first, second, third] = words
+      if (what === 'asked') lots.set(`${first}.${second}`, { size: Number(third), keys: new Set() })
+      else acknowledged.set(first, second)
+    }
+  }
+  return { lots, acknowledged }
+}
+
+function readWorkers(workers) {
+  const jobs = new Map()
+  const counts = { starts: 0, completions: 0, failures: 0, troubles: 0 }
+  const faults = []
+  for (const worker of workers) {
+    const mine = new Map()
+    for (const [what, id, attempt, at, key] of readLedgerOf(worker)) {
+      const run = mine.get(`${id} ${attempt}`)
+      switch (what) {
+        case 'start': {
+          counts.starts++
+          if (run !== undefined) faults.push(`${id} began attempt ${attempt} twice in one worker`)
+          const begun = { id, key, attempt: Number(attempt), at: BigInt(at), worker }
+          mine.set(`${id} ${attempt}`, begun)
+          const job = jobs.get(id) ?? { key, runs: [], done: 0 }
+          if (job.key !== key) faults.push(`${id} ran with payloads of ${job.key} and ${key}`)
+          job.runs.push(begun)
+          jobs.set(id, job)
+          break
+        }
+        case 'done':
+          counts.completions++
+          run.doneAt = BigInt(at)
+          jobs.get(id).done++
+          break
+        case 'failed':
+          counts.failures++
+          run.hasFailed = true
+          break
+        case 'settled':
+          run.isSettled = true
+          break
+        case 'torn':
+          faults.push(`${id} ran with a torn payload`)
+          break
+        case 'trouble':
+          counts.troubles++ // told and lived through; what came of it is seen in the rest
+          break
+        default:
+          faults.push(`${worker.name} wrote a word that nobody knows: ${what}`)
+      }
+    }
+  }
+  return { jobs, counts, faults }
+}
+
+/** A worker that was killed before its first line has none. */
+function readLedgerOf({ ledger }) {
+  return existsSync(ledger) ? readLedger(ledger) : []
+}
+
+/** What ran and nobody asked for, and what was asked for once and ran under two ids. */
+function strangers(jobs, { lots }) {
+  const faults = []
+  for (const [id, { key }] of jobs) {
+    const cut = key.lastIndexOf('.')
+    const lot = lots.get(key.slice(0, cut))
+    if (lot === undefined || Number(key.slice(cut + 1)) >= lot.size)
+      faults.push(`unknown: ${id} (${key}) ran, and nobody asked for it`)
+    else if (lot.keys.has(key)) faults.push(`${key} was asked for once and ran under two ids`)
+    else lot.keys.add(key)
+  }
+  return faults
+}
+
+/** A lot is all or none, also one whose producer never heard of it. */
+function brokenLots(jobs, { lots, acknowledged }) {
+  const keys = new Set(acknowledged.values())
+  const faults = [...jobs].flatMap(([id, { key }]) =>
+    keys.has(key) && acknowledged.get(id) !== key ? [`${key} ran as ${id}, not as answered`] : [],
+  )
+  for (const [name, { size, keys }] of lots) {
+    if (keys.size !== 0 && keys.size !== size) {
+      faults.push(`of the lot ${name} ${keys.size} of ${size} ran: a lot is all or none`)
+    }
+  }
+  return faults
+}
+
+/** Counts the runs that followed another, by their reason; without one it is a fault. */
+function explain(jobs, faults) {
+  const doubles = { byKill: 0, byStop: 0, byFailure: 0, unexplained: 0, late: 0 }
+  for (const [id, { runs }] of jobs) {
+    runs.sort((a, b) => a.attempt - b.attempt || (a.at < b.at ? -1 : 1))
+    for (const [index, next] of runs.slice(1).entries()) {
+      const before = runs[index]
+      const reason = reasonFor(before, next)
+      doubles[reason]++
+      if (reason === 'unexplained')
+        faults.push(`unexplained: ${id}: ${tell(before)}, ${tell(next)}`)
+      const { stops } = before.worker
+      if (stops.some(({ until }) => before.doneAt > until && next.at < until)) doubles.late++
+    }
+  }
+  return doubles
+}
+
+function reasonFor(before, next) {
+  const { killedAt, stops } = before.worker
+  if (before.isSettled || before.attempt === next.attempt) return 'unexplained'
+  if (before.hasFailed) return 'byFailure'
+  if (killedAt !== null && killedAt < next.at) return 'byKill'
+  const isStopped = ({ from, until }) => before.at < until && from < next.at
+  return stops.some(isStopped) ? 'byStop' : 'unexplained'
+}
+
+function tell({ attempt, at, worker, isSettled, doneAt }) {
+  const end = isSettled ? ', settled' : doneAt === undefined ? '' : ', done'
+  return `attempt ${attempt} in ${worker.name} at ${at}${end}`
+}
