@@ -27,7 +27,7 @@ describe('a store whose power goes at any call', () => {
     for (const [size, segmentBytes] of Object.entries(SIZES)) {
       it.each(PROFILES)(
         `keeps its promises: ${name}, ${size} (%s)`,
-        { timeout: isLong ? 3_600_000 : 60_000 },
+        { timeout: isLong ? 3_600_000 : 240_000 },
         async (profile) => {
           const counted = await crashEverywhere({
             ...{ story, profile, segmentBytes },
