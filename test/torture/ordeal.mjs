@@ -10,6 +10,10 @@ import { reckon } from './reckoning.mjs'
 const PACE_MS = 300 // between two kills of the long form
 const STOP_EVERY = 25 // kills of the long form
 const PRODUCER_EVERY = 10 // kills of workers between two of the producer
+// After a storm of kills many jobs were in two crashes and run alone, one a worker; a calm lets
+// the full load come back, so that the next storm hits it, too.
+const STORM = 20 // kills without a calm between them
+const CALM_RUNS = 1_000
 const DRAIN_MS = 120_000 // for what is left when the kills are over
 
 /**
@@ -19,7 +23,7 @@ const DRAIN_MS = 120_000 // for what is left when the kills are over
 export async function ordeal({ folder, workers, length, onProgress }) {
   const url = `file:${folder}/queues`
   const crew = new Crew(folder, url)
-  const over = AbortSignal.timeout((length.minutes ?? 1) * 60_000 + DRAIN_MS)
+  const over = endOf((length.minutes ?? 0.5) * 60_000 + DRAIN_MS)
   const faults = []
   try {
     const observer = crew.observer()
@@ -28,10 +32,10 @@ export async function ordeal({ folder, workers, length, onProgress }) {
     for (let n = 0; n < workers; n++) crew.worker()
     const isLong = length.minutes !== undefined
     producer = await (isLong ? long : short)({ crew, producer, length, observer, over, onProgress })
-    if (isLong) await producer.dismiss()
-    else await producer.ended
+    if (isLong) await within(producer.dismiss(), over)
+    else await within(producer.ended, over)
     await ask(crew, observer, 'drained', over)
-    for (const worker of crew.workers) await worker.dismiss()
+    await within(Promise.all(crew.workers.map((worker) => worker.dismiss())), over)
     faults.push(...judge('the observer', (await ask(crew, observer, 'counts', over)).counts))
     await observer.dismiss()
   } catch (error) {
@@ -48,11 +52,14 @@ export async function ordeal({ folder, workers, length, onProgress }) {
 async function long({ crew, producer, length, observer, over, onProgress }) {
   const end = performance.now() + length.minutes * 60_000
   let stopping = Promise.resolve()
-  for (let kills = 1; performance.now() < end; kills++) {
+  let kills = 0
+  while (performance.now() < end) {
     await delay(PACE_MS * (0.5 + Math.random()))
     const ready = crew.workers.filter(({ begun }) => begun > 0)
+    over.throwIfAborted()
     if (ready.length === 0) continue
     await replace(crew, ready[Math.floor(Math.random() * ready.length)])
+    kills++
     if (kills % STOP_EVERY === 0) {
       await stopping
       stopping = stopAWorker(crew, over)
@@ -64,6 +71,7 @@ async function long({ crew, producer, length, observer, over, onProgress }) {
       const { counts } = await ask(crew, observer, 'counts', over)
       onProgress(`${kills} kills, ${counts.available} waiting, ${counts.running} running`)
     }
+    if (kills % STORM === 0) await runsBegun(crew, CALM_RUNS, over)
   }
   await stopping
   return producer
@@ -74,10 +82,7 @@ async function short({ crew, producer, length, over }) {
   const { jobs, kills } = length
   let stopping = Promise.resolve()
   for (let kill = 1; kill <= kills; kill++) {
-    let runs = Math.floor((jobs * 0.8) / kills)
-    const { member } = await crew.heard((from, { began }) => {
-      return began !== undefined && --runs <= 0 && from.isFree
-    }, over)
+    const member = await runsBegun(crew, Math.floor((jobs * 0.8) / kills), over)
     await replace(crew, member)
     if (kill === 2) {
       await producer.kill()
@@ -91,6 +96,13 @@ async function short({ crew, producer, length, over }) {
   }
   await stopping
   return producer
+}
+
+/** Answers when so many runs have begun from now on: whoever began the last of them. */
+async function runsBegun(crew, runs, over) {
+  let left = runs
+  const isLast = (from, { began }) => began !== undefined && --left <= 0 && from.isFree
+  return (await crew.heard(isLast, over)).member
 }
 
 async function replace(crew, worker) {
@@ -130,4 +142,22 @@ async function countsOf(url) {
 function judge(who, counts) {
   const left = Object.entries(counts).filter(([, count]) => count !== 0)
   return left.map(([state, count]) => `${who} sees ${count} ${state} at the end`)
+}
+
+/** Aborts after so long, and when somebody wants the whole thing to end. */
+function endOf(milliseconds) {
+  const wanted = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM']) {
+    process.once(name, () => wanted.abort(new Error(`it was ended by ${name}`)))
+  }
+  return AbortSignal.any([AbortSignal.timeout(milliseconds), wanted.signal])
+}
+
+/** The promise, but not for longer than the signal lets it. */
+function within(promise, signal) {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    promise.then(resolve, reject)
+  })
 }

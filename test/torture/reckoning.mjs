@@ -42,7 +42,7 @@ function readProducers(producers) {
 
 function readWorkers(workers) {
   const jobs = new Map()
-  const counts = { starts: 0, completions: 0, failures: 0, troubles: 0 }
+  const counts = { starts: 0, completions: 0, settled: 0, failures: 0, troubles: 0 }
   const faults = []
   for (const worker of workers) {
     const mine = new Map()
@@ -70,13 +70,16 @@ function readWorkers(workers) {
           run.hasFailed = true
           break
         case 'settled':
+          counts.settled++
           run.isSettled = true
           break
         case 'torn':
           faults.push(`${id} ran with a torn payload`)
           break
         case 'trouble':
-          counts.troubles++ // told and lived through; what came of it is seen in the rest
+          // Told by the store and lived through; what came of it is seen in the rest.
+          counts.troubles++
+          counts[id] = (counts[id] ?? 0) + 1
           break
         default:
           faults.push(`${worker.name} wrote a word that nobody knows: ${what}`)
