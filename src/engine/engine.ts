@@ -162,11 +162,12 @@ export class Engine {
     const { clock } = this.#options
     this.#sweeper.stop()
     this.#waiter.close(storeClosed('waiting for a result'))
-    for (const taker of this.#takers.values()) taker.close()
+    const givenBack = Promise.all([...this.#takers.values()].map((taker) => taker.close()))
     let enough = (): void => undefined
     const patience = new Promise<void>((resolve) => (enough = resolve))
     const timer = clock.after(timeout + SETTLE_WAIT, enough)
     await Promise.all([...this.#workers].map((worker) => worker.stop({ timeout })))
+    await givenBack
     await Promise.race([patience, this.#landed()])
     timer.cancel()
     this.#inserts.close()

@@ -101,12 +101,15 @@ export class Taker implements Member {
     this.#held.delete(attempt)
   }
 
-  /** Ends what waits, and gives back what is held. */
-  close(): void {
+  /** Ends what waits, and gives back what is held; answers when all of it is on its way. */
+  async close(): Promise<void> {
     this.#closed = true
     for (const resolve of this.#whenKnown.splice(0)) resolve()
     for (const take of [...this.#takes]) take.refused()
+    if (this.#held.size === 0) return
     for (const attempt of [...this.#held]) attempt.release()
+    // What was cut short has the rest of this turn to complete; only then is its verdict there.
+    await new Promise<void>((resolve) => this.#options.shop.clock.soon(resolve))
   }
 }
 

@@ -108,6 +108,8 @@ describe('a take', () => {
     await insert(a.engine, newJob('a'))
     const [held] = await a.engine.take(spec())
     await a.engine.close({ timeout: 0 })
+    expect(a.told('job.released')).toHaveLength(1)
+    expect(a.told('store.error')).toEqual([])
     expect(await stateOf(b.engine, 'a')).toBe('available')
     await expect(held.settle(COMPLETE)).rejects.toMatchObject({ code: 'LEASE_LOST' })
   })
