@@ -74,7 +74,7 @@ export class LazyStore implements Store {
 function closed(name: string): Error {
   return millraceError({
     code: 'STORE_CLOSED',
-    subject: `store ${name}:`,
+    subject: `store ${name}`,
     expected: 'a store that is open',
     remedy: 'open it first; once closed, make a new Millrace',
   })
