@@ -114,6 +114,7 @@ export class Engine {
       outage,
       node,
       beat,
+      ready,
       wanted,
       heart: this.#heart,
     })

@@ -21,6 +21,8 @@ export interface SweeperOptions {
   readonly heart: Heart
   readonly node: () => string
   readonly beat: Millis
+  /** Opens the store, or finds it open. */
+  readonly ready: () => Promise<void>
   /** Whether anybody in this node works; else it rests until it is started again. */
   readonly wanted: () => boolean
 }
@@ -99,8 +101,9 @@ export class Sweeper {
 
   /** Never rejects: what fails is told, and the next sweep tries again. */
   async #sweep(): Promise<void> {
-    const { outage, beat } = this.#options
+    const { outage, beat, ready } = this.#options
     try {
+      await ready() // opening may take longer than the first sweep is away
       for (let round = 0; round < SWEEP_ROUNDS && this.#running; round++) {
         const { more } = await this.round()
         outage.answered()

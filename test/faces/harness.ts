@@ -3,6 +3,7 @@
 import { Mill } from '../../src/millrace.js'
 import type { Millrace } from '../../src/millrace.js'
 import { millraceTerms } from '../../src/millrace-options.js'
+import type { Store } from '../../src/store.js'
 import { memoryStore, sharedMemory } from '../../src/stores/memory/memory-store.js'
 import { VirtualClock, seededChance } from '../../src/time/virtual.js'
 
@@ -13,13 +14,17 @@ export interface Bench {
   another(options?: unknown): Millrace
 }
 
-export function bench(options: unknown = {}): Bench {
-  const clock = new VirtualClock()
+/** `own`: a store and its clock, for the first one, in place of a memory store. */
+export function bench(
+  options: unknown = {},
+  own: { readonly store?: Store; readonly clock?: VirtualClock } = {},
+): Bench {
+  const clock = own.clock ?? new VirtualClock()
   const shared = sharedMemory(clock)
   let seed = 0
-  const another = (more: unknown = {}): Millrace =>
+  const another = (more: unknown = {}, store: Store = memoryStore({ shared })): Millrace =>
     new Mill({
-      store: memoryStore({ shared }),
+      store,
       terms: millraceTerms(more),
       clock,
       chance: seededChance(++seed),
@@ -27,7 +32,7 @@ export function bench(options: unknown = {}): Bench {
       onInserted: null,
       workers: 'run',
     })
-  return { mill: another(options), clock, another }
+  return { mill: another(options, own.store), clock, another }
 }
 
 /** The message of what a call throws, now or later; 'fine' when it does not. */

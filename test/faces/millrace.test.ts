@@ -6,7 +6,9 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { millrace } from '../../src/index.js'
 import type { MillraceEvent } from '../../src/index.js'
-import { memoryStore } from '../../src/stores/memory/memory-store.js'
+import { LazyStore } from '../../src/lazy-store.js'
+import { memoryStore, sharedMemory } from '../../src/stores/memory/memory-store.js'
+import { VirtualClock } from '../../src/time/virtual.js'
 import { bench, fault } from './harness.js'
 
 const loose = millrace as (place: unknown, options?: unknown) => unknown // as: what users without types may do
@@ -146,6 +148,31 @@ describe('its life', () => {
     expect(process.listenerCount('SIGTERM')).toBe(before)
     await mill.close()
     expect(await fault(() => mill.queue('q').length())).toContain('STORE_CLOSED')
+  })
+
+  it('tells of no trouble while a store takes its time to open', async () => {
+    const clock = new VirtualClock()
+    const told: unknown[] = []
+    const ran: unknown[] = []
+    let open = (): void => undefined
+    const slow = new Promise<void>((resolve) => (open = resolve))
+    const shared = sharedMemory(clock)
+    const store = new LazyStore('memory', memoryStore().traits, async () => {
+      await slow
+      return memoryStore({ shared })
+    })
+    const { mill } = bench({ beat: '1s' }, { store, clock })
+    mill.on('store.error', ({ error }) => told.push(error.message))
+    mill.on('store.recovered', (event) => told.push(event))
+    mill.queue('q').work((payload) => ran.push(payload))
+    await clock.advance(60_000)
+    const enqueued = mill.queue('q').enqueue('at last')
+    open()
+    await enqueued
+    await clock.advance(10_000)
+    expect(told).toEqual([])
+    expect(ran).toEqual(['at last'])
+    await mill.close()
   })
 
   it('keeps scopes apart in one store', async () => {
