@@ -21,7 +21,7 @@ import type { BeatRecipe, Traits } from '../../store.js'
 import type { Medium, News } from '../book/medium.js'
 import type { BeatData } from './file-beat.js'
 import { DropBox } from './drop-box.js'
-import { isMissing, named, reloading, wiped } from './faults.js'
+import { full, isMissing, named, reloading, wiped } from './faults.js'
 import { FileShelf } from './file-shelf.js'
 import { establish, layoutOf, readFormat } from './layout.js'
 import type { Layout } from './layout.js'
@@ -72,9 +72,8 @@ export class FileMedium implements Medium {
       await establish(disk, this.#layout, nonce)
       this.#storeId = readFormat(disk, path)?.id ?? ''
       this.#judgeMedium()
-      const reserve = new Reserve(disk, this.#layout, nonce)
-      await reserve.keep()
-      this.#reserve = reserve
+      this.#reserve = new Reserve(disk, this.#layout, nonce)
+      this.#reserve.keep()
       this.#life = await this.#begin(null)
     } catch (error) {
       throw named(path, error)
@@ -158,17 +157,29 @@ export class FileMedium implements Medium {
 
   /** On a full disk new jobs are refused; what ends jobs gets the reserve. */
   #commitOrMakeRoom(life: Life, frame: Frame): Answers[Frame['kind']] {
+    const isInsert = frame.kind === 'insert'
+    if (isInsert && !this.#hasReserve()) throw full(this.#layout.log)
     try {
       return life.commit(frame)
     } catch (error) {
-      if (frame.kind === 'insert' || !isFull(error) || this.#reserve?.giveUp() !== true) throw error
+      if (!isFull(error)) throw error
+      if (isInsert) throw full(this.#layout.log, error)
+      if (this.#reserve?.giveUp() !== true) throw error
       return life.commit(frame)
+    }
+  }
+
+  #hasReserve(): boolean {
+    try {
+      return this.#reserve?.keep() !== false
+    } catch (error) {
+      throw named(this.#layout.scope, error)
     }
   }
 
   async tend(): Promise<void> {
     try {
-      await this.#reserve?.keep()
+      this.#reserve?.keep()
       await this.#dropBox?.collect()
     } catch (error) {
       // Nobody waits for this; the next sweep tries again.
