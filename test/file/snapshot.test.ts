@@ -197,6 +197,29 @@ describe('the log, compacted', () => {
     expect(sleeper.book()).toEqual(living.book())
   })
 
+  it('answers a repeated verdict as the first time, also to who begins from a snapshot', async () => {
+    const { disk, open, survivor } = machine()
+    const living = await open('a')
+    const node = await PlayedNode.enlist(living.store, cardOf('node-a'))
+    await living.store.insert([{ jobs: ['done', 'again', 'given-up'].map((id) => newJob(id)) }])
+    const { jobs } = await node.claim({ limit: 3 })
+    const verdicts: Verdict[] = [
+      { kind: 'complete', result: null },
+      { kind: 'retry', delay: 60_000 },
+      { kind: 'discard', reason: 'given-up', message: 'no', deadId: 'dead' },
+    ]
+    const told = jobs.map((job, at) => settlement(job, verdicts[at]))
+    const first = await living.store.exchange({ node: 'node-a', settle: told, claim: [] })
+    expect(first.settled.map(({ status }) => status)).toEqual(['done', 'done', 'done'])
+    await fill(living, disk)
+    const begun = await survivor().open('begun')
+    expect(begun.book()).toEqual(living.book())
+    expect(await begun.store.exchange({ node: 'node-a', settle: told, claim: [] })).toEqual(first)
+    const other = told.map((one) => ({ ...one, verdict: { kind: 'release' as const } }))
+    const { settled } = await begun.store.exchange({ node: 'node-a', settle: other, claim: [] })
+    expect(settled.map(({ status }) => status)).toEqual(['lost', 'lost', 'lost'])
+  })
+
   it('agrees on jobs that wait for the wall, whoever has looked at them when it is set', async () => {
     const { hands, open } = machine()
     const [worker, producer] = [await open('a'), await open('b')]

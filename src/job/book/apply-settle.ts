@@ -6,8 +6,7 @@ import { LOG_LINES } from '../defaults.js'
 import type { Noted, Settled } from '../verdict.js'
 import type { NoteFrame, SettleFrame, SettleItem } from './frame.js'
 import type { Filing } from './extra.js'
-import { SETTLED_KEPT } from './ledger.js'
-import type { Ledger, Remembered } from './ledger.js'
+import type { Ledger } from './ledger.js'
 import { cancel, complete, discard, giveBack, isKept, record, retry } from './outcome.js'
 
 export function applySettle(ledger: Ledger, frame: SettleFrame, filing: Filing): Settled[] {
@@ -26,7 +25,7 @@ function settleOne(ledger: Ledger, item: SettleItem, filing: Filing, at: number)
   // Who gives the attempt back has not shown that the job is harmless.
   if (verdict !== 'release' && verdict !== 'snooze') ledger.columns.crashes.set(slot, 0)
   const settled = applyVerdict(ledger, slot, item, filing, at)
-  remember(ledger, item.token, { verdict, settled })
+  ledger.settled.set(item.token, { verdict, settled })
   return settled
 }
 
@@ -62,14 +61,6 @@ function applyVerdict(
 /** A job that completes and is not kept takes its history along. */
 function isRemembered(ledger: Ledger, slot: number, item: SettleItem): boolean {
   return item.verdict.kind !== 'complete' || isKept(ledger.queueOf(slot).settings.keep.completed)
-}
-
-function remember(ledger: Ledger, token: number, settled: Remembered): void {
-  const known = ledger.settled
-  known.set(token, settled)
-  if (known.size <= SETTLED_KEPT) return
-  const oldest = known.keys().next()
-  if (oldest.done !== true) known.delete(oldest.value)
 }
 
 export function applyNote(ledger: Ledger, frame: NoteFrame, filing: Filing): Noted[] {

@@ -7,7 +7,7 @@ import { AVAILABLE, FREE, RETRYABLE, SCHEDULED } from './columns.js'
 import type { Extra, Item, Paper, Past } from './extra.js'
 import type { Ledger } from './ledger.js'
 
-/** One line per job, node, key and queue, sorted. */
+/** One line per job, node, key, queue and settlement that is remembered, sorted. */
 export function digest(ledger: Ledger): string[] {
   const lines = [`book ${ledger.seqs} ${ledger.wallOffset}`]
   for (let slot = 0; slot < ledger.columns.used; slot++) {
@@ -23,6 +23,9 @@ export function digest(ledger: Ledger): string[] {
   }
   for (const [name, node] of ledger.nodes) {
     lines.push(`node ${name} ${node.beats} ${node.lastBeat} ${node.gone} ${node.holds}`)
+  }
+  for (const [token, { verdict, settled }] of ledger.settled.entries()) {
+    lines.push(`settled ${token} ${verdict} ${JSON.stringify(settled)}`)
   }
   return lines.sort()
 }

@@ -11,6 +11,7 @@ import type { Columns } from './columns.js'
 import { FREE, ODD_ID, RECEIPT, RETRYABLE, RUNNING, SCHEDULED, WAITING } from './columns.js'
 import type { Extra } from './extra.js'
 import type { Hold, Ledger, NodeState } from './ledger.js'
+import type { Remembered } from './settled.js'
 
 export interface ImageState {
   readonly now: number
@@ -24,6 +25,8 @@ export interface ImageState {
   /** By slot. */
   readonly holds: readonly [number, Hold][]
   readonly odd: readonly [number, string][]
+  /** By token, oldest first: whoever begins from here answers a repeat as the others do. */
+  readonly settled: readonly [number, Remembered][]
 }
 
 export type ImageNode = Omit<NodeState, 'overdue' | 'holds'> & {
@@ -78,6 +81,7 @@ export function takeImage(ledger: Ledger): Image {
     }),
     holds: [...ledger.holds],
     odd,
+    settled: ledger.settled.entries(),
   }
   const extras = new Map<number, Extra>()
   for (const [slot, extra] of ledger.extras) {
@@ -112,6 +116,7 @@ export class Restorer {
       queue.version = said.version
       this.#queues.set(number, queue.number)
     }
+    for (const [token, remembered] of state.settled) ledger.settled.set(token, remembered)
     // Held once here, so that jobs can be entered by number; let go in `finish`.
     for (const [number, text] of state.tasks) this.#tasks.set(number, ledger.taskNames.hold(text))
     for (const [number, text] of state.groups)

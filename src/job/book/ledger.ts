@@ -6,13 +6,13 @@
 import { CRASHES_UNTIL_ALONE } from '../defaults.js'
 import { STATES } from '../job.js'
 import type { FinalState, JobRef, Millis, State } from '../job.js'
-import type { Settled, Verdict } from '../verdict.js'
 import type { Card } from './frame.js'
 import type { Extra, Shelf } from './extra.js'
 import { emptyExtra } from './extra.js'
 import { Ids } from './ids.js'
 import { Names } from './names.js'
 import { ALONE, DEAD, QueueBook } from './queue.js'
+import { SettledRing } from './settled.js'
 import {
   AVAILABLE,
   COMPLETED,
@@ -34,12 +34,6 @@ export interface Hold {
   readonly claim: number
 }
 
-/** A settlement that took effect, by its token. */
-export interface Remembered {
-  readonly verdict: Verdict['kind']
-  readonly settled: Settled
-}
-
 export interface NodeState {
   card: Card
   readonly startedAt: Millis
@@ -57,9 +51,6 @@ export const NEWS_JOBS = 1
 export const NEWS_ENDS = 2
 export const NEWS_CONTROL = 4
 
-/** How many settlements are remembered, so that a repeat is answered as the first time. */
-export const SETTLED_KEPT = 4096
-
 export class Ledger {
   readonly columns = new Columns()
   readonly ids = new Ids(this.columns)
@@ -70,7 +61,7 @@ export class Ledger {
   readonly queues = new Map<number, QueueBook>()
   readonly nodes = new Map<string, NodeState>()
   readonly holds = new Map<number, Hold>()
-  readonly settled = new Map<number, Remembered>()
+  readonly settled = new SettledRing()
   readonly shelf: Shelf
   /** The latest time that a frame told. */
   now: Millis = 0

@@ -3,7 +3,7 @@
  * numbers and encoded scopes only; ids, groups and queue names never reach a path, but for the drop
  * boxes, whose names are encoded too.
  *
- *     <root>/FORMAT                    "millrace-file 1 <uuid>"; the first to link it wins
+ *     <root>/FORMAT                    "millrace-file 2 <uuid>"; the first to link it wins
  *     <root>/<scope>/log/00000007.log  segments; the highest that is not sealed is written
  *     <root>/<scope>/snap/             what stands for the segments before
  *     <root>/<scope>/in/<queue>/       drop boxes
@@ -16,7 +16,7 @@ import { millraceError } from '../../job/errors.js'
 import { place, writeAll } from './drafts.js'
 
 /** The rules for applying frames and reading snapshots; another number is refused. */
-export const FORMAT = 1
+export const FORMAT = 2
 
 export interface Layout {
   readonly root: string

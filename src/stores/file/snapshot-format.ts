@@ -3,7 +3,7 @@
  * bytes. A section whose checksum does not fit makes the whole snapshot worthless; then the one
  * before it, or the log itself, stands in.
  *
- *     millrace-snapshot 1 \n
+ *     millrace-snapshot 2 \n
  *     head 321 0b5c9a11 \n  <bytes> \n       which files it refers to
  *     moved …                                 where papers lie now: pairs of addresses
  *     ledger …                                what is no column, as JSON
@@ -14,7 +14,7 @@ import { crc32 } from 'node:zlib'
 import type { DiskFile } from '../../disk/disk.js'
 import { writeAll } from './drafts.js'
 
-export const SNAPSHOT_LINE = 'millrace-snapshot 1\n'
+export const SNAPSHOT_LINE = 'millrace-snapshot 2\n'
 
 export class SectionWriter {
   readonly #file: DiskFile
