@@ -4,6 +4,7 @@
  * read. Progress and log lines go to the engine, which gathers them.
  */
 import type { Live } from './engine/engine.js'
+import { onlyOnce } from './engine/judge.js'
 import type { Claimed } from './job/claim.js'
 import { millraceError } from './job/errors.js'
 import type { MillraceError } from './job/errors.js'
@@ -14,7 +15,7 @@ import type { Attempt, JobData, Origin } from './job/view.js'
 import type { Duration } from './time/duration.js'
 import type { PostgresClient, SqliteHandle } from './transaction.js'
 import { discarding, snoozing } from './verdict.js'
-import type { Bench, Verdict } from './verdict.js'
+import type { Bench, Ruled, Verdict } from './verdict.js'
 
 /** Never exported and never made: keeps other strings from being taken for a token. */
 declare const held: unique symbol
@@ -35,9 +36,12 @@ export interface LiveJob<P = unknown> extends JobData<P> {
 
 /** The handler's second argument: return what these build. */
 export interface Job<P = unknown, Ret = unknown, S extends string = string> extends LiveJob<P> {
-  /** Again later, at a new place; the attempt is given back. */
+  /**
+   * Again later, at a new place; the attempt is given back. On an at-most-once queue it throws
+   * OPTION_INVALID, which fails the attempt unless the handler catches it.
+   */
   snooze(delay: Duration): Verdict
-  /** Again at once, at its old place; the attempt is given back. */
+  /** Again at once, at its old place; the attempt is given back. Throws like `snooze`. */
   release(): Verdict
   /** A failed attempt, as by a throw. */
   fail(error: unknown): Verdict
@@ -130,10 +134,10 @@ export class RunningJob {
   }
 
   snooze(delay: Duration): Verdict {
-    return this.#run.bench.build(snoozing(delay))
+    return this.#again(snoozing(delay))
   }
   release(): Verdict {
-    return this.#run.bench.build({ kind: 'release' })
+    return this.#again({ kind: 'release' })
   }
   fail(error: unknown): Verdict {
     return this.#run.bench.build({ kind: 'fail', error })
@@ -150,6 +154,12 @@ export class RunningJob {
     if (committer === null) throw noTransactions('job.commit')
     await committer(write)
     return bench.build({ kind: 'complete', value: result })
+  }
+
+  #again(asked: Extract<Ruled, { readonly kind: 'snooze' | 'release' }>): Verdict {
+    const { live, bench } = this.#run
+    if (live.settings.delivery === 'at-most-once') throw onlyOnce(this, asked.kind)
+    return bench.build(asked)
   }
 }
 

@@ -105,7 +105,10 @@ export class Cancel extends Error {
   }
 }
 
-/** Again later, at a new place; the attempt is given back. */
+/**
+ * Again later, at a new place; the attempt is given back. On an at-most-once queue, where nothing
+ * runs again, it is a failed attempt with OPTION_INVALID.
+ */
 export class Snooze extends Error {
   constructor(delay: Duration) {
     super(`again in ${delay}`)
@@ -113,7 +116,7 @@ export class Snooze extends Error {
   }
 }
 
-/** Again at once, at its old place; the attempt is given back. */
+/** Again at once, at its old place; the attempt is given back. At-most-once: as with `Snooze`. */
 export class Release extends Error {
   constructor() {
     super('given back')

@@ -9,7 +9,7 @@ import { delayAfter } from '../job/backoff.js'
 import type { Encoded } from '../job/codec.js'
 import type { MillraceError } from '../job/errors.js'
 import { millraceError } from '../job/errors.js'
-import type { AttemptError, AttemptOutcome, DiscardReason, Millis } from '../job/job.js'
+import type { AttemptError, AttemptOutcome, DiscardReason, JobRef, Millis } from '../job/job.js'
 import type { Settings } from '../job/settings.js'
 import type { Ran, Verdict } from '../job/verdict.js'
 import type { Chance } from '../time/clock.js'
@@ -77,7 +77,9 @@ function heard(of: Case, asked: Asked): Judgement {
       return failed(of, 'failed', asked.error)
     case 'snooze':
     case 'release':
-      if (of.settings.delivery === 'at-most-once') return failed(of, 'failed', onlyOnce(of, asked))
+      if (of.settings.delivery === 'at-most-once') {
+        return failed(of, 'failed', onlyOnce(of.claimed, asked.kind))
+      }
       if (of.cancelling) return cancelled(of, null)
       return { verdict: asked, ran: null }
     case 'cancel':
@@ -137,12 +139,13 @@ function ran(of: Case, outcome: AttemptOutcome, error: AttemptError | null): Ran
   return { outcome, error, duration: of.duration }
 }
 
-function onlyOnce(of: Case, asked: Asked): MillraceError {
+/** Why a job of an at-most-once queue cannot come back, for whoever asks that it shall. */
+export function onlyOnce(job: JobRef, asked: 'snooze' | 'release'): MillraceError {
   return millraceError({
     code: 'OPTION_INVALID',
-    subject: `job ${of.claimed.id} of queue ${of.claimed.queue}`,
-    expected: 'no second run: the queue delivers at most once',
-    received: asked.kind,
-    remedy: `do not ${asked.kind} there, or make the queue at-least-once`,
+    subject: `queue(${JSON.stringify(job.queue)}).delivery`,
+    expected: `'at-least-once', since ${asked} asks for another run of job ${JSON.stringify(job.id)}`,
+    received: 'at-most-once',
+    remedy: 'what was taken there is gone: complete, fail, discard or cancel it',
   })
 }

@@ -30,7 +30,7 @@ export const FINAL_STATES: readonly FinalState[] = ['completed', 'cancelled', 'd
 
 export type Counts = Readonly<Record<State, number>>
 
-/** Why a job was discarded. `unknown`: at-most-once, and its worker was lost. */
+/** Why a job was discarded. `unknown`: at-most-once, and nobody said how its run ended. */
 export type DiscardReason =
   'attempts-spent' | 'given-up' | 'expired' | 'payload-invalid' | 'parent-failed' | 'unknown'
 

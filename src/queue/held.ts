@@ -4,6 +4,7 @@
  * unsettled is given back. Holding it alive and ending it past its timeout are the engine's.
  */
 import type { Asked, Held } from '../engine/engine.js'
+import { onlyOnce } from '../engine/judge.js'
 import { MillraceError } from '../job/errors.js'
 import type { Schema } from '../job/schema.js'
 import { historyOf, metaOf, originOf } from '../job/view.js'
@@ -16,13 +17,16 @@ import { discarding, snoozing } from '../verdict.js'
 
 /**
  * Pulled by hand. Each verdict answers when it is durable; a dead token throws LEASE_LOST.
- * Disposed unsettled: released. Past the timeout: a failed attempt.
+ * Disposed unsettled: released, or, on an at-most-once queue, discarded with the reason 'unknown'.
+ * Past the timeout: a failed attempt.
  */
 export interface HeldJob<P = unknown, Ret = unknown> extends LiveJob<P>, AsyncDisposable {
   /** A result that does not fit fails the attempt, and throws RESULT_INVALID. */
   complete(...result: ResultArgs<Ret>): Promise<void>
   fail(error: unknown): Promise<void>
+  /** Again later, at a new place. On an at-most-once queue OPTION_INVALID; the job stays held. */
   snooze(delay: Duration): Promise<void>
+  /** Again at once, at its old place. On an at-most-once queue OPTION_INVALID; the job stays held. */
   release(): Promise<void>
   discard(reason: string): Promise<void>
   cancel(reason?: string): Promise<void>
@@ -30,6 +34,13 @@ export interface HeldJob<P = unknown, Ret = unknown> extends LiveJob<P>, AsyncDi
 
 /** Told once, when it is no longer held: settled, timed out, or lost. */
 export type OnLetGo = (job: PulledJob) => void
+
+/** An at-most-once job whose taker let go of it without a word. */
+const FORGOTTEN: Asked = {
+  kind: 'discard',
+  reason: 'unknown',
+  message: 'who had taken it let go of it without a verdict',
+}
 
 export class PulledJob implements HeldJob<unknown, unknown> {
   readonly id: string
@@ -115,19 +126,28 @@ export class PulledJob implements HeldJob<unknown, unknown> {
     return this.#settle({ kind: 'cancel', reason: reason ?? null })
   }
 
-  /** Gives it back, unless it was settled, timed out or lost: then there is nothing to give. */
+  /**
+   * Gives it back, unless it was settled, timed out or lost: then there is nothing to give. What may
+   * not come back is gone, and nobody said how it went.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state !== 'held' || this.signal.aborted) return
     try {
-      await this.release()
+      await this.#settle(this.#isOnce ? FORGOTTEN : { kind: 'release' })
     } catch (error) {
       // It was lost on the way: then somebody else has it, which is what a release is for.
       if (!MillraceError.is(error, 'LEASE_LOST')) throw error
     }
   }
 
+  get #isOnce(): boolean {
+    return this.#held.live.settings.delivery === 'at-most-once'
+  }
+
   async #settle(asked: Asked): Promise<void> {
     if (this.#state !== 'held') throw leaseLost(this)
+    const isAgain = asked.kind === 'snooze' || asked.kind === 'release'
+    if (isAgain && this.#isOnce) throw onlyOnce(this, asked.kind)
     this.#state = 'settling'
     try {
       await this.#held.settle(asked)

@@ -1,5 +1,6 @@
 // A Millrace on a memory store and a virtual clock, and more of them on the same memory, as if in
 // other processes. Unlike `testMillrace` it refuses transactions, as the memory store does.
+import type { Handler } from '../../src/index.js'
 import { Mill } from '../../src/millrace.js'
 import type { Millrace } from '../../src/millrace.js'
 import { millraceTerms } from '../../src/millrace-options.js'
@@ -33,6 +34,22 @@ export function bench(
       workers: 'run',
     })
   return { mill: another(options, own.store), clock, another }
+}
+
+/** One job through one handler; what is left of it, and how often it ran. */
+export async function runs(handler: Handler, options = {}, payload: unknown = 1) {
+  const { mill, clock } = bench()
+  const queue = mill.queue('q', { keep: { completed: '1d' }, attempts: 1, ...options })
+  const { id } = await queue.enqueue(payload)
+  let ran = 0
+  queue.work((given, job) => {
+    ran++
+    return handler(given, job)
+  })
+  await mill.runUntilIdle()
+  const job = await queue.get(id)
+  if (job === null) throw new Error('it left nothing')
+  return { mill, clock, queue, id, job, ran: () => ran }
 }
 
 /** The message of what a call throws, now or later; 'fine' when it does not. */

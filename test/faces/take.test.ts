@@ -86,6 +86,32 @@ describe('take', () => {
     expect(await other.left()).toMatchObject({ state: 'completed' })
   })
 
+  it.each<[string, (job: HeldJob) => Promise<void>]>([
+    ['snooze', (job) => job.snooze('5m')],
+    ['release', (job) => job.release()],
+  ])('refuses to %s where delivery is at-most-once, and leaves the job held', async (word, ask) => {
+    const { job, left, id } = await held({ delivery: 'at-most-once' })
+    const said = await fault(() => ask(job))
+    expect(said).toContain('OPTION_INVALID queue("q").delivery')
+    expect(said).toContain(`${word} asks for another run of job "${id}"`)
+    expect(await left()).toMatchObject({ state: 'running', attempt: 1 })
+    await job.complete('done after all')
+    expect(await left()).toMatchObject({ state: 'completed', result: 'done after all' })
+  })
+
+  it('discards what is disposed unsettled where delivery is at-most-once, reason unknown', async () => {
+    const { mill, job, left } = await held({ delivery: 'at-most-once' })
+    const reasons: string[] = []
+    mill.on('job.discarded', ({ reason }) => reasons.push(reason))
+    await job[Symbol.asyncDispose]()
+    expect(await left()).toMatchObject({
+      state: 'discarded',
+      attempt: 1,
+      reason: 'who had taken it let go of it without a verdict',
+    })
+    expect(reasons).toEqual(['unknown'])
+  })
+
   it('fails the attempt past the timeout, and a late verdict changes nothing', async () => {
     const { clock, job, left } = await held({ timeout: '5s' })
     await clock.advance(5100)

@@ -1,26 +1,10 @@
 // Working: what a handler is given, what its end means, and what surrounds it.
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { Cancel, Discard, MillraceError, Release, Snooze } from '../../src/index.js'
-import type { Handler, Job, Queue, Verdict } from '../../src/index.js'
+import { Discard, MillraceError } from '../../src/index.js'
+import type { Job, Queue, Verdict } from '../../src/index.js'
 import { testMillrace } from '../../src/testing/test-millrace.js'
-import { bench, fault, schema } from './harness.js'
-
-/** One job through one handler; what is left of it, and how often it ran. */
-async function runs(handler: Handler, options = {}, payload: unknown = 1) {
-  const { mill, clock } = bench()
-  const queue = mill.queue('q', { keep: { completed: '1d' }, attempts: 1, ...options })
-  const { id } = await queue.enqueue(payload)
-  let ran = 0
-  queue.work((given, job) => {
-    ran++
-    return handler(given, job)
-  })
-  await mill.runUntilIdle()
-  const job = await queue.get(id)
-  if (job === null) throw new Error('it left nothing')
-  return { mill, clock, queue, id, job, ran: () => ran }
-}
+import { bench, fault, runs, schema } from './harness.js'
 
 describe('a handler', () => {
   it('gets the payload and all that is known of the job', async () => {
@@ -126,79 +110,6 @@ describe('a handler', () => {
     expect(await mill.queue('dead').list()).toMatchObject([
       { payload: 1, attempt: 0, origin: { queue: 'q', reason: 'attempts-spent' } },
     ])
-  })
-})
-
-describe('a verdict', () => {
-  it.each<[string, (job: Job) => Verdict, object]>([
-    ['snooze', (job) => job.snooze('5m'), { state: 'scheduled', attempt: 0 }],
-    ['discard', (job) => job.discard('bad'), { state: 'discarded', reason: 'bad' }],
-    ['cancel', (job) => job.cancel('enough'), { state: 'cancelled', reason: 'enough' }],
-    ['fail', (job) => job.fail(new Error('x')), { state: 'discarded' }],
-  ])('%s does what it says when it is returned', async (_, build, left) => {
-    const { job } = await runs((_, job) => build(job))
-    expect(job).toMatchObject(left)
-  })
-
-  it.each([
-    ['Snooze', () => new Snooze('5m'), { state: 'scheduled', attempt: 0 }],
-    ['Discard', () => new Discard('bad'), { state: 'discarded', reason: 'bad' }],
-    ['Cancel', () => new Cancel('enough'), { state: 'cancelled', reason: 'enough' }],
-  ])('%s does the same when it is thrown from deep code', async (_, build, left) => {
-    const { job } = await runs(() => {
-      throw build()
-    })
-    expect(job).toMatchObject(left)
-  })
-
-  it('release gives the attempt back and keeps the place', async () => {
-    let first = true
-    const { job, ran } = await runs((_, job) => {
-      if (!first) return 'done'
-      first = false
-      return job.release()
-    })
-    expect(ran()).toBe(2)
-    expect(job).toMatchObject({ state: 'completed', attempt: 1 })
-    expect(new Release()).toBeInstanceOf(Error)
-  })
-
-  it.each<[string, (job: Job) => unknown]>([
-    ['dropped', (job) => void job.snooze('5m')],
-    ['dropped while a result is returned', (job) => (job.cancel(), 5)],
-    ['thrown', (job) => Promise.reject(job.discard('x'))],
-    ['wrapped', (job) => ({ verdict: job.discard('x') })],
-    ['one of two', (job) => (job.cancel(), job.snooze(5))],
-  ])('that is %s fails the attempt', async (how, use) => {
-    const { job } = await runs((_, job) => use(job))
-    expect(job.state).toBe('discarded')
-    const [{ error }] = job.history
-    if (how !== 'thrown') expect(error?.message).toContain('VERDICT_NOT_RETURNED')
-  })
-
-  it('of another run counts for nothing', async () => {
-    const kept: Verdict[] = []
-    const { mill } = bench()
-    const queue = mill.queue('q', { attempts: 1 })
-    await queue.enqueueMany([1, 2])
-    queue.work(
-      (_, job) => {
-        kept.push(job.cancel())
-        return kept[0]
-      },
-      { concurrency: 1 },
-    )
-    await mill.runUntilIdle()
-    expect(await queue.counts()).toMatchObject({ cancelled: 1, discarded: 1 })
-  })
-
-  it('cannot be forged', async () => {
-    const { job } = await runs(() => ({
-      kind: 'cancel',
-      reason: null,
-      toString: () => 'Verdict',
-    })).catch((error: unknown) => ({ job: { state: String(error) } }))
-    expect(job.state).not.toBe('cancelled')
   })
 })
 
