@@ -37,6 +37,6 @@ function isRunnable(ledger: Ledger, slot: number, attempt: number): boolean {
   const columns = ledger.columns
   const state = columns.state.get(slot)
   if (state !== AVAILABLE && state !== SCHEDULED && state !== RETRYABLE) return false
-  if (columns.due.get(slot) > ledger.now) return false
+  if (ledger.dueOf(slot) > ledger.now) return false
   return columns.attempt.get(slot) === attempt - 1 && attempt <= ledger.maxAttempts(slot)
 }

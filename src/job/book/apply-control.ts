@@ -91,9 +91,9 @@ function cancelOne(
 
 /** It failed before and its time has not come. Asked of the time, not of what a timer has moved. */
 function isBackingOff(ledger: Ledger, slot: number): boolean {
-  const { state, attempt, due } = ledger.columns
+  const { state, attempt } = ledger.columns
   const waits = state.get(slot) !== RUNNING && state.get(slot) < COMPLETED
-  return waits && attempt.get(slot) > 0 && due.get(slot) > ledger.now
+  return waits && attempt.get(slot) > 0 && ledger.dueOf(slot) > ledger.now
 }
 
 /** Attempts from 0 in a new round, at a place of its own; a dead letter goes back where it came from. */
@@ -108,7 +108,7 @@ function retryOne(ledger: Ledger, slot: number): boolean {
     const copy = transplant(ledger, slot, origin.queue, id, null)
     const past = [...origin.history, ...history].slice(-HISTORY_KEPT)
     ledger.extra(copy).history = past
-    columns.round.set(copy, 1 + past.reduce((most, one) => Math.max(most, one.round), 0))
+    ledger.extra(copy).round = 1 + past.reduce((most, one) => Math.max(most, one.round), 0)
     extra.movedTo = { queue: origin.queue, id: ledger.ids.text(copy) }
     extra.reason = 'retried'
     leaveReceipt(ledger, ledger.queueOf(slot), slot, 'cancelled')
@@ -117,7 +117,7 @@ function retryOne(ledger: Ledger, slot: number): boolean {
   if (state !== DISCARDED && state !== CANCELLED && !isBackingOff(ledger, slot)) return false
   columns.attempt.set(slot, 0)
   columns.crashes.set(slot, 0)
-  columns.round.set(slot, columns.round.get(slot) + 1)
+  ledger.extra(slot).round++
   columns.lower(slot, CANCEL_ASKED)
   columns.lower(slot, AT_WALL)
   columns.place.set(slot, ledger.now)

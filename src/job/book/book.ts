@@ -150,9 +150,11 @@ function applyClock(ledger: Ledger, frame: ClockFrame): void {
   for (let slot = 0; slot < columns.used; slot++) {
     const state = columns.state.get(slot)
     // Whether a timer was looked at is this replica's own affair: what is due is asked of the time.
-    const waits = state === SCHEDULED || state === AVAILABLE
-    if (!waits || !columns.has(slot, AT_WALL) || columns.due.get(slot) <= ledger.now) continue
-    const due = columns.due.get(slot) - shift
+    const waits = state === SCHEDULED || state === AVAILABLE || state === RETRYABLE
+    if (!waits || !columns.has(slot, AT_WALL) || columns.place.get(slot) <= ledger.now) continue
+    // A retry's delay is a span, and its place is past.
+    if (ledger.dueOf(slot) !== columns.place.get(slot)) continue
+    const due = columns.place.get(slot) - shift
     columns.place.set(slot, due)
     ledger.wait(slot, due, SCHEDULED)
   }

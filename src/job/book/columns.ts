@@ -1,5 +1,5 @@
 /**
- * The facts of every job that the book must know at once, in columns by slot: about a hundred
+ * The facts of every job that the book must know at once, in columns by slot: about ninety
  * bytes a job. What is long or rare is not here: payloads and errors stay with the store, what few
  * jobs have is in `extra.ts`. A slot is one job's row; it is used again when the job is gone.
  *
@@ -53,11 +53,9 @@ export class Columns {
   readonly crashes = new Uint8Column()
   readonly attempt = new Uint32Column()
   readonly maxAttempts = new Uint32Column()
-  readonly round = new Uint32Column()
   readonly stamp = new Uint32Column()
-  /** Where it stands among its like. */
+  /** Where it stands among its like; when it is due too, unless `extra.ts` says otherwise. */
   readonly place = new Float64Column()
-  readonly due = new Float64Column()
   /** Its number among all insertions. */
   readonly seq = new Float64Column()
   readonly insertedAt = new Float64Column()
@@ -148,9 +146,9 @@ export class Columns {
 
   #all(): (Float64Column | Uint32Column | Uint8Column | QuadColumn)[] {
     return [
-      ...[this.id, this.queue, this.task, this.group, this.attempt, this.maxAttempts, this.round],
+      ...[this.id, this.queue, this.task, this.group, this.attempt, this.maxAttempts],
       ...[this.stamp, this.state, this.flags, this.priority, this.crashes],
-      ...[this.place, this.due, this.seq, this.insertedAt, this.since],
+      ...[this.place, this.seq, this.insertedAt, this.since],
     ]
   }
 

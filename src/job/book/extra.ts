@@ -62,6 +62,10 @@ export interface PastOrigin extends JobRef {
 }
 
 export interface Extra {
+  /** When it is due, if that is not its place: after a retry's delay. */
+  dueAt: Millis | null
+  /** How often an operator has begun it anew, from 1. */
+  round: number
   key: string | null
   /** Its own span, from when it is due. */
   expiresIn: Millis | null
@@ -85,6 +89,8 @@ export interface Extra {
 
 export function emptyExtra(): Extra {
   return {
+    dueAt: null,
+    round: 1,
     key: null,
     expiresIn: null,
     payload: null,

@@ -188,7 +188,7 @@ export class Restorer {
     } else {
       const isFirst =
         state === SCHEDULED || (state !== RETRYABLE && columns.attempt.get(slot) === 0)
-      ledger.wait(slot, columns.due.get(slot), isFirst ? SCHEDULED : RETRYABLE)
+      ledger.wait(slot, ledger.dueOf(slot), isFirst ? SCHEDULED : RETRYABLE)
     }
   }
 }

@@ -127,7 +127,6 @@ export class Ledger {
     columns.crashes.set(slot, 0)
     columns.attempt.set(slot, 0)
     columns.maxAttempts.set(slot, BY_SETTINGS)
-    columns.round.set(slot, 1)
     columns.seq.set(slot, ++this.seqs)
     columns.insertedAt.set(slot, this.now)
     columns.since.set(slot, 0)
@@ -149,6 +148,16 @@ export class Ledger {
     return this.columns.has(slot, HAS_EXTRA) ? this.extras.get(slot) : undefined
   }
 
+  /** When it is or was due. */
+  dueOf(slot: number): Millis {
+    return this.findExtra(slot)?.dueAt ?? this.columns.place.get(slot)
+  }
+
+  /** How often it was begun anew, from 1. */
+  roundOf(slot: number): number {
+    return this.findExtra(slot)?.round ?? 1
+  }
+
   maxAttempts(slot: number): number {
     const own = this.columns.maxAttempts.get(slot)
     const { attempts, delivery } = this.queueOf(slot).settings
@@ -160,15 +169,17 @@ export class Ledger {
   state(slot: number): State {
     const state = this.columns.state.get(slot)
     if (state !== SCHEDULED && state !== RETRYABLE) return STATES[state]
-    return this.columns.due.get(slot) <= this.now ? 'available' : STATES[state]
+    return this.dueOf(slot) <= this.now ? 'available' : STATES[state]
   }
 
-  /** It waits until `due`, and is runnable then. `state` is what it is called until then. */
+  /** It waits at its place until `due`, and is runnable then. `state` is what it is called until then. */
   wait(slot: number, due: Millis, state: typeof SCHEDULED | typeof RETRYABLE): void {
     const columns = this.columns
     const queue = this.queueOf(slot)
     columns.touch(slot)
-    columns.due.set(slot, due)
+    const isAtPlace = due === columns.place.get(slot)
+    const extra = isAtPlace ? this.findExtra(slot) : this.extra(slot)
+    if (extra !== undefined) extra.dueAt = isAtPlace ? null : due
     if (columns.attempt.get(slot) >= this.maxAttempts(slot)) {
       this.#count(queue, slot, AVAILABLE)
       queue.spent.push(columns.entry(slot))
@@ -189,8 +200,8 @@ export class Ledger {
 
   /** It waits on as before, under what may have changed of it. */
   waitOn(slot: number): void {
-    const { due, attempt } = this.columns
-    this.wait(slot, due.get(slot), attempt.get(slot) > 0 ? RETRYABLE : SCHEDULED)
+    const hasFailed = this.columns.attempt.get(slot) > 0
+    this.wait(slot, this.dueOf(slot), hasFailed ? RETRYABLE : SCHEDULED)
   }
 
   /** Puts a runnable job where claims look. */

@@ -52,7 +52,7 @@ export function record(ledger: Ledger, slot: number, ended: Ended): void {
   const columns = ledger.columns
   const past: Past = {
     attempt: columns.attempt.get(slot),
-    round: columns.round.get(slot),
+    round: ledger.roundOf(slot),
     outcome: ended.outcome,
     worker: ledger.holds.get(slot)?.worker ?? '',
     startedAt: ledger.now - ended.duration,
@@ -239,9 +239,8 @@ export function transplant(
 
 /** The id of a dead letter that nobody above the seam could name: this life of the job has one. */
 export function deadIdOf(ledger: Ledger, slot: number): string {
-  const { insertedAt, round } = ledger.columns
   const name = `${ledger.queueOf(slot).name}/${ledger.ids.text(slot)}`
-  const life = `${insertedAt.get(slot)}/${round.get(slot)}`
+  const life = `${ledger.columns.insertedAt.get(slot)}/${ledger.roundOf(slot)}`
   return derivedId(ledger.now + ledger.wallOffset, `${name}/${life}`)
 }
 

@@ -120,12 +120,12 @@ export class QueueBook implements Rotation {
   }
 
   /** When the first of its waiting jobs was or is due, in store time; null: none waits. */
-  oldestDue(): number | null {
+  oldestDue(dueOf: (slot: number) => number): number | null {
     let oldest: number | null = null
     for (const pool of this.pools.values()) {
       const slot = pool.first()
       if (slot < 0) continue
-      const due = this.#columns.due.get(slot)
+      const due = dueOf(slot)
       if (oldest === null || due < oldest) oldest = due
     }
     return oldest ?? this.nextDue(null)

@@ -58,7 +58,7 @@ function record(ledger: Ledger, slot: number, paper: NewJob): JobRecord {
     origin: originOf(ledger, extra),
     worker: ledger.holds.get(slot)?.worker ?? null,
     enqueuedAt: columns.insertedAt.get(slot) + wall,
-    dueAt: columns.due.get(slot) + wall,
+    dueAt: ledger.dueOf(slot) + wall,
     finishedAt: isFinal(state) ? columns.since.get(slot) + wall : null,
     progress: extra?.progress ?? null,
     log: logOf(ledger, extra),
@@ -100,7 +100,7 @@ function claimedOne(
     task: ledger.taskNames.text(columns.task.get(slot)),
     payload: payloadOf(ledger, paper, extra),
     attempt: columns.attempt.get(slot),
-    round: columns.round.get(slot),
+    round: ledger.roundOf(slot),
     maxAttempts: ledger.maxAttempts(slot),
     priority: columns.priority.get(slot) - 100,
     group: ledger.groupNames.text(columns.group.get(slot)),
@@ -109,7 +109,7 @@ function claimedOne(
     history: historyOf(ledger, extra),
     origin: originOf(ledger, extra),
     timeout: own ?? queue.settings.timeout,
-    waited: Math.max(0, now - columns.due.get(slot)),
+    waited: Math.max(0, now - ledger.dueOf(slot)),
     crashes: columns.crashes.get(slot),
   }
 }

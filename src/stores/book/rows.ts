@@ -18,7 +18,7 @@ export function queueRows(ledger: Ledger, now: Millis, page: PageAsk): Paged<Que
     for (const { card, gone } of ledger.nodes.values()) {
       if (!gone) workers += card.workers.filter((one) => one.queue === name).length
     }
-    const oldest = queue.oldestDue()
+    const oldest = queue.oldestDue((slot) => ledger.dueOf(slot))
     const oldestDue = oldest === null ? null : oldest + ledger.wallOffset
     return { name, counts: counts(queue), workers, oldestDue }
   })

@@ -7,7 +7,7 @@
  *     head 321 0b5c9a11 \n  <bytes> \n       which files it refers to
  *     moved …                                 where papers lie now: pairs of addresses
  *     ledger …                                what is no column, as JSON
- *     rows …  place …  due …  extras …        the jobs
+ *     rows …  place …  seq …  extras …        the jobs
  *     end 0 00000000 \n \n
  */
 import { crc32 } from 'node:zlib'

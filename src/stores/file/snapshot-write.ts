@@ -239,8 +239,8 @@ export function relocated(extra: Extra, here: (address: number) => number): Extr
 }
 
 /** The columns that are one number a slot, by name. */
-export const FLOATS = ['place', 'due', 'seq', 'insertedAt', 'since'] as const
-export const WORDS = ['queue', 'task', 'group', 'attempt', 'maxAttempts', 'round'] as const
+export const FLOATS = ['place', 'seq', 'insertedAt', 'since'] as const
+export const WORDS = ['queue', 'task', 'group', 'attempt', 'maxAttempts'] as const
 export const BYTES = ['state', 'flags', 'priority', 'crashes'] as const
 
 async function writeColumns(
