@@ -2,6 +2,7 @@
  * Whatever a handler threw, as the plain record that history keeps. Promises: always a record, of
  * at most `ERROR_BYTES`, also for a thrown string, null, or an object whose properties throw.
  */
+import { inspect } from 'node:util'
 import { ERROR_BYTES } from '../job/defaults.js'
 import { shown } from '../job/errors.js'
 import type { AttemptError } from '../job/job.js'
@@ -10,13 +11,15 @@ import type { AttemptError } from '../job/job.js'
 const NAME_SHARE = 128
 /** The message comes before the stack: most of the record may be message, not all. */
 const MESSAGE_SHARE = ERROR_BYTES / 2
+const MESSAGE_SHOWN = { breakLength: Infinity, maxArrayLength: 20, maxStringLength: MESSAGE_SHARE }
+const UNSHOWABLE = 'something that cannot be shown'
 
 export function attemptError(thrown: unknown): AttemptError {
-  if (!(thrown instanceof Error)) {
+  if (!isError(thrown)) {
     return { name: 'Thrown', message: cutBytes(plain(thrown), MESSAGE_SHARE) }
   }
   const name = cutBytes(text(thrown, 'name', 'Error'), NAME_SHARE)
-  const message = cutBytes(text(thrown, 'message', ''), MESSAGE_SHARE)
+  const message = cutBytes(messageOf(thrown), MESSAGE_SHARE)
   const left = ERROR_BYTES - Buffer.byteLength(name) - Buffer.byteLength(message)
   const stack = cutBytes(text(thrown, 'stack', ''), left)
   return stack === '' ? { name, message } : { name, message, stack }
@@ -32,16 +35,38 @@ export function cutBytes(whole: string, most: number): string {
   return bytes.toString('utf8', 0, end)
 }
 
-function plain(thrown: unknown): string {
-  if (typeof thrown === 'string') return thrown
+function isError(thrown: unknown): thrown is Error {
   try {
-    return shown(thrown)
+    return thrown instanceof Error
   } catch {
-    return 'something that cannot be shown' // a proxy or getter that throws: there is nothing to tell of it
+    return false // a revoked proxy does not even say what it is
   }
 }
 
-function text(error: Error, field: 'name' | 'message' | 'stack', otherwise: string): string {
+/** What is no error may still say something: many libraries throw objects with a message. */
+function plain(thrown: unknown): string {
+  if (typeof thrown === 'string') return thrown
+  try {
+    const isObject = typeof thrown === 'object' && thrown !== null
+    const said = isObject && 'message' in thrown ? thrown.message : null
+    return typeof said === 'string' && said !== '' ? said : shown(thrown)
+  } catch {
+    return UNSHOWABLE // a proxy or getter that throws: there is nothing to tell of it
+  }
+}
+
+/** A message is there to be read, also when it is an object: some clients put the answer there. */
+function messageOf(error: Error): string {
+  try {
+    const value: unknown = error.message
+    if (typeof value === 'string') return value
+    return value === undefined || value === null ? '' : inspect(value, MESSAGE_SHOWN)
+  } catch {
+    return UNSHOWABLE // a getter that throws
+  }
+}
+
+function text(error: Error, field: 'name' | 'stack', otherwise: string): string {
   try {
     const value: unknown = error[field]
     return typeof value === 'string' ? value : otherwise

@@ -31,11 +31,15 @@ export function notYet(subject: string): MillraceError<'OPTION_INVALID'> {
 }
 
 /** What was given, as a record of unknown values; refused unless it is a plain options object. */
-export function record(given: unknown, subject: string): Readonly<Record<string, unknown>> {
+export function record(
+  given: unknown,
+  subject: string,
+  expected = 'an object of options',
+): Readonly<Record<string, unknown>> {
   if (typeof given === 'object' && given !== null && !Array.isArray(given)) {
     return given as Readonly<Record<string, unknown>> // as: any object can be read by name
   }
-  throw invalid(subject, 'an object of options', given)
+  throw invalid(subject, expected, given)
 }
 
 /** Refuses the first name that is not known; names in `later` belong to a later version. */

@@ -12,6 +12,7 @@ import { ATTEMPTS_LIMIT, TAGS } from './defaults.js'
 import type { Instant, Millis } from './job.js'
 import type { UniqueKey } from './lot.js'
 import { priorityOf } from './priority.js'
+import { isPlainObject } from './rich.js'
 
 export interface JobOptions {
   /** -100…100, higher first; high 10, normal 0, low -10 ['normal']. */
@@ -211,6 +212,8 @@ function tagsOf(value: unknown, path: string): readonly string[] {
 }
 
 function metaOf(value: unknown, path: string): Encoded | null {
-  const given = record(value, path)
+  const expected = 'a plain object, like { requestId }'
+  const given = record(value, path, expected)
+  if (!isPlainObject(given)) throw invalid(path, expected, value)
   return Object.keys(given).length === 0 ? null : encode(given, path)
 }

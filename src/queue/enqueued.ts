@@ -4,7 +4,7 @@
  */
 import { millraceError } from '../job/errors.js'
 import type { MillraceError } from '../job/errors.js'
-import type { Found, JobRef, Millis } from '../job/job.js'
+import type { Found, JobRef, Millis, Receipt } from '../job/job.js'
 import { onlyKnown, record } from '../job/check.js'
 import { resultOf } from '../job/view.js'
 import type { Parts } from '../parts.js'
@@ -101,19 +101,26 @@ function outcome(found: Found): unknown {
 
 function ended(code: 'JOB_CANCELLED' | 'JOB_DISCARDED', found: Found): MillraceError {
   const end = found.kind === 'job' ? found.job : found.receipt
-  const movedTo = found.kind === 'receipt' ? found.receipt.movedTo : null
   const last = found.kind === 'job' ? found.job.history.at(-1)?.error : undefined
   return millraceError({
     code,
     subject: named(end),
     expected: 'a job that completed',
     received: end.reason ?? end.state,
-    remedy:
-      movedTo === null
-        ? 'look at it: queue.get(id) has its history, queue.retry(id) runs it again'
-        : `it is a dead letter now: ${named(movedTo)}`,
+    remedy: found.kind === 'job' ? LOOK : whereNow(found.receipt),
     cause: last ?? undefined,
   })
+}
+
+const LOOK = 'look at it: queue.get(id) has its history, queue.retry(id) runs it again'
+
+/** Of a job that is not there any more, though something knows of its end. */
+function whereNow({ state, movedTo }: Receipt): string {
+  if (movedTo === null) {
+    return 'it was deleted, or `keep` keeps no such job: enqueue it anew if it is still wanted'
+  }
+  const what = state === 'discarded' ? 'it is a dead letter now' : 'it was retried, under a new id'
+  return `${what}: ${named(movedTo)}`
 }
 
 function tooSlow(ref: JobRef, timeout: Millis): MillraceError {

@@ -85,6 +85,40 @@ describe('result()', () => {
     expect(await waiting).toContain('JOB_CANCELLED')
   })
 
+  it('offers to look at the job, or to retry it, only while there is one', async () => {
+    const { mill } = bench()
+    const kept = mill.queue('kept', { attempts: 1 })
+    const none = mill.queue('none', { attempts: 1, keep: { discarded: 0 } })
+    kept.work(() => Promise.reject(new Error('boom')))
+    none.work(() => Promise.reject(new Error('boom')))
+    const [first, second] = [await kept.enqueue(1), await none.enqueue(1)]
+    expect(await fault(() => first.result())).toContain('queue.retry(id) runs it again')
+    expect(await fault(() => second.result())).toContain('`keep` keeps no such job')
+    await kept.delete(first.id)
+    const said = await fault(() => first.result())
+    expect(said).toContain('JOB_DISCARDED')
+    expect(said).toContain('"deleted". It was deleted')
+    expect(said).not.toContain('retry(id)')
+    const waiting = await mill.queue('w').enqueue(1)
+    await mill.queue('w').delete(waiting.id)
+    expect(await fault(() => waiting.result())).toMatch(/JOB_CANCELLED.*"deleted"\. It was deleted/)
+  })
+
+  it('says where a dead letter went that was retried', async () => {
+    const { mill } = bench()
+    const queue = mill.queue('q', { attempts: 1, deadLetter: 'dead' })
+    const worker = queue.work(() => Promise.reject(new Error('boom')))
+    await fault(async () => (await queue.enqueue(1)).result())
+    await worker.stop()
+    const dead = mill.queue('dead')
+    const [{ id }] = await dead.list()
+    const letter = await dead.enqueue(1, { id })
+    await dead.retry(id)
+    const [back] = await queue.list({ state: 'available' })
+    const said = await fault(() => letter.result())
+    expect(said).toContain(`It was retried, under a new id: job "${back.id}" of queue "q"`)
+  })
+
   it('ends by its timeout and by its signal, and leaves the job alone', async () => {
     const { mill, clock } = bench()
     const queue = mill.queue('q')
