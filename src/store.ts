@@ -252,9 +252,10 @@ export interface OverrideChange {
 
 /**
  * "Look now." `jobs`: something may be runnable in the queue; `ends`: a job of it became final or
- * changed; `control`: an operator spoke, or something was asked of a holder. `queue` null: any.
+ * changed; `control`: an operator spoke, or something was asked of a holder; `sweep`: a node that
+ * holds jobs is provably dead, so a sweep would free them now. `queue` null: any.
  */
 export interface Hint {
-  readonly what: 'jobs' | 'ends' | 'control'
+  readonly what: 'jobs' | 'ends' | 'control' | 'sweep'
   readonly queue: string | null
 }

@@ -334,6 +334,9 @@ export class Engine {
         this.#lookFor(queue)
         this.#waiter.hint(queue)
         void this.#heart.check()
+        return
+      case 'sweep':
+        return this.#sweeper.nudge()
     }
   }
 

@@ -80,6 +80,8 @@ export const LEASE = 30 * SECOND
 export const BEAT = 5 * SECOND
 /** A beat is at most this part of the lease: two lost beats must not cost a worker its jobs. */
 export const BEAT_SHARE = 1 / 3
+/** How often a process looks whether a neighbour was killed: some 20 µs for each that holds jobs. */
+export const LOOKOUT = 1 * SECOND
 /** The longest sleep between two looks when no hint comes. */
 export const POLL = 2 * SECOND
 /** What a stop or a close waits for running handlers. */

@@ -6,6 +6,7 @@
 import type { Happening } from '../job.js'
 import type {
   BeatFrame,
+  Card,
   DropFrame,
   HelloFrame,
   LeaveFrame,
@@ -67,12 +68,16 @@ export function holdsOf(ledger: Ledger, node: string): [number, Hold][] {
 
 export interface SweptJobs {
   readonly happened: readonly Happening[]
+  /** The node that this very frame declared gone: of sweepers side by side only one is told. */
+  readonly lost: Card | null
 }
 
 export function applySweep(ledger: Ledger, frame: SweepFrame): SweptJobs {
   const gone = frame.gone === null ? null : ledger.nodes.get(frame.gone.node)
+  let lost: Card | null = null
   if (frame.gone !== null) {
-    if (gone == null || gone.beats !== frame.gone.beats) return { happened: [] }
+    if (gone == null || gone.beats !== frame.gone.beats) return { happened: [], lost }
+    if (!gone.gone) lost = gone.card
     gone.gone = true
   }
   const happened: Happening[] = []
@@ -82,7 +87,7 @@ export function applySweep(ledger: Ledger, frame: SweepFrame): SweptJobs {
     happened.push(sweepOne(ledger, slot, item))
   }
   if (frame.gone !== null && gone?.holds === 0) ledger.nodes.delete(frame.gone.node)
-  return { happened }
+  return { happened, lost }
 }
 
 function isStill(ledger: Ledger, slot: number, item: SweepItem, gone: string | null): boolean {

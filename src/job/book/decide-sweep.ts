@@ -16,8 +16,6 @@ export type Liveness = 'dead' | 'alive' | 'unknown'
 
 export interface SweepProposal {
   readonly frames: readonly (SweepFrame | DropFrame)[]
-  /** Nodes that these frames declare gone. */
-  readonly lost: readonly Card[]
   readonly more: boolean
   /** The frames did not take effect: what was looked at must be looked at again. */
   undo(): void
@@ -44,7 +42,6 @@ class Round {
   readonly #ledger: Ledger
   readonly #view: SweepView
   readonly #frames: (SweepFrame | DropFrame)[] = []
-  readonly #lost: Card[] = []
   readonly #undo: (() => void)[] = []
   #room: number
   #more = false
@@ -59,7 +56,6 @@ class Round {
     const undo = this.#undo
     return {
       frames: this.#frames,
-      lost: this.#lost,
       more: this.#more,
       undo: () => {
         for (const one of undo) one()
@@ -91,7 +87,6 @@ class Round {
       if (!this.#hasRoom()) break
       items.push({ ...this.#ref(slot), why: 'lost', token: hold.token })
     }
-    if (!node.gone) this.#lost.push(node.card)
     this.#frames.push({ kind: 'sweep', gone: { node: name, beats: node.beats }, items })
   }
 

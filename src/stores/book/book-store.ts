@@ -26,12 +26,14 @@ import type { NodeCard, NodeRow, OpenAsk, OverrideChange, QueueRow } from '../..
 import type { Store, SweepAsk, Swept, Traits } from '../../store.js'
 import { claim } from './claiming.js'
 import { overridden, sameLayer } from './layers.js'
+import { Lookout } from './lookout.js'
 import type { Medium, News } from './medium.js'
 import { nodeRows, queueRows } from './rows.js'
 
 export class BookStore<S extends string> implements Store<S> {
   readonly name: S
   readonly #medium: Medium
+  readonly #lookout: Lookout
   readonly #watchers = new Set<(hint: Hint) => void>()
   #state: 'new' | 'open' | 'closed' = 'new'
   #opening: Promise<void> | null = null
@@ -39,6 +41,7 @@ export class BookStore<S extends string> implements Store<S> {
   constructor(name: S, medium: Medium) {
     this.name = name
     this.#medium = medium
+    this.#lookout = new Lookout(medium)
   }
 
   get traits(): Traits {
@@ -88,6 +91,7 @@ export class BookStore<S extends string> implements Store<S> {
     this.#check()
     const settled = this.#settle(ask)
     const claims = claim(this.#medium, ask.node, ask.claim)
+    if (ask.claim.length > 0) this.#lookOut(ask.node)
     if (ask.settle.length > 0 || claims.mustLast) await this.#medium.durable()
     return { settled, claimed: claims.answers }
   }
@@ -129,6 +133,7 @@ export class BookStore<S extends string> implements Store<S> {
     this.#check()
     this.#medium.refresh()
     const { ledger } = this.#medium.book
+    this.#lookOut(ask.node)
     const node = ledger.nodes.get(ask.node)
     const lost: string[] = []
     const cancelling: string[] = []
@@ -158,11 +163,17 @@ export class BookStore<S extends string> implements Store<S> {
       liveness: (card) => medium.liveness(card),
     })
     const happened: Happening[] = []
+    const lostNodes: NodeCard[] = []
     let pruned = 0
     try {
       for (const frame of proposal.frames) {
-        if (frame.kind === 'drop') pruned += this.#commit(frame)
-        else happened.push(...this.#commit(frame).happened)
+        if (frame.kind === 'drop') {
+          pruned += this.#commit(frame)
+          continue
+        }
+        const swept = this.#commit(frame)
+        happened.push(...swept.happened)
+        if (swept.lost !== null) lostNodes.push(swept.lost)
       }
     } catch (error) {
       proposal.undo()
@@ -176,7 +187,7 @@ export class BookStore<S extends string> implements Store<S> {
       pruned,
       more: proposal.more,
       happened,
-      lostNodes: proposal.lost,
+      lostNodes,
     }
   }
 
@@ -296,6 +307,14 @@ export class BookStore<S extends string> implements Store<S> {
 
   #commit<K extends Frame['kind']>(frame: FrameOf[K] & { readonly kind: K }): Answers[K] {
     return this.#medium.commit<K>(frame)
+  }
+
+  /** Told after the call, as all hints are. */
+  #lookOut(node: string): void {
+    if (this.#watchers.size === 0 || !this.#lookout.seesDead(node)) return
+    queueMicrotask(() => {
+      for (const watcher of this.#watchers) watcher({ what: 'sweep', queue: null })
+    })
   }
 
   #tell(news: News): void {

@@ -86,7 +86,8 @@ const laws: Laws = {
 
   'sweeps side by side free each job once': async (rig) => {
     const ids = await rig.putMany(60)
-    await (await rig.node()).claim()
+    const doomed = await rig.node()
+    await doomed.claim()
     await rig.clock.advance(LEASE + 1)
     const sweepers = [
       await rig.node(),
@@ -96,6 +97,8 @@ const laws: Laws = {
     const swept = await Promise.all(sweepers.map((node) => node.sweepAll(7)))
     const told = swept.flatMap((one) => idsOf(one.happened))
     assert.deepEqual([...told].sort(), [...ids].sort())
+    const lost = swept.flatMap((one) => one.lostNodes.map((card) => card.node))
+    assert.deepEqual(lost, [doomed.id], 'one of them tells that the node is lost')
     assert.equal(
       swept.reduce((sum, one) => sum + one.freed, 0),
       ids.length,
