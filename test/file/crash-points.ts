@@ -15,11 +15,15 @@ import { Promises } from './promises.js'
 import type { Story } from './stories.js'
 import { watchedDisk } from './watched-disk.js'
 
-export interface CrashAsk {
-  readonly story: Story
+/** What crashes, and how. */
+export interface Machine {
   readonly profile: CrashProfile
   /** Small ones roll all the time, and are compacted. */
   readonly segmentBytes: number
+}
+
+export interface CrashAsk extends Machine {
+  readonly story: Story
   /** States that are looked at for one crash, at most. */
   readonly states: number
   /** Of every so many states the recovery is crashed as well. */
@@ -36,12 +40,16 @@ export interface Counted {
   nested: number
 }
 
-/** A story as far as it came. */
-interface Told {
-  readonly disk: SimDisk
+/** What a crash leaves besides the disk. */
+export interface Crashed {
   readonly hands: Hands
   readonly host: Host
   readonly promises: Promises
+}
+
+/** A story as far as it came. */
+interface Told extends Crashed {
+  readonly disk: SimDisk
   /** Calls that changed the disk or committed it. */
   readonly calls: number
   /** What was being done, and the call before which it ended. */
@@ -97,26 +105,31 @@ async function tell(ask: CrashAsk, cut: number): Promise<Told> {
 }
 
 function processParts(
-  ask: CrashAsk,
+  ask: Machine,
   disk: Disk,
   host: Host,
 ): Omit<Parameters<typeof openProcess>[0], 'nonce'> {
   return { disk, host, segmentBytes: ask.segmentBytes }
 }
 
-function isCut(error: unknown): boolean {
+export function isCut(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) if (at instanceof PowerCut) return true
   return false
 }
 
 /** After a kill the host goes on; after a power cut it starts anew. */
-function recover(ask: CrashAsk, told: Told, disk: Disk, nonce: string): Promise<Process> {
+function recover(ask: Machine, told: Crashed, disk: Disk, nonce: string): Promise<Process> {
   const host = ask.profile === 'kill' ? told.host : hostAt(told.hands, 2)
   return openProcess({ ...processParts(ask, disk, host), nonce })
 }
 
 /** Whoever opens what is left finds what was promised; and so does the next, and who lives on. */
-async function survives(ask: CrashAsk, told: Told, left: SimDisk, where: string): Promise<void> {
+export async function survives(
+  ask: Machine,
+  told: Crashed,
+  left: SimDisk,
+  where: string,
+): Promise<void> {
   try {
     const process = await recover(ask, told, left.fork(), 'b1')
     await told.promises.check(process.store)

@@ -95,6 +95,21 @@ export class Promises {
     }
   }
 
+  /**
+   * Who was at work is dead, and this one lives: what took effect stands now for all who live, and
+   * what did not never will. A power cut may still undo it.
+   */
+  async look(store: Store): Promise<void> {
+    const known = [...this.#jobs.values()]
+    const found = await store.get(known.map(({ ref }) => ref))
+    for (const [at, job] of known.entries()) {
+      const words = general(situationOf(found[at]))
+      const last = job.maybe.findLastIndex((one) => one.words === words)
+      expect(last >= 0 || words === job.sure, `${nameOf(job.ref)}: ${words}`).toBe(true)
+      job.maybe = job.maybe.slice(0, last + 1)
+    }
+  }
+
   /** How many jobs there are to speak of. */
   get size(): number {
     return this.#jobs.size
