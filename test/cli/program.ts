@@ -1,4 +1,4 @@
-// The built program as its own process: what it says, how it ends, and signals to it.
+// What was built as its own process: what it says, how it ends, and signals to it.
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -17,9 +17,19 @@ export interface Program {
   }>
 }
 
+/** The command line. */
 export function start(words: readonly string[], input: string | null = null): Program {
+  return startScript(MAIN, words, input)
+}
+
+/** A script of one's own, which may import what was built. */
+export function startScript(
+  path: string,
+  words: readonly string[] = [],
+  input: string | null = null,
+): Program {
   if (!existsSync(MAIN)) throw new Error('there is no dist: run npm run build first')
-  const child = spawn(process.execPath, [MAIN, ...words], {
+  const child = spawn(process.execPath, [path, ...words], {
     env: { PATH: process.env.PATH, NO_COLOR: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
