@@ -36,10 +36,10 @@ function readWords() {
   }
 }
 
-/** The long form of test/file/crash.test.ts. */
+/** The long form of test/file/crash*.test.ts. */
 function crash() {
   return new Promise((resolve) => {
-    const words = ['vitest', 'run', 'test/file/crash.test.ts']
+    const words = ['vitest', 'run', 'test/file/crash.test.ts', 'test/file/crash-after-kill.test.ts']
     const env = { ...process.env, MILLRACE_TORTURE: 'crash' }
     spawn('npx', words, { cwd: root, stdio: 'inherit', env }).on('close', (code) => {
       resolve(code ?? 1)

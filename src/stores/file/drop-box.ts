@@ -96,7 +96,16 @@ export class DropBox {
       const age = Math.abs(this.#options.wall() - facts.modified)
       return age < ON_ITS_WAY ? undefined : this.#reject(path, read.why)
     }
+    if (facts.links > 1 && this.#isTaken(facts.inode)) return this.#remove(path)
     this.#rename(path, `${layout.tmp}/${newId()}.${segment}.drop`)
+  }
+
+  /** A power cut undid half of a move: the file has its old name still, and its new one already. */
+  #isTaken(inode: number): boolean {
+    const { disk, layout } = this.#options
+    return disk
+      .list(layout.tmp)
+      .some((name) => DROP.test(name) && disk.facts(`${layout.tmp}/${name}`)?.inode === inode)
   }
 
   /**
@@ -116,6 +125,8 @@ export class DropBox {
       if (disk.facts(folder)?.kind === 'folder') await disk.syncFolder(folder)
     }
     for (const { name, segment } of taken) await this.#insert(segment, `${layout.tmp}/${name}`)
+    // While its receipt is kept; a file that a power cut brings back later would run again.
+    await disk.syncFolder(layout.tmp)
   }
 
   async #insert(segment: string, path: string): Promise<void> {
