@@ -39,6 +39,8 @@ export type Backoff =
   | { readonly type: 'linear'; readonly step: Duration; readonly max?: Duration }
   | { readonly type: 'fixed'; readonly delay: Duration }
   | { readonly type: 'none' }
+  /** How a function is shown in settings; not to be given: give the function. */
+  | { readonly type: 'custom' }
 
 /** Sync; `attempt` is the one that failed, from 1. At most 1 h; a throw, or no span, means 1 h. */
 export type BackoffFunction<J = unknown> = (attempt: number, error: unknown, job: J) => Duration
@@ -90,7 +92,7 @@ export function planBackoff(backoff: unknown, subject: string): BackoffPlan {
     case 'none':
       only(given, [], subject)
       return { type: 'none' }
-    default:
+    default: // 'custom' too: there is nothing behind the name
       throw unfit(
         subject,
         "{ type: 'exponential' | 'linear' | 'fixed' | 'none' } or a function",

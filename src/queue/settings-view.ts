@@ -2,21 +2,16 @@
  * A queue's settings as users read them: what was declared, what an operator said on top, and what
  * is in force, in the words in which options are given. Spans are in milliseconds.
  */
-import type { Backoff } from '../job/backoff.js'
 import type { Keep, QueueSettings } from '../job/declare.js'
 import { effective } from '../job/effective.js'
 import type { Kept, SettingsLayer, StoredSettings } from '../job/settings.js'
 
+/** The backoff `{ type: 'custom' }` stands for a function, which lives in the workers' processes. */
 export interface SettingsView {
   readonly revision: number
-  readonly declared: SettingsShown
-  readonly overrides: SettingsShown
-  readonly effective: SettingsShown
-}
-
-/** `{ type: 'custom' }` stands for a backoff function, which lives in the workers' processes. */
-export interface SettingsShown extends Omit<QueueSettings, 'backoff'> {
-  readonly backoff?: Backoff | { readonly type: 'custom' }
+  readonly declared: QueueSettings
+  readonly overrides: QueueSettings
+  readonly effective: QueueSettings
 }
 
 export function settingsView(stored: StoredSettings): SettingsView {
@@ -28,7 +23,7 @@ export function settingsView(stored: StoredSettings): SettingsView {
   }
 }
 
-function shown(layer: SettingsLayer): SettingsShown {
+function shown(layer: SettingsLayer): QueueSettings {
   const { attempts, backoff, timeout, delivery, order, deadLetter, limits, keep, receipts } = layer
   return {
     ...(attempts !== undefined && { attempts }),

@@ -110,6 +110,7 @@ describe('backoff', () => {
     ['a word', 'exponential', 'b'],
     ['no type', {}, 'b'],
     ['another type', { type: 'cubic' }, 'b'],
+    ['the name of a function, and none', { type: 'custom' }, 'b'],
     ['an unknown field', { type: 'fixed', delay: 1, max: 5 }, 'b.max'],
     ['no step', { type: 'linear' }, 'b.step'],
     ['a negative span', { type: 'fixed', delay: -1 }, 'b.delay'],
