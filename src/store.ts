@@ -219,7 +219,10 @@ export type Command =
       readonly which: Selector
       readonly reason: string | null
     }
-  /** The same id, attempts from 0; a dead letter moves back to its origin under a new id. */
+  /**
+   * The same id, attempts from 0; a dead letter moves back to its origin under a new id. What had
+   * ended takes its unique key back; while another job or period has it, the job is left as it is.
+   */
   | { readonly kind: 'retry'; readonly queue: string; readonly which: Selector }
   | { readonly kind: 'delete'; readonly queue: string; readonly which: Selector }
   | {

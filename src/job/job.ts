@@ -52,7 +52,7 @@ export type AttemptOutcome = 'completed' | 'failed' | 'timeout' | 'lost' | 'canc
 export interface Attempt {
   /** From 1 in each round. */
   readonly attempt: number
-  /** From 1; an operator's retry begins the next. */
+  /** From 1; an operator's retry begins the next, and so does becoming a dead letter. */
   readonly round: number
   readonly outcome: AttemptOutcome
   readonly error: AttemptError | null

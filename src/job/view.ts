@@ -34,7 +34,7 @@ export interface Origin extends JobRef {
 
 /** One run that ended. */
 export interface Attempt {
-  /** From 1 in each `round`; an operator's retry begins the next. */
+  /** From 1 in each `round`; an operator's retry begins the next, and so does becoming a dead letter. */
   readonly attempt: number
   readonly round: number
   readonly outcome: AttemptOutcome

@@ -2,9 +2,9 @@
  * Applying what an operator does, job by job. What runs is only ever asked: its holder's verdict
  * or a sweep ends it.
  */
-import type { Happening } from '../job.js'
+import type { Happening, JobRef } from '../job.js'
 import type { ControlFrame, ControlItem } from './frame.js'
-import type { Filing } from './extra.js'
+import type { Extra, Filing, OwnKey, PastOrigin } from './extra.js'
 import {
   AT_WALL,
   CANCELLED,
@@ -15,6 +15,7 @@ import {
   RUNNING,
   SCHEDULED,
 } from './columns.js'
+import { findHold } from './apply-insert.js'
 import { HISTORY_KEPT } from '../defaults.js'
 import { NEWS_CONTROL } from './ledger.js'
 import type { Ledger } from './ledger.js'
@@ -96,25 +97,24 @@ function isBackingOff(ledger: Ledger, slot: number): boolean {
   return waits && attempt.get(slot) > 0 && ledger.dueOf(slot) > ledger.now
 }
 
-/** Attempts from 0 in a new round, at a place of its own; a dead letter goes back where it came from. */
+/**
+ * Attempts from 0 in a new round, at a place of its own; a dead letter goes back where it came from.
+ * What had ended takes its unique key back; while somebody else has it, it stays as it is.
+ */
 function retryOne(ledger: Ledger, slot: number): boolean {
   const columns = ledger.columns
   const state = columns.state.get(slot)
   const extra = ledger.findExtra(slot)
   if (state === RUNNING) return false
-  if (extra?.origin != null) {
-    const { origin, history } = extra
-    const id = deadIdOf(ledger, slot)
-    const copy = transplant(ledger, slot, origin.queue, id, null)
-    const past = [...origin.history, ...history].slice(-HISTORY_KEPT)
-    ledger.extra(copy).history = past
-    ledger.extra(copy).round = 1 + past.reduce((most, one) => Math.max(most, one.round), 0)
-    extra.movedTo = { queue: origin.queue, id: ledger.ids.text(copy) }
-    extra.reason = 'retried'
-    leaveReceipt(ledger, ledger.queueOf(slot), slot, 'cancelled')
-    return true
+  if (extra?.origin != null) return sendBack(ledger, slot, extra, extra.origin)
+  if (state === DISCARDED || state === CANCELLED) {
+    const key = extra?.key ?? null
+    const ref = { queue: ledger.queueOf(slot).name, id: ledger.ids.text(slot) }
+    if (!isFreeFor(ledger, key, ref)) return false
+    takeKey(ledger, slot, key)
+  } else if (!isBackingOff(ledger, slot)) {
+    return false
   }
-  if (state !== DISCARDED && state !== CANCELLED && !isBackingOff(ledger, slot)) return false
   columns.attempt.set(slot, 0)
   columns.crashes.set(slot, 0)
   ledger.extra(slot).round++
@@ -128,6 +128,33 @@ function retryOne(ledger: Ledger, slot: number): boolean {
   }
   ledger.wait(slot, ledger.now, SCHEDULED)
   return true
+}
+
+/** A dead letter, to the queue that it came from. */
+function sendBack(ledger: Ledger, slot: number, letter: Extra, origin: PastOrigin): boolean {
+  if (!isFreeFor(ledger, origin.key, origin)) return false
+  const copy = transplant(ledger, slot, origin.queue, deadIdOf(ledger, slot), null)
+  ledger.extra(copy).history = [...origin.history, ...letter.history].slice(-HISTORY_KEPT)
+  takeKey(ledger, copy, origin.key)
+  letter.movedTo = { queue: origin.queue, id: ledger.ids.text(copy) }
+  letter.reason = 'retried'
+  leaveReceipt(ledger, ledger.queueOf(slot), slot, 'cancelled')
+  return true
+}
+
+/** Nobody has the key, or only the period that this job itself began. */
+function isFreeFor(ledger: Ledger, key: OwnKey | null, job: JobRef): boolean {
+  const queue = ledger.findQueue(job.queue)
+  const hold = key === null || queue === undefined ? null : findHold(ledger, queue, key.name)
+  return hold === null || (hold.slot < 0 && hold.id === job.id)
+}
+
+function takeKey(ledger: Ledger, slot: number, key: OwnKey | null): void {
+  if (key === null) return
+  const queue = ledger.queueOf(slot)
+  const until = findHold(ledger, queue, key.name)?.until ?? 0
+  ledger.extra(slot).key = key
+  queue.keys.set(key.name, { slot, id: ledger.ids.text(slot), while: key.while, until })
 }
 
 /** Gone, but for a receipt: whoever waits for its result hears that it will not come. */

@@ -169,7 +169,7 @@ function holdKey(
   unique: UniqueKey,
 ): void {
   const until = unique.for > 0 ? ledger.now + unique.for : 0
-  ledger.extra(slot).key = unique.key
+  ledger.extra(slot).key = { name: unique.key, while: unique.while }
   queue.keys.set(unique.key, { slot, id: job.id, while: unique.while, until })
 }
 

@@ -54,19 +54,27 @@ export interface Past {
   readonly paper: Paper | null
 }
 
+/** What a job said of its unique key, for as long as it or a dead letter of it may come back. */
+export interface OwnKey {
+  readonly name: string
+  readonly while: 'unfinished' | 'waiting'
+}
+
 export interface PastOrigin extends JobRef {
   readonly history: readonly Past[]
   readonly reason: DiscardReason
   /** What it said of its attempts, for its way back. */
   readonly maxAttempts: number
+  /** The key that it takes back there. */
+  readonly key: OwnKey | null
 }
 
 export interface Extra {
   /** When it is due, if that is not its place: after a retry's delay. */
   dueAt: Millis | null
-  /** How often an operator has begun it anew, from 1. */
+  /** From 1; an operator's retry, a burial and the way back each begin the next. */
   round: number
-  key: string | null
+  key: OwnKey | null
   /** Its own span, from when it is due. */
   expiresIn: Millis | null
   /** An updated payload. */

@@ -245,7 +245,7 @@ export class Ledger {
     const node = this.nodes.get(hold.node)
     if (node !== undefined) node.holds++
     queue.served(columns.group.get(slot))
-    const key = columns.has(slot, HAS_EXTRA) ? this.extras.get(slot)?.key : null
+    const key = columns.has(slot, HAS_EXTRA) ? this.extras.get(slot)?.key?.name : null
     if (key != null && queue.keys.get(key)?.while === 'waiting') this.freeKey(queue, slot)
   }
 
@@ -325,7 +325,7 @@ export class Ledger {
 
   /** The key is free, unless its period still runs. */
   freeKey(queue: QueueBook, slot: number): void {
-    const key = this.findExtra(slot)?.key
+    const key = this.findExtra(slot)?.key?.name
     if (key == null) return
     const hold = queue.keys.get(key)
     if (hold === undefined || hold.slot !== slot) return

@@ -200,13 +200,15 @@ function bury(
     history: ledger.extra(slot).history,
     reason,
     maxAttempts: ledger.columns.maxAttempts.get(slot),
+    key: ledger.extra(slot).key,
   })
   return { queue: grave, id }
 }
 
 /**
  * The same job under a new id in another queue, waiting from now. With an origin it becomes a dead
- * letter of it; without, it goes back where it came from. Answers its slot.
+ * letter of it; without, it goes back where it came from. Either way a new round begins, so that
+ * no two of its attempts have the same round and number. Answers its slot.
  */
 export function transplant(
   ledger: Ledger,
@@ -229,6 +231,7 @@ export function transplant(
     // In the words of whoever gave it up; `origin.reason` has only the kind.
     extra.reason = ledger.findExtra(slot)?.reason ?? null
   }
+  ledger.extra(copy).round = ledger.roundOf(slot) + 1
   columns.place.set(copy, ledger.now)
   ledger.shelf.share(slot, copy)
   const payload = ledger.findExtra(slot)?.payload ?? null
@@ -246,7 +249,7 @@ export function deadIdOf(ledger: Ledger, slot: number): string {
 
 /** Frees the key; true when its period still runs. */
 function leaveKey(ledger: Ledger, queue: QueueBook, slot: number): boolean {
-  const key = ledger.findExtra(slot)?.key
+  const key = ledger.findExtra(slot)?.key?.name
   if (key == null) return false
   ledger.freeKey(queue, slot)
   return queue.keys.has(key)

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Claimed } from '../../job/claim.js'
-import type { JobRef } from '../../job/job.js'
+import type { Attempt, JobRef } from '../../job/job.js'
 import { completeWith, discardAs, idsOf, json, retryIn } from './build.js'
 import type { Group, Laws } from './law.js'
 import type { PlayedNode } from './played-node.js'
@@ -29,6 +29,10 @@ async function bury(rig: Rig, node: PlayedNode, words = {}): Promise<JobRef> {
 
 async function retryAll(rig: Rig, queue: string): Promise<number> {
   return (await rig.control({ kind: 'retry', queue, which: {} })).changed
+}
+
+function roundsOf(history: readonly Attempt[]): string[] {
+  return history.map(({ round, attempt }) => `${round}.${attempt}`)
 }
 
 const laws: Laws = {
@@ -67,7 +71,7 @@ const laws: Laws = {
     await node.settle(await node.take(), retryIn(0))
     await node.settle(await node.take(), discardAs('letter', 'payload-invalid'))
     const held = await node.take({ queue: 'dead' })
-    assert.deepEqual([held.id, held.attempt, held.round, held.history], ['letter', 1, 1, []])
+    assert.deepEqual([held.id, held.attempt, held.round, held.history], ['letter', 1, 2, []])
     const { history = [], ...origin } = held.origin ?? {}
     assert.deepEqual(origin, { ...ref, reason: 'payload-invalid' })
     assert.deepEqual(
@@ -203,6 +207,30 @@ const laws: Laws = {
     await node.take({ queue: 'dead' })
     assert.equal(await retryAll(rig, 'dead'), 0)
     assert.equal((await rig.counts('dead')).running, 1)
+  },
+
+  'a dead letter begins a new round, and so does its way back: no attempt is told twice': async (
+    rig,
+  ) => {
+    await rig.declare({ deadLetter: 'dead' })
+    const node = await rig.node()
+    const first = await rig.put()
+    await node.settle(await node.take(), retryIn(0))
+    await node.settle(await node.take(), discardAs('letter'))
+    const held = await node.take({ queue: 'dead' })
+    assert.deepEqual([held.attempt, held.round], [1, 2])
+    await node.settle(held, retryIn(0))
+    const letter = await rig.view({ queue: 'dead', id: 'letter' })
+    assert.deepEqual(roundsOf(letter.history), ['2.1'])
+    assert.deepEqual(roundsOf(letter.origin?.history ?? []), ['1.1', '1.2'])
+    assert.equal(await retryAll(rig, 'dead'), 1)
+    const back = await node.take()
+    assert.notEqual(back.id, first.id)
+    assert.deepEqual([back.attempt, back.round], [1, 3])
+    await node.settle(back, retryIn(60_000))
+    assert.deepEqual(roundsOf((await rig.view(back)).history), ['1.1', '1.2', '2.1', '3.1'])
+    await retryAll(rig, 'q')
+    assert.equal((await node.take()).round, 4)
   },
 
   'a job that came back and is discarded again moves again': async (rig) => {

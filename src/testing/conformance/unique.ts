@@ -3,6 +3,7 @@
  * key is held and when it is freed, and that it is freed in the very step that ends its holder.
  */
 import assert from 'node:assert/strict'
+import type { JobRef } from '../../job/job.js'
 import type { Inserted } from '../../job/lot.js'
 import {
   cancelFor,
@@ -19,6 +20,7 @@ import {
 import type { Group, Laws } from './law.js'
 import { LEASE } from './played-node.js'
 import type { Rig } from './rig.js'
+import { countsOf } from './rig.js'
 
 const HOUR = 3_600_000
 
@@ -26,6 +28,11 @@ const HOUR = 3_600_000
 async function tryKey(rig: Rig, words: Partial<ReturnType<typeof unique>> = {}): Promise<Inserted> {
   const [answer] = await rig.insert([rig.job({ unique: unique('k', words), payload: json('new') })])
   return answer
+}
+
+/** How many jobs it changed. */
+async function retry(rig: Rig, { queue, id }: JobRef): Promise<number> {
+  return (await rig.control({ kind: 'retry', queue, which: { ids: [id] } })).changed
 }
 
 async function isFree(rig: Rig): Promise<void> {
@@ -243,14 +250,83 @@ const laws: Laws = {
     await rig.put({ queue: 'b', unique: unique('k') })
   },
 
-  'an operator’s retry does not give a key two holders': async (rig) => {
+  'an operator’s retry takes the key back, until the job ends again': async (rig) => {
+    const ref = await rig.put({ unique: unique('k') })
+    const node = await rig.node()
+    await node.settle(await node.take(), discardAs('d'))
+    assert.equal(await retry(rig, ref), 1)
+    assert.deepEqual(await tryKey(rig), { status: 'duplicate', id: ref.id })
+    await rig.control({ kind: 'cancel', queue: 'q', which: {}, reason: null })
+    assert.equal(await retry(rig, ref), 1)
+    const held = await node.take()
+    assert.deepEqual(await tryKey(rig), { status: 'duplicate', id: ref.id })
+    await node.settle(held, COMPLETE)
+    await isFree(rig)
+  },
+
+  'while another job has the key, an operator’s retry leaves the job as it is': async (rig) => {
     const first = await rig.put({ unique: unique('k') })
     const node = await rig.node()
     await node.settle(await node.take(), discardAs('d'))
     const second = await rig.put({ unique: unique('k') })
-    await rig.control({ kind: 'retry', queue: 'q', which: { ids: [first.id] } })
-    assert.equal(await rig.stateOf(first), 'available')
+    assert.equal(await retry(rig, first), 0)
+    assert.equal(await rig.stateOf(first), 'discarded')
     assert.deepEqual(await tryKey(rig), { status: 'duplicate', id: second.id })
+    assert.deepEqual(await node.drain(), [second.id])
+    assert.equal(await retry(rig, first), 1)
+    assert.deepEqual(await tryKey(rig), { status: 'duplicate', id: first.id })
+  },
+
+  'of two ended jobs of one key one command retries one': async (rig) => {
+    const node = await rig.node()
+    for (const id of ['one', 'two']) {
+      await rig.put({ id, unique: unique('k') })
+      await node.settle(await node.take(), discardAs(`dead ${id}`))
+    }
+    const { changed } = await rig.control({ kind: 'retry', queue: 'q', which: {} })
+    assert.equal(changed, 1)
+    assert.deepEqual(await rig.counts(), countsOf({ available: 1, discarded: 1 }))
+  },
+
+  'a retry in the job’s own period takes the key back, and the period goes on': async (rig) => {
+    const ref = await rig.put({ unique: unique('k', { for: HOUR }) })
+    const node = await rig.node()
+    await node.settle(await node.take(), discardAs('d'))
+    assert.equal(await retry(rig, ref), 1)
+    await node.settle(await node.take(), COMPLETE)
+    assert.deepEqual(await tryKey(rig), { status: 'duplicate', id: ref.id })
+    await rig.clock.advance(HOUR + 1)
+    await isFree(rig)
+  },
+
+  'while waiting: a retried job has the key until it starts': async (rig) => {
+    const ref = await rig.put({ unique: unique('k', { while: 'waiting' }) })
+    const node = await rig.node()
+    await node.settle(await node.take(), cancelFor())
+    assert.equal(await retry(rig, ref), 1)
+    assert.deepEqual(await tryKey(rig), { status: 'duplicate', id: ref.id })
+    await node.take()
+    await isFree(rig)
+  },
+
+  'a dead letter that goes back takes its key back there, or stays while another has it': async (
+    rig,
+  ) => {
+    await rig.declare({ deadLetter: 'dead' })
+    const ref = await rig.put({ unique: unique('k') })
+    const node = await rig.node()
+    await node.settle(await node.take(), discardAs('letter'))
+    const other = await rig.put({ unique: unique('k') })
+    const letter = { queue: 'dead', id: 'letter' }
+    assert.equal(await retry(rig, letter), 0)
+    assert.equal(await rig.stateOf(letter), 'available')
+    assert.deepEqual(await node.drain(), [other.id])
+    assert.equal(await retry(rig, letter), 1)
+    const [back] = await rig.list()
+    assert.notEqual(back.id, ref.id)
+    assert.deepEqual(await tryKey(rig), { status: 'duplicate', id: back.id })
+    await node.settle(await node.take(), COMPLETE)
+    await isFree(rig)
   },
 
   'of two handles that race for a key one wins, and both say who': async (rig) => {
