@@ -38,6 +38,7 @@ export type { Verdict } from './verdict.js'
 export type { HeldJob } from './queue/held.js'
 export type { TakeOptions } from './queue/pull.js'
 
+export type { BatchAnswer, BatchHandler, BatchOptions } from './batch.js'
 export type { Handler, Middleware } from './perform.js'
 export type { IsolateOptions, Worker, WorkOptions } from './worker.js'
 export { defineTask } from './task.js'

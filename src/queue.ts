@@ -3,6 +3,8 @@
  * Naming a queue costs nothing and asks nothing of the store; each operation sees to it that the
  * store is open and this process's declaration written.
  */
+import { batchHandlersHere, batchOptions } from './batch.js'
+import type { BatchHandler, BatchOptions } from './batch.js'
 import { DEFAULT_TASK } from './job/defaults.js'
 import type { Counts, State } from './job/job.js'
 import type { Overrides } from './job/declare.js'
@@ -55,6 +57,11 @@ export interface Queue<P = unknown, R = unknown, S extends string = string, In =
    * `commit` is not there.
    */
   work(module: URL, options: IsolateOptions): Worker
+  /**
+   * Up to `size` plain jobs [100] in one call, which waits at most `wait` ['200ms'] for them. Return
+   * nothing: all are completed. An array: one result or verdict per job. A throw: all failed.
+   */
+  workBatch(handler: BatchHandler<P, Ret, S>, options?: BatchOptions): Worker
 
   /** One of any task, or `null` when nothing is runnable within `wait` [0]. */
   take(options?: TakeOptions & { limit?: undefined }): Promise<HeldJob<P, Ret> | null>
@@ -125,6 +132,18 @@ export class NamedQueue implements Queue {
 
   work(handler: unknown, options?: WorkOptions): Worker {
     const worker = new QueueWorker(this.#parts, this.#assignment(handler, options))
+    this.#onWorker(worker)
+    return worker
+  }
+
+  workBatch(handler: unknown, options?: BatchOptions): Worker {
+    const queue = this.name
+    const subject = `${this.#aim.subject}.workBatch`
+    const { concurrency, ...gathering } = batchOptions(options, subject)
+    const { input = null, output = null } = this.#parts.declared.of(queue) ?? {}
+    const duty = { handler, input, output, ...gathering }
+    const crew = batchHandlersHere(this.#parts, duty, subject)
+    const worker = new QueueWorker(this.#parts, { queue, crew, concurrency })
     this.#onWorker(worker)
     return worker
   }

@@ -4,7 +4,7 @@
  * store that cannot be reached is tried again until it can. The work itself is the engine's; who
  * does it, handlers here or isolates (`worker/isolate/`), is the crew's.
  */
-import type { BackoffFunction, Perform, WorkerHandle } from './engine/engine.js'
+import type { BackoffFunction, Batching, Perform, WorkerHandle } from './engine/engine.js'
 import { invalid, onlyKnown, record, whole } from './job/check.js'
 import { CONCURRENCY, CONCURRENCY_LIMIT, STOP_TIMEOUT } from './job/defaults.js'
 import { MillraceError, millraceError } from './job/errors.js'
@@ -30,7 +30,7 @@ export interface IsolateOptions extends WorkOptions {
 export interface Worker extends AsyncDisposable {
   readonly id: string
   readonly queue: string
-  /** How many run now. */
+  /** How many run now; a batch is one. */
   readonly running: number
   readonly state: 'working' | 'paused' | 'draining' | 'stopped'
   /** Takes no more; gives back what it prefetched; answers when that is done. */
@@ -51,7 +51,7 @@ export interface Assignment {
 export interface Crew {
   /** None before it is ready. */
   readonly tasks: readonly string[]
-  readonly perform: Perform
+  readonly perform: Perform | Batching
   /** Null when it can begin; else it is asked until it can. */
   ready(): Promise<void> | null
   /** The worker runs nothing any more. */
@@ -78,7 +78,16 @@ export function concurrencyOf(options: unknown, subject: string): number {
     const remedy = 'give the URL of a module that has the handler as its default export'
     throw invalid(`${subject}.isolate`, 'a module to isolate', 'a handler of this process', remedy)
   }
-  onlyKnown(given, ['concurrency'], subject, ['size', 'wait'])
+  for (const option of ['size', 'wait']) {
+    if (option in given)
+      throw invalid(`${subject}.${option}`, 'an option of workBatch', given[option])
+  }
+  onlyKnown(given, ['concurrency'], subject)
+  return slotsOf(given, subject)
+}
+
+/** How many runs at once. */
+export function slotsOf(given: Readonly<Record<string, unknown>>, subject: string): number {
   if (given.concurrency === undefined) return CONCURRENCY
   const bounds = { least: 0, most: CONCURRENCY_LIMIT }
   return whole(given.concurrency, `${subject}.concurrency`, bounds)

@@ -34,7 +34,7 @@ import { Waiter } from './waiter.js'
 import type { Ended } from './waiter.js'
 
 export type { Asked, BackoffFunction } from './judge.js'
-export type { WorkSpec, WorkerHandle, WorkerState } from './lifecycle.js'
+export type { Batching, WorkSpec, WorkerHandle, WorkerState } from './lifecycle.js'
 export type { Live, Perform } from './runner.js'
 export type { Held, TakeSpec } from './take.js'
 export type { Ended } from './waiter.js'
@@ -76,6 +76,8 @@ export class Engine {
   readonly #takers = new Map<string, Taker>()
   readonly #whenStill: (() => void)[] = []
   #ran = 0
+  /** Calls of `runUntilIdle` under way. */
+  #hurrying = 0
   #alive: Timer | null = null
   #opening: Promise<void> | null = null
   #opened = false
@@ -248,6 +250,7 @@ export class Engine {
       shop: this.#shop,
       exchanger: this.#exchanger,
       solitude: this.#solitude,
+      hurried: () => this.#hurrying > 0,
       halted: () => this.#heart.suspect,
       onNeed: () => this.#sweeper.nudge(),
       onAloneDue: (asker) => this.#solitude.wish(asker),
@@ -282,6 +285,7 @@ export class Engine {
       over = true
       this.#still()
     })
+    this.#hurrying++
     try {
       for (let rested = -1; rested !== this.#ran && !over;) {
         rested = this.#ran
@@ -290,6 +294,7 @@ export class Engine {
         await this.#untilStill(() => over)
       }
     } finally {
+      this.#hurrying--
       timer.cancel()
     }
     return { ran: this.#ran - before, idle: !over }

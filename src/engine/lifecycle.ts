@@ -4,9 +4,10 @@
  *     working ⇄ paused
  *        └──── draining ── all ended, or time is up: abort and give back ──▶ stopped
  *
- * Promises: never more runs at once than `concurrency`; a slot that is free takes the next job at
- * once; pause and stop give back what was not started and answer when that is done; a stop ends
- * within its time (and what the store needs to hear of it); a worker that has stopped runs nothing.
+ * Promises: never more runs at once than `concurrency`; a slot that is free takes the next job, or
+ * batch, once it is ready; pause and stop give back what was not started (a batch that still waits
+ * to fill, too) and answer when that is done; a stop ends within its time (and what the store needs
+ * to hear of it); a worker that has stopped runs nothing.
  * When to claim is left to the poller, what a run is to `runner.ts`.
  */
 import type { ClaimAnswer } from '../job/claim.js'
@@ -14,22 +15,34 @@ import { CRASHES_UNTIL_ALONE, SETTLE_WAIT, TURN_SPAN, TURN_STARTS } from '../job
 import type { Millis } from '../job/job.js'
 import type { Settled } from '../job/verdict.js'
 import type { WorkerCard } from '../store.js'
+import { Gatherer } from './gatherer.js'
 import type { BackoffFunction } from './judge.js'
 import type { OpenClaim } from './ledger.js'
 import { Poller } from './poller.js'
 import type { Host, PollerOptions } from './poller.js'
 import { Attempt } from './runner.js'
-import type { Employer, Perform, Workshop } from './runner.js'
+import type { Employer, Live, Perform, Workshop } from './runner.js'
 import type { Neighbour, Solitude } from './solitude.js'
 
 export interface WorkSpec {
   readonly queue: string
   /** The tasks that it knows; null: any. */
   readonly tasks: readonly string[] | null
+  /** Runs at once; a batch is one. */
   readonly concurrency: number
-  readonly perform: Perform
+  readonly perform: Perform | Batching
   /** For queues whose backoff is a function. */
   readonly backoff: BackoffFunction | null
+}
+
+/** How jobs are run together. */
+export interface Batching {
+  /** So many jobs of one task at most. */
+  readonly size: number
+  /** How long a batch waits until it is full, since its first job came. */
+  readonly wait: Millis
+  /** What each of these is run by. All of them begin before the next turn of the loop. */
+  together(lives: readonly Live[]): Perform
 }
 
 export type WorkerState = 'working' | 'paused' | 'draining' | 'stopped'
@@ -49,6 +62,8 @@ export interface WorkerHandle {
 export interface WorkingOptions extends PollerOptions {
   readonly shop: Workshop
   readonly solitude: Solitude
+  /** Somebody waits until nothing is left to run: batches wait for no company. */
+  readonly hurried: () => boolean
   /** The node must look first what it still holds: nothing may start. */
   readonly halted: () => boolean
   /** Its card changed. */
@@ -64,11 +79,14 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
   readonly #spec: WorkSpec
   readonly #options: WorkingOptions
   readonly #poller: Poller
-  /** Claimed and not started, in the order of the claims. */
-  readonly #buffer: Attempt[] = []
-  readonly #running = new Set<Attempt>()
+  readonly #batching: Batching | null
+  /** Claimed and not started. */
+  readonly #gatherer: Gatherer
+  readonly #running = new Map<Attempt, Run>()
   readonly #whenFewer: (() => void)[] = []
   #state: WorkerState = 'working'
+  /** Runs at once, now. */
+  #slots = 0
   /** Known to the store: before that it must not claim. */
   #enlisted = false
   /** Not settled yet, in whatever state. */
@@ -85,6 +103,10 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     this.#spec = spec
     this.#options = options
     this.#poller = new Poller(options, this)
+    this.#batching = typeof spec.perform === 'function' ? null : spec.perform
+    const { size, wait } = this.#batching ?? { size: 1, wait: 0 }
+    const { clock } = options
+    this.#gatherer = new Gatherer({ clock, size, wait, onReady: () => this.#pump() })
   }
 
   // ── How it looks from outside ─────────────────────────────────────────────────────────────────
@@ -105,10 +127,21 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     return this.#spec.backoff
   }
   get running(): number {
-    return this.#running.size
+    return this.#slots
   }
   get buffered(): number {
-    return this.#buffer.length
+    return this.#gatherer.count
+  }
+  /** Jobs, not runs: a slot has room for a whole batch, however full it was when it started. */
+  get capacity(): number {
+    return this.concurrency * (this.#batching?.size ?? 1)
+  }
+  get occupied(): number {
+    return this.#slots * (this.#batching?.size ?? 1)
+  }
+  /** A worker of batches holds many jobs as it is. */
+  get prefetches(): boolean {
+    return this.#batching === null
   }
   get state(): WorkerState {
     return this.#state
@@ -171,7 +204,7 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     this.#become('draining')
     this.makeRoom()
     const cut = clock.after(timeout, () => {
-      for (const attempt of [...this.#running]) attempt.cutShort()
+      for (const attempt of [...this.#running.keys()]) attempt.cutShort()
     })
     // What the store does not hear of by then it learns from the end of our beats.
     let patient = true
@@ -218,20 +251,24 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
       const attempt = new Attempt(shop, this, { claimed, settings, claim, at })
       this.#held++
       if (!this.open || solitude.shut) this.#giveBack(attempt)
-      else if (claimed.crashes < CRASHES_UNTIL_ALONE) this.#buffer.push(attempt)
-      else solitude.enter(attempt, () => this.#start(attempt))
+      else if (claimed.crashes < CRASHES_UNTIL_ALONE) this.#gatherer.add(attempt)
+      else solitude.enter(attempt, () => this.#start([attempt]))
     }
     this.#pump()
   }
 
   foundNothing(): void {
     this.#found = 'nothing'
+    if (this.#batching !== null && this.#options.hurried()) {
+      this.#gatherer.hurry()
+      this.#pump()
+    }
     this.#options.onStill()
   }
 
   /** Something else must run alone. */
   makeRoom(): void {
-    for (const attempt of this.#buffer.splice(0)) this.#giveBack(attempt)
+    for (const attempt of this.#gatherer.drain()) this.#giveBack(attempt)
   }
 
   #giveBack(attempt: Attempt): void {
@@ -242,10 +279,11 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
   /** Starts what it has while slots are free; after a while it lets others have their turn. */
   #pump(): void {
     if (this.#options.halted()) return
-    while (this.#buffer.length > 0 && this.#running.size < this.concurrency) {
+    while (this.#gatherer.count > 0 && this.#slots < this.concurrency) {
       if (this.#turnIsUp()) return
-      const next = this.#buffer.shift()
-      if (next !== undefined) this.#start(next)
+      const next = this.#gatherer.next(this.occupied + this.buffered < this.capacity)
+      if (next.length === 0) return
+      this.#start(next)
     }
   }
 
@@ -269,30 +307,40 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     this.#poller.wake()
   }
 
-  #start(attempt: Attempt): void {
-    if (attempt.state !== 'held') return
-    if (this.#running.size === 0) this.#poller.busy()
-    this.#running.add(attempt)
-    void attempt.run(this.#spec.perform)
+  /** One run: of a lone job, or of a batch. */
+  #start(attempts: readonly Attempt[]): void {
+    const held = attempts.filter(({ state }) => state === 'held')
+    if (held.length === 0) return
+    if (this.#slots === 0) this.#poller.busy()
+    this.#slots++
+    const run = { left: held.length }
+    for (const attempt of held) this.#running.set(attempt, run)
+    const { perform } = this.#spec
+    const each = typeof perform === 'function' ? perform : perform.together(held)
+    for (const attempt of held) void attempt.run(each)
   }
 
+  /** Its slot is free when none of its run goes on. */
   freed(attempt: Attempt): void {
+    const run = this.#running.get(attempt)
     this.#running.delete(attempt)
-    this.#poller.ended()
     this.#options.onRan()
+    if (run === undefined || --run.left > 0) return
+    this.#slots--
+    this.#poller.ended()
     this.#pump()
     this.#poller.wake()
   }
 
   settled(attempt: Attempt, answer: Settled): void {
     this.#held--
-    if (answer.status === 'lost') this.#forget(attempt)
+    // It may have been lost before it began.
+    if (answer.status === 'lost') this.#gatherer.forget(attempt)
     if (this.#whenFewer.length > 0 || this.#held === 0) this.rested()
   }
+}
 
-  /** It may have been lost before it began. */
-  #forget(attempt: Attempt): void {
-    const at = this.#buffer.indexOf(attempt)
-    if (at >= 0) this.#buffer.splice(at, 1)
-  }
+/** What stands in one slot: how many of its jobs have not ended. */
+interface Run {
+  left: number
 }

@@ -4,7 +4,7 @@
  * time; however many hints come, one look follows; who lost a race looks again at once, and takes
  * a breath when that goes on; beyond the free slots no more is fetched than measured work for
  * `PREFETCH_SPAN`, at most twice what the last claim brought, and nothing where a claim counts as a
- * grant (`frugal`). Running the jobs is left to the worker.
+ * grant (`frugal`) or the worker does not want it. Running the jobs is left to the worker.
  *
  *     asleep ── hint, free slot, due, poll ──▶ asking ── answered ──▶ asleep, or asking again
  */
@@ -26,12 +26,16 @@ export interface Host {
   readonly queue: string
   readonly worker: string
   readonly tasks: readonly string[] | null
-  readonly concurrency: number
+  /** How many jobs it has room for when nothing runs. */
+  readonly capacity: number
   /** Whether it wants jobs at all. */
   readonly open: boolean
-  readonly running: number
+  /** The room that what runs takes up. */
+  readonly occupied: number
   /** Claimed and not started. */
   readonly buffered: number
+  /** Whether it may fetch more than it has room for. */
+  readonly prefetches: boolean
   received(answer: ClaimAnswer, claim: OpenClaim): void
   /** The last claim said that there is nothing to run now. */
   foundNothing(): void
@@ -112,7 +116,7 @@ export class Poller implements Asker {
   // ── The claim ─────────────────────────────────────────────────────────────────────────────────
 
   ask(): Asking | null {
-    const { queue, worker, tasks, running, buffered } = this.#host
+    const { queue, worker, tasks, occupied, buffered } = this.#host
     this.#limit = this.#room()
     if (this.#limit === 0) {
       this.#asking = false
@@ -120,7 +124,7 @@ export class Poller implements Asker {
       return null
     }
     this.#hinted = false
-    return { queue, worker, tasks, limit: this.#limit, idle: running + buffered === 0 }
+    return { queue, worker, tasks, limit: this.#limit, idle: occupied + buffered === 0 }
   }
 
   answered(answer: ClaimAnswer, claim: OpenClaim): void {
@@ -150,16 +154,16 @@ export class Poller implements Asker {
 
   /** How many it would take now; what is fetched ahead is refilled when half of it is used. */
   #room(): number {
-    const { open, concurrency, running, buffered } = this.#host
-    if (!open || concurrency === 0) return 0
-    const free = concurrency - running - buffered
+    const { open, capacity, occupied, buffered } = this.#host
+    if (!open || capacity === 0) return 0
+    const free = capacity - occupied - buffered
     const ahead = this.#ahead()
     if (free <= 0 && buffered > ahead / 2) return 0
     return Math.max(0, free + ahead)
   }
 
   #ahead(): number {
-    if (this.#frugal || this.#pace === null) return 0
+    if (this.#frugal || this.#pace === null || !this.#host.prefetches) return 0
     const work = this.#pace > 0 ? PREFETCH_SPAN / this.#pace : PREFETCH_JOBS
     return Math.floor(Math.min(work, this.#reach, PREFETCH_JOBS))
   }

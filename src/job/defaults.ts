@@ -92,7 +92,9 @@ export const PAUSE_TIMEOUT = 5 * SECOND
 export const PREFETCH_SPAN = 50
 /** Crashes after which a job is claimed alone, so that the poison one takes no neighbour along. */
 export const CRASHES_UNTIL_ALONE = 2
+/** Jobs that one call of a batch handler gets at most. */
 export const BATCH_SIZE = 100
+/** How long a batch waits until it is full. */
 export const BATCH_WAIT = 200
 
 // ── Batches and pages ───────────────────────────────────────────────────────────────────────────
@@ -129,6 +131,8 @@ export const SETTINGS_FRESH = 5 * SECOND
 export const EVENTS_WAITING = 10_000
 /** Runs at once that one worker, or one loop over `jobs()`, may be asked for: each holds memory. */
 export const CONCURRENCY_LIMIT = 10_000
+/** Jobs that one batch may be asked for: all of them are held, and their timeouts run. */
+export const BATCH_SIZE_LIMIT = 1000
 /** Jobs that one `take` may be asked for: all of them are held, and their timeouts run. */
 export const TAKE_LIMIT = 1000
 /** The shortest lease: below it an ordinary pause of the collector costs a worker its jobs. */

@@ -25,6 +25,24 @@ declare const postgres: Millrace<'postgres'>
 declare const unknown: Millrace
 
 describe('types', () => {
+  it('bring payloads and results to batches', () =>
+    unrun(() => {
+      const queue = file.queue<{ n: number }, string>('q')
+      queue.workBatch((payloads, jobs) => {
+        expectTypeOf(payloads).toEqualTypeOf<readonly { n: number }[]>()
+        expectTypeOf(jobs).toEqualTypeOf<readonly Job<{ n: number }, string, 'file'>[]>()
+      })
+      queue.workBatch(async (payloads) => payloads.map(({ n }) => String(n)))
+      queue.workBatch((payloads, jobs) =>
+        payloads.map(({ n }, at) => (n > 0 ? 'fine' : jobs[at].fail(new Error('no')))),
+      )
+      queue.workBatch(() => undefined, { size: 5, wait: '1s', concurrency: 1 })
+      // @ts-expect-error a result of another type
+      queue.workBatch((payloads) => payloads.map(({ n }) => n))
+      // @ts-expect-error one answer for all of them
+      queue.workBatch(() => 'fine')
+    }))
+
   it('know the store by the literal of its URL', () =>
     unrun(() => {
       expectTypeOf(millrace('memory:')).toEqualTypeOf<Millrace<'memory'>>()
