@@ -82,17 +82,22 @@ export interface Overriding {
   readonly takeBack: readonly (keyof SettingsLayer)[]
 }
 
-const SETTINGS = [
-  'attempts',
-  'backoff',
-  'timeout',
-  'delivery',
-  'order',
-  'deadLetter',
-  'limits',
-  'keep',
-  'receipts',
-]
+type SettingName = Exclude<keyof SettingsLayer, 'concurrency' | 'groups' | 'rate'>
+type Read<K extends SettingName> = (value: unknown, path: string, queue: string) => LayerDraft[K]
+
+/** How each setting is checked. */
+const READ: { readonly [K in SettingName]: Read<K> } = {
+  attempts: (value, path) => whole(value, path, { least: 0, most: ATTEMPTS_LIMIT }),
+  backoff: planBackoff,
+  timeout: timeoutOf,
+  delivery: (value, path) => word(value, ['at-least-once', 'at-most-once'], path),
+  order: orderOf,
+  deadLetter: deadLetterOf,
+  limits: limitsOf,
+  keep: keepOf,
+  receipts: (value, path) => millis(value, path),
+}
+const SETTINGS = Object.keys(READ) as SettingName[] // as: READ has no other keys
 const OPTIONS = [...SETTINGS, 'input', 'output']
 const LATER = ['concurrency', 'groups', 'rate']
 const LIMITS = ['payloadBytes', 'resultBytes', 'metaBytes', 'backlog', 'age'] as const
@@ -107,7 +112,8 @@ export function declarationOf(queue: string, options: unknown): Declaration {
   onlyKnown(given, OPTIONS, subject, LATER)
   const layer: LayerDraft = {}
   for (const option of SETTINGS) {
-    if (given[option] !== undefined) take(layer, option, given[option], queue, subject)
+    const value = given[option]
+    if (value !== undefined) read(layer, option, value, queue, `${subject}.${option}`)
   }
   const backoff =
     typeof given.backoff === 'function'
@@ -131,50 +137,20 @@ export function overridesOf(queue: string, overrides: unknown): Overriding {
   const takeBack: (keyof SettingsLayer)[] = []
   for (const option of SETTINGS) {
     const value = given[option]
-    if (value === null)
-      takeBack.push(option as keyof SettingsLayer) // as: SETTINGS names its keys
-    else if (value !== undefined) take(say, option, value, queue, subject)
+    if (value === null) takeBack.push(option)
+    else if (value !== undefined) read(say, option, value, queue, `${subject}.${option}`)
   }
   return { say, takeBack }
 }
 
-function take(
+function read<K extends SettingName>(
   layer: LayerDraft,
-  option: string,
+  option: K,
   value: unknown,
   queue: string,
-  subject: string,
+  path: string,
 ): void {
-  const path = `${subject}.${option}`
-  switch (option) {
-    case 'attempts':
-      layer.attempts = whole(value, path, { least: 0, most: ATTEMPTS_LIMIT })
-      return
-    case 'backoff':
-      layer.backoff = planBackoff(value, path)
-      return
-    case 'timeout':
-      layer.timeout = timeoutOf(value, path)
-      return
-    case 'delivery':
-      layer.delivery = word(value, ['at-least-once', 'at-most-once'], path)
-      return
-    case 'order':
-      layer.order = orderOf(value, path)
-      return
-    case 'deadLetter':
-      layer.deadLetter = deadLetterOf(value, queue, path)
-      return
-    case 'limits':
-      layer.limits = limitsOf(value, path)
-      return
-    case 'keep':
-      layer.keep = keepOf(value, path)
-      return
-    case 'receipts':
-      layer.receipts = millis(value, path)
-      return
-  }
+  layer[option] = READ[option](value, path, queue)
 }
 
 function orderOf(value: unknown, path: string): 'fifo' {
@@ -182,7 +158,7 @@ function orderOf(value: unknown, path: string): 'fifo' {
   return word(value, ['fifo'], path)
 }
 
-function deadLetterOf(value: unknown, queue: string, path: string): string | null {
+function deadLetterOf(value: unknown, path: string, queue: string): string | null {
   if (value === false) return null
   const target = name(value, path)
   if (target !== queue) return target

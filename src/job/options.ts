@@ -86,6 +86,29 @@ export const PLAIN_TERMS: Terms = {
   tx: undefined,
 }
 
+const ATTEMPTS = { least: 0, most: ATTEMPTS_LIMIT }
+
+type Draft = { -readonly [K in keyof Terms]: Terms[K] }
+type OptionName = keyof ItemOptions | 'tx'
+
+/** How each option is checked, and where it goes. */
+const TAKE: {
+  readonly [K in OptionName]-?: (terms: Draft, value: unknown, path: string) => unknown
+} = {
+  priority: (terms, value, path) => (terms.priority = priorityOf(value, path)),
+  group: (terms, value, path) => (terms.group = name(value, path, 'allowed')),
+  in: (terms, value, path) => (terms.delay = millis(value, path)),
+  at: (terms, value, path) => (terms.at = instant(value, path)),
+  unique: (terms, value, path) => (terms.unique = uniqueKey(value, path)),
+  attempts: (terms, value, path) => (terms.attempts = whole(value, path, ATTEMPTS)),
+  timeout: (terms, value, path) => (terms.timeout = timeoutOf(value, path)),
+  expiresIn: (terms, value, path) => (terms.expiresIn = millis(value, path, { infinite: true })),
+  tags: (terms, value, path) => (terms.tags = tagsOf(value, path)),
+  meta: (terms, value, path) => (terms.meta = metaOf(value, path)),
+  id: (terms, value, path) => (terms.id = name(value, path)),
+  tx: (terms, value) => (terms.tx = value),
+}
+
 const TASK_NAMES = ['attempts', 'timeout', 'priority', 'expiresIn', 'tags'] as const
 const JOB_NAMES = [...TASK_NAMES, 'group', 'unique', 'meta', 'in', 'at'] as const
 const LATER = ['after', 'onParentFailed', 'tx']
@@ -96,7 +119,7 @@ const LATER = ['after', 'onParentFailed', 'tx']
  */
 export type Scope = 'one' | 'all' | 'each' | 'task' | 'lot'
 
-const NAMES: Readonly<Record<Scope, readonly string[]>> = {
+const NAMES: Readonly<Record<Scope, readonly OptionName[]>> = {
   one: [...JOB_NAMES, 'id', 'tx'],
   all: [...JOB_NAMES, 'tx'],
   each: [...JOB_NAMES, 'id'],
@@ -104,63 +127,20 @@ const NAMES: Readonly<Record<Scope, readonly string[]>> = {
   lot: ['tx'],
 }
 
-type Draft = { -readonly [K in keyof Terms]: Terms[K] }
-
 /** Checks `options` and lays them over `base`. Throws OPTION_INVALID, naming the option. */
 export function termsOf(options: unknown, base: Terms, scope: Scope, subject: string): Terms {
   if (options === undefined) return base
   const given = record(options, subject)
   const terms: Draft = { ...base }
-  for (const option of Object.keys(given)) {
-    if (!NAMES[scope].includes(option)) throw strange(option, scope, subject)
-    if (given[option] !== undefined) take(terms, option, given[option], subject)
+  for (const word of Object.keys(given)) {
+    const option = NAMES[scope].find((each) => each === word)
+    if (option === undefined) throw strange(word, scope, subject)
+    if (given[option] !== undefined) TAKE[option](terms, given[option], `${subject}.${option}`)
   }
   if (given.in !== undefined && given.at !== undefined) {
     throw invalid(`${subject}.at`, "either 'in' or 'at'", given.at, 'give one of the two')
   }
   return terms
-}
-
-function take(terms: Draft, option: string, value: unknown, subject: string): void {
-  const path = `${subject}.${option}`
-  switch (option) {
-    case 'priority':
-      terms.priority = priorityOf(value, path)
-      return
-    case 'group':
-      terms.group = name(value, path, 'allowed')
-      return
-    case 'in':
-      terms.delay = millis(value, path)
-      return
-    case 'at':
-      terms.at = instant(value, path)
-      return
-    case 'unique':
-      terms.unique = uniqueKey(value, path)
-      return
-    case 'attempts':
-      terms.attempts = whole(value, path, { least: 0, most: ATTEMPTS_LIMIT })
-      return
-    case 'timeout':
-      terms.timeout = timeoutOf(value, path)
-      return
-    case 'expiresIn':
-      terms.expiresIn = millis(value, path, { infinite: true })
-      return
-    case 'tags':
-      terms.tags = tagsOf(value, path)
-      return
-    case 'meta':
-      terms.meta = metaOf(value, path)
-      return
-    case 'id':
-      terms.id = name(value, path)
-      return
-    case 'tx':
-      terms.tx = value
-      return
-  }
 }
 
 /** A name that this call does not take; some it takes elsewhere, some a later version takes. */
