@@ -12,8 +12,11 @@ import type { Worker } from './worker.js'
 export interface QueueInfo {
   readonly name: string
   readonly counts: Counts
+  /** Whether an operator paused it; false in this version, which has no pause of queues. */
   readonly paused: boolean
+  /** Of all nodes, who pulls by hand included; of a process that died until it is swept. */
   readonly workers: number
+  /** When the job that is next was or will be due, of several tasks the oldest; null: none waits. */
   readonly oldestDue: Date | null
 }
 
