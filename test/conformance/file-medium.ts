@@ -21,6 +21,7 @@ function virtualHost(clock: VirtualClock): Host {
   }
 }
 
+/** Its handles check each other at every frame. */
 export function openSimulated(parts: Pick<FileStoreParts, 'segmentBytes'> = {}): OpenMedium {
   return async ({ clock, chance }) => {
     const disk = new SimDisk({ now: () => clock.wall() })
@@ -29,7 +30,7 @@ export function openSimulated(parts: Pick<FileStoreParts, 'segmentBytes'> = {}):
       async connect({ scope = 'default' } = {}) {
         const store = openableFileStore(
           { path: '/mill' },
-          { ...parts, disk: disk.fork(), host, chance },
+          { stateEvery: 1, ...parts, disk: disk.fork(), host, chance },
         )
         await store.open({ scope })
         return store

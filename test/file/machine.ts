@@ -50,6 +50,7 @@ export interface ProcessParts {
   readonly host: Host
   readonly nonce: string
   readonly segmentBytes?: number
+  readonly stateEvery?: number
   readonly pause?: () => Promise<void>
 }
 
@@ -80,6 +81,7 @@ function mediumOptions(parts: ProcessParts, warn: (message: string) => void): Fi
     newId: makeIds(new VirtualClock(), seededChance(1)),
     pause: parts.pause ?? (async () => undefined),
     segmentBytes: parts.segmentBytes ?? 1024 * 1024,
+    stateEvery: parts.stateEvery ?? 1_000,
     warn,
     beatModule: null,
   }

@@ -53,6 +53,29 @@ export function reloading(subject: string, cause: unknown): Error {
   })
 }
 
+/** Two processes made different things of the same bytes: one of them, or both, must read anew. */
+export function parted(subject: string): Error {
+  return millraceError({
+    code: 'STORE_UNREACHABLE',
+    subject,
+    expected: 'the state that another process read from the same log',
+    received: 'another one',
+    remedy: 'repeat the call; the store loads itself anew',
+  })
+}
+
+/** It was read anew, and is different still. */
+export function estranged(subject: string): Error {
+  return millraceError({
+    code: 'STORE_UNREACHABLE',
+    subject,
+    expected: 'the state that another process reads from the same log',
+    received: 'another one, also after it was loaded anew',
+    remedy:
+      'stop all processes of this store and look at it with `millrace doctor`; where that finds no damage, please report it',
+  })
+}
+
 export function wiped(path: string): Error {
   return millraceError({
     code: 'STORE_WIPED',

@@ -21,7 +21,7 @@ import type { BeatRecipe, Traits } from '../../store.js'
 import type { Medium, News } from '../book/medium.js'
 import type { BeatData } from './file-beat.js'
 import { DropBox } from './drop-box.js'
-import { full, isMissing, named, reloading, wiped } from './faults.js'
+import { estranged, full, isMissing, named, reloading, wiped } from './faults.js'
 import { FileShelf } from './file-shelf.js'
 import { establish, layoutOf, readFormat } from './layout.js'
 import type { Layout } from './layout.js'
@@ -49,6 +49,10 @@ export class FileMedium implements Medium {
   #rings = false
   #dropBox: DropBox | null = null
   #reserve: Reserve | null = null
+  /** How often it parted from another process since one last agreed. */
+  #partings = 0
+  /** Loading anew did not help: nothing is answered any more. */
+  #estranged: Error | null = null
 
   constructor(options: FileMediumOptions) {
     this.#options = options
@@ -84,8 +88,12 @@ export class FileMedium implements Medium {
   }
 
   async #begin(doubtful: number | null): Promise<Life> {
-    const onBehind = (life: Life): void => this.#loadAnew(life)
-    const life = await Life.begin({ ...this.#options, layout: this.#layout, doubtful, onBehind })
+    const life = await Life.begin({
+      ...{ ...this.#options, layout: this.#layout, doubtful },
+      onBehind: (behind) => this.#loadAnew(behind),
+      onParted: (other) => this.#part(other),
+      onAgreed: () => (this.#partings = 0),
+    })
     life.book.takeNews()
     return life
   }
@@ -232,7 +240,19 @@ export class FileMedium implements Medium {
     })
   }
 
+  /** One of the two has read what others cannot read any more, so both read it anew; once. */
+  #part(life: Life): void {
+    const { path, warn } = this.#options
+    if (this.#partings++ > 0) {
+      this.#estranged = estranged(path)
+      return warn(this.#estranged.message)
+    }
+    warn(`${path}: another process reads another state from the same log; it is loaded anew`)
+    this.#loadAnew(life)
+  }
+
   #living(): Life {
+    if (this.#estranged !== null) throw this.#estranged
     if (this.#life !== null) return this.#life
     throw reloading(this.#layout.log, 'a store that is being loaded anew')
   }

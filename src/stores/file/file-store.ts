@@ -29,11 +29,15 @@ export interface FileStoreParts {
   readonly chance?: Chance
   readonly pause?: () => Promise<void>
   readonly segmentBytes?: number
+  readonly stateEvery?: number
   readonly warn?: (message: string) => void
 }
 
 /** A segment is rolled at this size: one roll costs three syncs. */
 const SEGMENT_BYTES = 64 * 1024 * 1024
+
+/** Own frames between two that say what the book comes to: some microseconds each. */
+const STATE_EVERY = 1_000
 
 /** A thread can load it only when it is compiled; from the sources beats run on the loop. */
 const BEAT_MODULE = import.meta.url.endsWith('.js')
@@ -59,6 +63,7 @@ export function openableFileStore(options: FileStoreOptions, parts: FileStorePar
     newId: makeIds({ ...systemClock, wall: () => host.wall() }, chance),
     pause: parts.pause ?? turn,
     segmentBytes: parts.segmentBytes ?? SEGMENT_BYTES,
+    stateEvery: parts.stateEvery ?? STATE_EVERY,
     warn: parts.warn ?? ((message) => process.emitWarning(message, 'MillraceWarning')),
     beatModule: parts.host === undefined && parts.disk === undefined ? BEAT_MODULE : null,
   })

@@ -16,13 +16,15 @@ import type { Answers } from '../../job/book/book.js'
 import type { Frame } from '../../job/book/frame.js'
 import { MillraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
+import { Accord } from './accord.js'
 import { removeAbandoned } from './drafts.js'
-import { isMissing, isOfSystem, named, reloading, unreachable } from './faults.js'
+import { isMissing, isOfSystem, named, parted, reloading, unknown, unreachable } from './faults.js'
 import { FileShelf } from './file-shelf.js'
 import type { Filed, PaperKind } from './file-shelf.js'
 import { readFrame, writeFrame } from './frame-words.js'
 import { Generations } from './generations.js'
 import type { Host } from './host.js'
+import { segmentPath } from './layout.js'
 import type { Layout } from './layout.js'
 import { Log } from './log.js'
 import type { Landed } from './log.js'
@@ -46,6 +48,8 @@ export interface LifeParts {
   /** Lets others run between two slices of long work. */
   readonly pause: () => Promise<void>
   readonly segmentBytes: number
+  /** After so many frames of its own a process says what its book comes to. */
+  readonly stateEvery: number
   /** Told of damage, and of a medium that cannot keep what it is given. */
   readonly warn: (message: string) => void
 }
@@ -56,6 +60,9 @@ export interface LifeOptions extends LifeParts {
   readonly doubtful: number | null
   /** What it needs was compacted away: only another life can go on. */
   readonly onBehind: (life: Life) => void
+  /** Another process reads another state from the same log, or the same again. */
+  readonly onParted: (life: Life) => void
+  readonly onAgreed: () => void
 }
 
 /** Ours, while it is on its way through the log. */
@@ -71,9 +78,13 @@ export class Life {
   readonly #log: Log
   readonly #syncer: Syncer
   readonly #generations: Generations
+  readonly #accord: Accord
   #anchor: { readonly boot: string; readonly base: number } = { boot: '', base: 0 }
   #rolling: Promise<void> | null = null
   #isLive = false
+  #committed = 0
+  /** Why nothing that the book says counts any more. */
+  #parted: Error | null = null
 
   static async begin(options: LifeOptions): Promise<Life> {
     const { disk, layout, host } = options
@@ -115,6 +126,7 @@ export class Life {
     this.#options = options
     this.#shelf = shelf
     this.book = new Book(shelf)
+    this.#accord = new Accord(this.book.ledger)
     this.#log = new Log(
       {
         ...{ disk, layout, warn, writer: nonce },
@@ -139,6 +151,7 @@ export class Life {
       await this.#log.catchUp(this.#options.pause)
       this.#isLive = true
       this.#anchorToBoot()
+      if (this.#accord.last === 'parts') this.#sayState()
       if (this.#options.doubtful !== null) await this.#heal(this.#options.doubtful)
       return this
     } catch (error) {
@@ -193,23 +206,37 @@ export class Life {
   }
 
   refresh(): void {
+    if (this.#parted !== null) throw this.#parted
     this.#log.refresh()
     this.#followWall()
   }
 
   commit(frame: Frame): Answers[Frame['kind']] {
+    if (this.#parted !== null) throw this.#parted
     if (this.failure !== null) throw this.#shut(this.failure)
     const own: Own = { frame, answer: null }
     const { guards, lines } = writeFrame(frame)
     this.#log.append({ kind: frame.kind, guards, lines, own }, () => this.now())
-    this.#rollWhenFull()
     if (own.answer === null) throw new Error(`a frame of kind ${frame.kind} landed unanswered`)
+    this.#rollWhenFull()
+    if (++this.#committed % this.#options.stateEvery === 0) this.#sayState()
     return own.answer.value
+  }
+
+  /** So that the others can compare. Nobody waits for it, and it is said again. */
+  #sayState(): void {
+    const guards = (at: number): string => this.#accord.say(at)
+    try {
+      this.#log.append({ kind: 'state', guards, lines: [], own: undefined }, () => this.now())
+    } catch (error) {
+      this.#options.warn(`the state could not be said: ${String(error)}`)
+    }
   }
 
   /** All that stands in the log now survives: a power cut, or only the end of the process. */
   async durable(what: 'power' | 'process'): Promise<void> {
     if (what === 'power') await this.#syncer.through()
+    if (this.#parted !== null) throw unknown(this.#options.layout.log, this.#parted)
     try {
       this.#log.mustHaveName()
     } catch (error) {
@@ -237,11 +264,23 @@ export class Life {
   #fold(landed: Landed, own: Own | undefined): void {
     const { head } = landed
     if (head.kind === 'boot') return this.#takeBoot(head.guards, head.time)
+    if (head.kind === 'state') return this.#compare(landed)
     const frame = own?.frame ?? readLanded(landed)
     if (frame === null) return
     const filed: Filed = { kind: paperKind(frame.kind), file: landed.segment, items: landed.items }
     const value = this.book.apply(frame, head.time, filed)
     if (own !== undefined) own.answer = { value }
+  }
+
+  /** While the log is read over, only what was said last counts: others may have read it anew, too. */
+  #compare(landed: Landed): void {
+    const { layout, nonce, onAgreed, onParted } = this.#options
+    const heard = this.#accord.hear(landed)
+    if (!this.#isLive || heard === 'nothing' || landed.head.writer === nonce) return
+    if (heard === 'agrees') return onAgreed()
+    this.#parted = parted(`${segmentPath(layout, landed.segment)} at ${landed.at}`)
+    onParted(this)
+    throw this.#parted
   }
 
   #rolled(sealed: number, bytes: number, ours: boolean): void {
@@ -253,6 +292,7 @@ export class Life {
     if (this.#log.folded < this.#options.segmentBytes || this.#rolling !== null) return
     this.#rolling = this.#log
       .roll(() => this.now(), this.#options.segmentBytes)
+      .then(() => this.#sayState())
       .catch((error: unknown) => this.#options.warn(`the log could not roll: ${String(error)}`))
       .finally(() => (this.#rolling = null))
   }

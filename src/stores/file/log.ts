@@ -56,7 +56,8 @@ export interface LogOptions {
 /** What is to be appended; `time` is asked again at every try. */
 export interface Entry {
   readonly kind: string
-  readonly guards: string
+  /** Asked again at every try, too, when they say where the frame will stand. */
+  readonly guards: string | ((at: number) => string)
   readonly lines: readonly string[]
   /** Handed back to the fold when the frame lands. */
   readonly own: unknown
@@ -210,7 +211,8 @@ export class Log {
 
   #head(entry: Entry, time: number): FrameHead {
     const { writer, durable } = this.#options
-    const { kind, guards } = entry
+    const { kind } = entry
+    const guards = typeof entry.guards === 'string' ? entry.guards : entry.guards(this.#folded)
     return { kind, writer, number: ++this.#number, time, durable: durable(), guards }
   }
 
