@@ -11,11 +11,11 @@
  *   a function   what it says, at most 1 h
  *
  * Jitter so never passes `max`, and does not bunch up there. Delays are whole milliseconds and
- * finite, though a cap may be `Infinity`: they end at the largest safe integer.
+ * finite, though a cap may be `Infinity`: they end at the longest span that ends.
  *
  * Any other curve is a function, for example 2, 3, 5, 9, 17 … seconds: n => (2 ** (n - 1) + 1) * 1000.
  */
-import { millis, parseDuration } from '../time/duration.js'
+import { LONGEST_SPAN, millis, parseDuration } from '../time/duration.js'
 import type { Duration } from '../time/duration.js'
 import type { Chance } from '../time/clock.js'
 import { BACKOFF_FACTOR, BACKOFF_JITTER, BACKOFF_MAX, BACKOFF_MIN } from './defaults.js'
@@ -129,8 +129,7 @@ export function delayAfter<J>(
       return whole(Math.min(backoff.max, backoff.step * attempt))
     case 'exponential': {
       const { min, max, factor, jitter } = backoff
-      const base =
-        min === 0 ? 0 : Math.min(max, min * factor ** (attempt - 1), Number.MAX_SAFE_INTEGER)
+      const base = min === 0 ? 0 : Math.min(max, min * factor ** (attempt - 1), LONGEST_SPAN)
       const low = base * (1 - jitter)
       const high = Math.min(max, base * (1 + jitter))
       return whole(low + chance.next() * (high - low))
@@ -164,7 +163,7 @@ function ask<J>(backoff: BackoffFunction<J>, attempt: number, failure: Failure<J
 }
 
 function whole(ms: number): number {
-  return Math.min(Math.round(ms), Number.MAX_SAFE_INTEGER)
+  return Math.min(Math.round(ms), LONGEST_SPAN)
 }
 
 function fields(value: unknown): Readonly<Record<string, unknown>> {

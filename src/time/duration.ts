@@ -13,6 +13,11 @@ export const HOUR = 60 * MINUTE
 export const DAY = 24 * HOUR
 export const WEEK = 7 * DAY
 
+/** The last instant that a `Date` can be, in milliseconds since the Unix epoch. */
+export const LAST_INSTANT = 8_640_000_000_000_000
+/** The longest span that ends, 50 million days: so long from any sane now there is still a `Date`. */
+export const LONGEST_SPAN = LAST_INSTANT / 2
+
 const UNITS = new Map([
   ['ms', 1],
   ['s', SECOND],
@@ -44,17 +49,20 @@ export function parseDuration(value: unknown): number | undefined {
 
 /**
  * The milliseconds of an option's span. `subject` is the option's path, for the message.
- * Throws OPTION_INVALID when it is no span, too short, or endless where it must end.
+ * Throws OPTION_INVALID when it is no span, too short, or endless or beyond `LONGEST_SPAN` where it
+ * must end.
  */
 export function millis(value: unknown, subject: string, bounds: SpanBounds = {}): number {
   const ms = parseDuration(value)
   const { infinite = false, least = 0 } = bounds
-  if (ms !== undefined && ms >= least && (infinite || ms <= Number.MAX_SAFE_INTEGER)) return ms
+  if (ms !== undefined && ms >= least && (infinite || ms <= LONGEST_SPAN)) return ms
   const floor = least > 0 ? ` of at least ${formatDuration(least)}` : ''
+  const isLong = !infinite && ms !== undefined && ms > LONGEST_SPAN
+  const bound = isLong ? ` of at most ${formatDuration(LONGEST_SPAN)}` : floor
   throw millraceError({
     code: 'OPTION_INVALID',
     subject,
-    expected: `a span${floor}${infinite ? ', or Infinity' : ''}`,
+    expected: `a span${bound}${infinite ? ', or Infinity' : ''}`,
     received: value,
     remedy: "write it like '500ms', '30s', '5m', '1h', '7d' or '2w', or as milliseconds",
   })

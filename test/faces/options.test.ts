@@ -68,6 +68,7 @@ describe('the options of a job', () => {
     [{ at: 5 }, "use 'in'"],
     [{ in: -1 }, 'queue("q").in'],
     [{ in: Infinity }, 'a span'],
+    [{ in: Number.MAX_SAFE_INTEGER }, 'a span of at most 50000000d'],
     [{ priority: 101 }, 'queue("q").priority'],
     [{ attempts: 1.5 }, 'a whole number'],
     [{ attempts: -1 }, 'a whole number'],

@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatDuration, millis, parseDuration } from '../../src/time/duration.js'
+import {
+  LAST_INSTANT,
+  LONGEST_SPAN,
+  formatDuration,
+  millis,
+  parseDuration,
+} from '../../src/time/duration.js'
 
 describe('durations', () => {
   it.each([
@@ -48,6 +54,15 @@ describe('durations', () => {
     expect(millis(Infinity, 'age', { infinite: true })).toBe(Infinity)
     expect(() => millis(Infinity, 'age')).toThrow(/OPTION_INVALID age/)
     expect(() => millis(1e300, 'age')).toThrow(/OPTION_INVALID age/)
+  })
+
+  it('ends while there are dates', () => {
+    expect(millis(LONGEST_SPAN, 'in')).toBe(4.32e15)
+    for (const far of [LONGEST_SPAN + 1, Number.MAX_SAFE_INTEGER, '50000001d']) {
+      expect(() => millis(far, 'in')).toThrow(/OPTION_INVALID in: .*a span of at most 50000000d/s)
+    }
+    expect(Number.isNaN(new Date(LAST_INSTANT).getTime())).toBe(false)
+    expect(Number.isNaN(new Date(LAST_INSTANT + 1).getTime())).toBe(true)
   })
 
   it('may have a floor', () => {

@@ -2,9 +2,10 @@
  * Showing the book: records, pages, counts. Reads only. Whoever looks first calls `advance` for
  * the queues that it shows, so that what has become due is called available.
  */
+import { LAST_INSTANT } from '../../time/duration.js'
 import { LOG_LINES } from '../defaults.js'
 import type { ClaimAsk, Claimed } from '../claim.js'
-import type { Attempt, Found, JobRecord, Millis, Origin, Receipt } from '../job.js'
+import type { Attempt, Found, Instant, JobRecord, Millis, Origin, Receipt } from '../job.js'
 import type { NewJob } from '../lot.js'
 import type { Settings } from '../settings.js'
 import { FRESH, RECEIPT } from './columns.js'
@@ -41,7 +42,6 @@ function record(ledger: Ledger, slot: number, paper: NewJob): JobRecord {
   const columns = ledger.columns
   const extra = ledger.findExtra(slot)
   const state = ledger.state(slot)
-  const wall = ledger.wallOffset
   return {
     queue: ledger.queueOf(slot).name,
     id: ledger.ids.text(slot),
@@ -57,14 +57,19 @@ function record(ledger: Ledger, slot: number, paper: NewJob): JobRecord {
     history: historyOf(ledger, extra),
     origin: originOf(ledger, extra),
     worker: ledger.holds.get(slot)?.worker ?? null,
-    enqueuedAt: columns.insertedAt.get(slot) + wall,
-    dueAt: ledger.dueOf(slot) + wall,
-    finishedAt: isFinal(state) ? columns.since.get(slot) + wall : null,
+    enqueuedAt: wallTime(ledger, columns.insertedAt.get(slot)),
+    dueAt: wallTime(ledger, ledger.dueOf(slot)),
+    finishedAt: isFinal(state) ? wallTime(ledger, columns.since.get(slot)) : null,
     progress: extra?.progress ?? null,
     log: logOf(ledger, extra),
     result: extra === undefined ? null : resultOf(ledger, extra),
     reason: extra?.reason ?? null,
   }
+}
+
+/** An instant of store time as one of the wall's; what lies beyond every `Date` is shown as the last. */
+export function wallTime(ledger: Ledger, time: Instant): Instant {
+  return Math.max(-LAST_INSTANT, Math.min(time + ledger.wallOffset, LAST_INSTANT))
 }
 
 function isFinal(state: JobRecord['state']): boolean {
@@ -140,7 +145,7 @@ function historyOf(ledger: Ledger, extra: Extra | undefined): readonly Attempt[]
 
 function attemptOf(ledger: Ledger, past: Past): Attempt {
   const { attempt, round, outcome, worker, duration } = past
-  const startedAt = past.startedAt + ledger.wallOffset
+  const startedAt = wallTime(ledger, past.startedAt)
   const error = past.paper === null ? past.error : errorOf(ledger.shelf.read(past.paper))
   return { attempt, round, outcome, worker, startedAt, duration, error }
 }

@@ -7,6 +7,7 @@ import type { Liveness } from '../../job/book/decide-sweep.js'
 import type { Card } from '../../job/book/frame.js'
 import type { Ledger, NodeState } from '../../job/book/ledger.js'
 import { counts } from '../../job/book/select.js'
+import { wallTime } from '../../job/book/views.js'
 import type { NodeRow, QueueRow } from '../../store.js'
 
 export function queueRows(ledger: Ledger, now: Millis, page: PageAsk): Paged<QueueRow> {
@@ -19,7 +20,7 @@ export function queueRows(ledger: Ledger, now: Millis, page: PageAsk): Paged<Que
       if (!gone) workers += card.workers.filter((one) => one.queue === name).length
     }
     const oldest = queue.oldestDue((slot) => ledger.dueOf(slot))
-    const oldestDue = oldest === null ? null : oldest + ledger.wallOffset
+    const oldestDue = oldest === null ? null : wallTime(ledger, oldest)
     return { name, counts: counts(queue), workers, oldestDue }
   })
 }
@@ -42,7 +43,7 @@ export function nodeRows(
     const isSilent = node.holds > 0 && beatAgo > node.card.lease
     return {
       ...card,
-      startedAt: node.startedAt + ledger.wallOffset,
+      startedAt: wallTime(ledger, node.startedAt),
       beatAgo,
       lost: node.gone || isSilent || liveness(node.card) === 'dead',
       running: card.workers.map(({ worker }) => held.get(`${name}\0${worker}`) ?? 0),

@@ -227,6 +227,32 @@ const laws: Laws = {
     ]
     assert.deepEqual(await look(), await look())
   },
+
+  'however far ahead a job was put, every instant that is shown is one that a Date can be': async (
+    rig,
+  ) => {
+    const LAST = 8_640_000_000_000_000
+    const far = await rig.put({ delay: Number.MAX_SAFE_INTEGER })
+    const last = await rig.put({ at: LAST })
+    const first = await rig.put({ at: -LAST, queue: 'past' })
+    const node = await rig.node()
+    await rig.put({ queue: 'r' })
+    const failed = await node.take({ queue: 'r' })
+    await node.settle(failed, retryIn(Number.MAX_SAFE_INTEGER))
+    for (const ref of [far, last, failed]) assert.equal((await rig.view(ref)).dueAt, LAST)
+    assert.equal((await rig.view(first)).dueAt, -LAST)
+    const { items } = await rig.store.queues({ limit: 10, cursor: null })
+    assert.deepEqual(
+      items.map((row) => [row.name, row.oldestDue]),
+      [
+        ['past', -LAST],
+        ['q', LAST],
+        ['r', LAST],
+      ],
+    )
+    assert.deepEqual((await node.claim()).jobs, [])
+    assert.equal((await node.take({ queue: 'past' })).id, first.id)
+  },
 }
 
 export const views: Group = { title: 'views', laws }
