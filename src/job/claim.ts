@@ -23,6 +23,8 @@ export interface ClaimAsk {
    * a job that was in two crashes, and is then given only that one.
    */
   readonly alone: boolean
+  /** Groups that are paused here, and only here: nothing of them [none]. */
+  readonly without?: readonly string[]
 }
 
 export interface ClaimAnswer {

@@ -1,11 +1,12 @@
 /**
  * Applying claims. The decider looked at its own book; here it is checked that what it saw still
  * holds. A stale guard or an unknown node voids the whole frame; a job that someone else took
- * meanwhile is passed over alone.
+ * meanwhile, or whose gate has closed, is passed over alone.
  */
 import type { Filing } from './extra.js'
 import type { ClaimFrame } from './frame.js'
 import { AVAILABLE, RETRYABLE, SCHEDULED } from './columns.js'
+import { admits, charge, isGated } from './gates.js'
 import type { Ledger } from './ledger.js'
 
 /** One token per item, 0 where it was not given; null: the frame is void. */
@@ -24,9 +25,13 @@ export function applyClaim(ledger: Ledger, frame: ClaimFrame, filing: Filing): F
       const item = frame.items[at]
       const slot = ledger.find(item)
       if (slot < 0 || !isRunnable(ledger, slot, item.attempt)) continue
+      const queue = ledger.queueOf(slot)
+      const isAsked = isGated(ledger, queue)
+      if (isAsked && !admits(ledger, queue, slot)) continue
       const token = ledger.shelf.token(filing, at)
       const hold = { token, node: frame.node, worker: ask.worker, claim: ask.claim }
       ledger.run(slot, hold, ledger.now)
+      if (isAsked) charge(ledger, queue, slot)
       tokens[at] = token
     }
   }

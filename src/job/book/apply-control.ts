@@ -17,9 +17,9 @@ import {
 } from './columns.js'
 import { findHold } from './apply-insert.js'
 import { HISTORY_KEPT } from '../defaults.js'
-import { NEWS_CONTROL } from './ledger.js'
 import type { Ledger } from './ledger.js'
 import { cancel, deadIdOf, leaveReceipt, transplant } from './outcome.js'
+import { NEWS_CONTROL } from './register.js'
 
 export interface ControlledJobs {
   readonly changed: number
@@ -120,6 +120,7 @@ function retryOne(ledger: Ledger, slot: number): boolean {
   ledger.extra(slot).round++
   columns.lower(slot, CANCEL_ASKED)
   columns.lower(slot, AT_WALL)
+  // What holds its group goes on holding it: whoever retries it wants it next, not last.
   columns.place.set(slot, ledger.now)
   if (extra !== undefined) {
     extra.reason = null
@@ -188,7 +189,7 @@ function updateOne(
     const due = item.at === null ? ledger.now + (item.delay ?? 0) : item.at - ledger.wallOffset
     if (item.at === null) columns.lower(slot, AT_WALL)
     else columns.raise(slot, AT_WALL)
-    columns.place.set(slot, due)
+    ledger.place(slot, due)
     ledger.wait(slot, due, SCHEDULED)
   } else {
     ledger.waitOn(slot)

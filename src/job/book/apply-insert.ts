@@ -133,7 +133,7 @@ function insertOne(ledger: Ledger, job: NewJob, filing: Filing, item: number): I
 function setDue(ledger: Ledger, slot: number, job: Pick<NewJob, 'at' | 'delay'>): void {
   const due = job.at === null ? ledger.now + job.delay : job.at - ledger.wallOffset
   if (job.at !== null) ledger.columns.raise(slot, AT_WALL)
-  ledger.columns.place.set(slot, due)
+  ledger.place(slot, due)
   ledger.wait(slot, due, SCHEDULED)
 }
 

@@ -14,7 +14,8 @@ import type {
   SweepItem,
 } from './frame.js'
 import { COMPLETED, OWN_ID, RECEIPT, RUNNING } from './columns.js'
-import type { Hold, Ledger } from './ledger.js'
+import type { Ledger } from './ledger.js'
+import type { Hold } from './register.js'
 import { deadIdOf, discard, giveBack, leaveReceipt, lose } from './outcome.js'
 import type { Done } from './outcome.js'
 

@@ -122,11 +122,11 @@ function applySettings(ledger: Ledger, frame: SettingsFrame): StoredSettings | n
   const queue = ledger.queue(frame.queue)
   if (frame.revision !== queue.stored.revision + 1) return null
   const before = queue.settings
-  queue.say({ ...queue.stored, revision: frame.revision, [frame.layer]: frame.settings })
+  ledger.say(queue, { ...queue.stored, revision: frame.revision, [frame.layer]: frame.settings })
   const after = queue.settings
-  if (before.attempts !== after.attempts || before.limits.age !== after.limits.age) {
-    reconsider(ledger, queue.number)
-  }
+  const isOtherOrder = before.order !== after.order
+  const isOtherEnd = before.attempts !== after.attempts || before.limits.age !== after.limits.age
+  if (isOtherOrder || isOtherEnd) reconsider(ledger, queue.number)
   ledger.tell(queue, 7)
   return queue.stored
 }

@@ -34,6 +34,11 @@ export const ODD_ID = 8
 export const FRESH = 16
 /** Something of it is in `extra.ts`. */
 export const HAS_EXTRA = 32
+/**
+ * It holds its group: from its first start in a round until it ends, gets a new place, or gives its
+ * only attempt back. In blocking order nothing else of the group starts meanwhile.
+ */
+export const HOLDS = 64
 
 /** In `maxAttempts`: as the queue's settings say. */
 export const BY_SETTINGS = 0xffffffff

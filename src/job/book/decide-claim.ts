@@ -6,18 +6,21 @@
 import type { ClaimAsk } from '../claim.js'
 import { DEFAULT_TASK } from '../defaults.js'
 import type { Millis } from '../job.js'
-import { AVAILABLE } from './columns.js'
 import type { ClaimFrame, ClaimItem, ClaimPart } from './frame.js'
+import { gatesGroups, groupOpens, isGated, queueOpens, queueRoom, Tally } from './gates.js'
 import type { Ledger } from './ledger.js'
 import type { Pool } from './pool.js'
 import { ALONE, DEAD, kindOf, poolKey } from './queue.js'
 import type { QueueBook } from './queue.js'
+import { OPEN } from './window.js'
 
 export interface ClaimProposal {
   /** Null when there is nothing to claim. */
   readonly frame: ClaimFrame | null
   /** The slot of each item of the frame. */
   readonly slots: readonly number[]
+  /** What this claim has picked, as its own gates see it. */
+  readonly tally: Tally
   undo(): void
 }
 
@@ -25,18 +28,20 @@ export function decideClaim(
   ledger: Ledger,
   node: string,
   asks: readonly ClaimAsk[],
-  now: Millis,
+  time: Millis,
 ): ClaimProposal {
+  const now = Math.max(time, ledger.now)
   const slots: number[] = []
   const items: ClaimItem[] = []
   const parts: ClaimPart[] = []
   const guards = new Map<string, number>()
+  const tally = new Tally()
   for (const ask of asks) {
     const queue = ledger.findQueue(ask.queue)
     const before = slots.length
     if (queue !== undefined && ask.limit > 0) {
       ledger.advance(queue, now)
-      pick(ledger, queue, ask, now, slots)
+      pick({ ledger, queue, ask, now, tally }, slots)
       guards.set(queue.name, queue.version)
     }
     for (let at = before; at < slots.length; at++) {
@@ -56,30 +61,83 @@ export function decideClaim(
           guards: [...guards].map(([queue, version]) => ({ queue, version })),
           items,
         }
-  return { frame, slots, undo: () => putBack(ledger, slots) }
+  const entries = slots.map((slot) => ledger.columns.entry(slot))
+  const undo = (): void => {
+    putBack(ledger, entries)
+    tally.unpark()
+  }
+  return { frame, slots, tally, undo }
 }
 
-/** What was picked and is still runnable goes back to where claims look. */
-export function putBack(ledger: Ledger, slots: readonly number[]): void {
-  for (const slot of slots) {
-    if (ledger.columns.state.get(slot) === AVAILABLE) ledger.offer(ledger.queueOf(slot), slot)
+/** What was picked and still waits goes back to where claims look. */
+function putBack(ledger: Ledger, entries: readonly number[]): void {
+  for (const entry of entries) {
+    if (!ledger.columns.isCurrent(entry)) continue
+    const slot = ledger.columns.slotOf(entry)
+    const queue = ledger.queueOf(slot)
+    if (queue.groups.isBlocking) ledger.show(queue, ledger.columns.group.get(slot))
+    else ledger.poolOf(queue, slot).giveBack(slot)
   }
 }
 
-function pick(ledger: Ledger, queue: QueueBook, ask: ClaimAsk, now: Millis, into: number[]): void {
-  const shared = poolsOf(ledger, queue, ask.tasks, 0)
-  const alone = ask.alone ? poolsOf(ledger, queue, ask.tasks, ALONE) : []
-  const until = into.length + ask.limit
-  let taken = 0
-  while (into.length < until) {
-    const pool = best(ledger, shared, taken === 0 ? alone : [])
-    if (pool === null) return
-    const slot = pool.shift()
-    if (isLate(ledger, queue, slot, now)) continue
-    into.push(slot)
-    taken++
-    if (alone.includes(pool)) return
+/** One ask for jobs of one queue. */
+interface Look {
+  readonly ledger: Ledger
+  readonly queue: QueueBook
+  readonly ask: ClaimAsk
+  readonly now: Millis
+  readonly tally: Tally
+}
+
+function pick(look: Look, into: number[]): void {
+  const { ledger, queue, ask, now, tally } = look
+  const gated = isGated(ledger, queue)
+  const room = gated ? Math.min(ask.limit, queueRoom(ledger, queue, now, tally)) : ask.limit
+  if (room <= 0) return
+  behindGates(look, () => {
+    const shared = poolsOf(ledger, queue, ask.tasks, 0)
+    const alone = ask.alone ? poolsOf(ledger, queue, ask.tasks, ALONE) : []
+    let taken = 0
+    while (taken < room) {
+      const pool = best(ledger, shared, taken === 0 ? alone : [])
+      if (pool === null) return
+      const slot = pool.shift()
+      const late = isLate(ledger, queue, slot, now)
+      if (queue.groups.isBlocking) take(ledger, queue, slot, late)
+      if (late) continue
+      into.push(slot)
+      taken++
+      if (gated) tally.pick(queue, ledger.columns.group.get(slot))
+      if (alone.includes(pool)) return
+    }
+  })
+}
+
+/** Runs with groups whose gates are closed out of sight. */
+function behindGates({ ledger, queue, ask, now, tally }: Look, run: () => void): void {
+  const { groups } = queue
+  const without = new Set<number>()
+  for (const name of ask.without ?? []) {
+    const group = ledger.groupNames.find(name)
+    if (group !== undefined) without.add(group)
   }
+  if (without.size > 0 || gatesGroups(ledger, queue)) {
+    groups.keeper = (group) =>
+      without.has(group) ? Infinity : groupOpens(ledger, queue, group, now, tally)
+  }
+  try {
+    run()
+  } finally {
+    groups.keeper = null
+    for (const group of without) groups.unpark(group)
+  }
+}
+
+/** Blocking order: what a group showed is taken; one that is late gives way to the next. */
+function take(ledger: Ledger, queue: QueueBook, slot: number, late: boolean): void {
+  const group = ledger.columns.group.get(slot)
+  queue.groups.taken(group, late)
+  if (late) ledger.show(queue, group)
 }
 
 /** It was not started in time: sweep will end it. */
@@ -145,24 +203,39 @@ function isBefore(ledger: Ledger, a: Pool, slotA: number, b: Pool, slotB: number
   return columns.seq.get(slotA) < columns.seq.get(slotB)
 }
 
-/** A job that must run alone is due for this asker. */
-export function waitsAlone(ledger: Ledger, ask: ClaimAsk): boolean {
-  const queue = ledger.findQueue(ask.queue)
-  if (queue === undefined) return false
-  return poolsOf(ledger, queue, ask.tasks, ALONE).some((pool) => pool.first() >= 0)
+/** What an asker is told beside its jobs. */
+export interface Outlook {
+  /** When its next job can be taken, from now; 0: now; null: none is known, or only an event opens it. */
+  readonly nextIn: Millis | null
+  /** A job that must run alone is due for it. */
+  readonly aloneDue: boolean
 }
 
-/** When the asker's next job is due, from now; 0: one is; null: none is known. */
-export function nextIn(ledger: Ledger, ask: ClaimAsk, now: Millis): Millis | null {
+export function outlook(ledger: Ledger, ask: ClaimAsk, time: Millis): Outlook {
+  const now = Math.max(time, ledger.now)
   const queue = ledger.findQueue(ask.queue)
-  if (queue === undefined) return null
+  if (queue === undefined) return { nextIn: null, aloneDue: false }
   ledger.advance(queue, now)
-  for (const pool of poolsOf(ledger, queue, ask.tasks, 0)) if (pool.first() >= 0) return 0
-  if (ask.alone) {
-    for (const pool of poolsOf(ledger, queue, ask.tasks, ALONE)) if (pool.first() >= 0) return 0
-  }
+  const tally = new Tally()
+  const opens = isGated(ledger, queue) ? queueOpens(ledger, queue, now, tally) : OPEN
+  if (opens === Infinity) return { nextIn: null, aloneDue: false }
+  let isDue = false
+  let aloneDue = false
+  behindGates({ ledger, queue, ask, now, tally }, () => {
+    const hasJob = (pool: Pool): boolean => pool.first() >= 0
+    aloneDue = poolsOf(ledger, queue, ask.tasks, ALONE).some(hasJob)
+    isDue = poolsOf(ledger, queue, ask.tasks, 0).some(hasJob) || (aloneDue && ask.alone)
+  })
+  aloneDue &&= opens === OPEN
+  const next = isDue ? now : earlier(nextDue(ledger, queue, ask), queue.groups.nextOpening())
+  return { nextIn: next === null ? null : Math.max(0, Math.max(next, opens) - now), aloneDue }
+}
+
+function nextDue(ledger: Ledger, queue: QueueBook, ask: ClaimAsk): Millis | null {
   const takesAny = ask.tasks === null || (queue.hasDead && ask.tasks.includes(DEFAULT_TASK))
-  const tasks = takesAny ? null : ask.tasks.map((task) => ledger.taskNames.find(task) ?? -1)
-  const due = queue.nextDue(tasks)
-  return due === null ? null : Math.max(0, due - now)
+  return queue.nextDue(takesAny ? null : ask.tasks.map((task) => ledger.taskNames.find(task) ?? -1))
+}
+
+function earlier(a: Millis | null, b: Millis | null): Millis | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b)
 }

@@ -6,15 +6,18 @@
 import { AVAILABLE, FREE, RETRYABLE, SCHEDULED } from './columns.js'
 import type { Extra, Item, Paper, Past } from './extra.js'
 import type { Ledger } from './ledger.js'
+import type { Pause, QueueBook } from './queue.js'
 
-/** One line per job, node, key, queue and settlement that is remembered, sorted. */
+/** One line per job, node, key, queue, gate and settlement that is remembered, sorted. */
 export function digest(ledger: Ledger): string[] {
   const lines = [`book ${ledger.seqs} ${ledger.wallOffset}`]
   for (let slot = 0; slot < ledger.columns.used; slot++) {
     if (ledger.columns.state.get(slot) !== FREE) lines.push(jobLine(ledger, slot))
   }
-  for (const { name, stored, version, keys, slots } of ledger.queues.values()) {
+  for (const queue of ledger.queues.values()) {
+    const { name, stored, version, keys, slots } = queue
     lines.push(`queue ${name} ${version} ${slots} ${JSON.stringify(stored)}`)
+    lines.push(...gateLines(ledger, queue))
     for (const [key, hold] of keys) {
       // A period that is over may be forgotten sooner or later.
       if (hold.slot < 0 && hold.until <= ledger.now) continue
@@ -27,7 +30,35 @@ export function digest(ledger: Ledger): string[] {
   for (const [token, { verdict, settled }] of ledger.settled.entries()) {
     lines.push(`settled ${token} ${verdict} ${JSON.stringify(settled)}`)
   }
+  lines.push(...rateLines(ledger))
   return lines.sort()
+}
+
+/** Pauses, and what is counted of each group. */
+function gateLines(ledger: Ledger, queue: QueueBook): string[] {
+  const { name, paused, pausedGroups, groups } = queue
+  const lines = [...pausedGroups].map(([group, pause]) => `pause ${name} ${group} ${said(pause)}`)
+  if (paused !== null) lines.push(`pause ${name} ${said(paused)}`)
+  for (const [group, { jobs, running, held }] of groups.entries()) {
+    lines.push(`group ${name} ${ledger.groupNames.text(group)} ${jobs} ${running} ${held}`)
+  }
+  return lines
+}
+
+function said({ since, by }: Pause): string {
+  return `since ${since} by ${by}`
+}
+
+/** What is over may be forgotten sooner or later. */
+function rateLines({ rates, now, paused }: Ledger): string[] {
+  const lines = paused === null ? [] : [`pause all ${said(paused)}`]
+  for (const [name, until] of rates.throttles) {
+    if (until > now) lines.push(`throttle ${name} ${until}`)
+  }
+  for (const [name, window] of rates.windows) {
+    for (const [at, count] of window.entries(now)) lines.push(`grants ${name} ${at} ${count}`)
+  }
+  return lines
 }
 
 function jobLine(ledger: Ledger, slot: number): string {

@@ -20,7 +20,9 @@ export class Fifo<T> {
   }
 
   push(item: T): void {
-    this.#items.push(item)
+    // As a literal, so that the many that hold one item are small.
+    if (this.#items.length === 0) this.#items = [item]
+    else this.#items.push(item)
   }
 
   shift(): T | undefined {

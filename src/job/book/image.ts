@@ -6,12 +6,17 @@
  *
  * What papers are is the store's affair: it keeps its own columns of addresses, by slot.
  */
+import type { Millis } from '../job.js'
 import type { StoredSettings } from '../settings.js'
 import type { Columns } from './columns.js'
 import { FREE, ODD_ID, RECEIPT, RETRYABLE, RUNNING, SCHEDULED, WAITING } from './columns.js'
 import type { Extra } from './extra.js'
-import type { Hold, Ledger, NodeState } from './ledger.js'
+import type { Ledger } from './ledger.js'
+import type { Pause } from './queue.js'
+import type { Hold, NodeState } from './register.js'
 import type { Remembered } from './settled.js'
+import { GrantWindow } from './window.js'
+import type { WindowImage } from './window.js'
 
 export interface ImageState {
   readonly now: number
@@ -27,6 +32,10 @@ export interface ImageState {
   readonly odd: readonly [number, string][]
   /** By token, oldest first: whoever begins from here answers a repeat as the others do. */
   readonly settled: readonly [number, Remembered][]
+  /** What rates have granted, until when handlers asked for rest, and whether all is paused. */
+  readonly windows: readonly [string, WindowImage][]
+  readonly throttles: readonly [string, Millis][]
+  readonly paused: Pause | null
 }
 
 export type ImageNode = Omit<NodeState, 'overdue' | 'holds'> & {
@@ -38,6 +47,8 @@ export interface ImageQueue {
   readonly stored: StoredSettings
   readonly version: number
   readonly keys: readonly [string, ImageKey][]
+  readonly paused: Pause | null
+  readonly pausedGroups: readonly [string, Pause][]
 }
 
 export interface ImageKey {
@@ -68,10 +79,12 @@ export function takeImage(ledger: Ledger): Image {
     now: ledger.now,
     wallOffset: ledger.wallOffset,
     seqs: ledger.seqs,
-    queues: [...ledger.queues].map(([number, { name, stored, version, keys }]) => {
+    queues: [...ledger.queues].map(([number, queue]) => {
+      const { name, stored, version, paused } = queue
+      const keys = [...queue.keys].map(([key, hold]): [string, ImageKey] => [key, { ...hold }])
       return [
         number,
-        { name, stored, version, keys: [...keys].map(([key, hold]) => [key, { ...hold }]) },
+        { name, stored, version, keys, paused, pausedGroups: [...queue.pausedGroups] },
       ]
     }),
     tasks: ledger.taskNames.entries(),
@@ -82,6 +95,9 @@ export function takeImage(ledger: Ledger): Image {
     holds: [...ledger.holds],
     odd,
     settled: ledger.settled.entries(),
+    windows: [...ledger.rates.windows].map(([name, window]) => [name, window.image()]),
+    throttles: [...ledger.rates.throttles],
+    paused: ledger.paused,
   }
   const extras = new Map<number, Extra>()
   for (const [slot, extra] of ledger.extras) {
@@ -108,12 +124,17 @@ export class Restorer {
     this.#state = state
     this.#odd = new Map(state.odd)
     ledger.ids.reserve(rows)
-    const { now, wallOffset, seqs } = state
-    Object.assign(ledger, { now, wallOffset, seqs })
+    const { now, wallOffset, seqs, paused } = state
+    Object.assign(ledger, { now, wallOffset, seqs, paused })
+    for (const [name, window] of state.windows)
+      ledger.rates.windows.set(name, GrantWindow.of(window))
+    for (const [name, until] of state.throttles) ledger.rates.throttles.set(name, until)
     for (const [number, said] of state.queues) {
       const queue = ledger.queue(said.name)
-      queue.say(said.stored)
+      ledger.say(queue, said.stored)
       queue.version = said.version
+      queue.paused = said.paused
+      for (const [group, pause] of said.pausedGroups) queue.pausedGroups.set(group, pause)
       this.#queues.set(number, queue.number)
     }
     for (const [token, remembered] of state.settled) ledger.settled.set(token, remembered)
@@ -137,7 +158,8 @@ export class Restorer {
     const queue = queues.get(number)
     if (queue === undefined) return
     queue.slots++
-    queue.join(group)
+    this.#ledger.join(queue, group)
+    queue.groups.restored(group, slot, columns.state.get(slot) === RUNNING)
   }
 
   extra(slot: number, extra: Extra): void {

@@ -1,177 +1,20 @@
 /**
- * The state of the book: every job, queue and node, and the few moves between states that all
- * commands are made of. What a command may do is decided in `apply-*.ts`; here it is done, with
- * counts, timers, keys and news kept true. Nothing here asks the time or chance.
+ * The book's moves: the few steps between states that all commands are made of. What a command may
+ * do is decided in `apply-*.ts`; here it is done, with counts, groups, timers, keys and news kept
+ * true. Nothing here asks the time or chance.
  */
 import { CRASHES_UNTIL_ALONE } from '../defaults.js'
 import { STATES } from '../job.js'
-import type { FinalState, JobRef, Millis, State } from '../job.js'
-import type { Card } from './frame.js'
-import type { Extra, Shelf } from './extra.js'
-import { emptyExtra } from './extra.js'
-import { Ids } from './ids.js'
-import { Names } from './names.js'
-import { ALONE, DEAD, QueueBook } from './queue.js'
-import { SettledRing } from './settled.js'
-import {
-  AVAILABLE,
-  COMPLETED,
-  BY_SETTINGS,
-  Columns,
-  FREE,
-  HAS_EXTRA,
-  RECEIPT,
-  RETRYABLE,
-  RUNNING,
-  SCHEDULED,
-} from './columns.js'
+import type { FinalState, Millis } from '../job.js'
+import { AVAILABLE, COMPLETED, HAS_EXTRA, HOLDS, RECEIPT } from './columns.js'
+import { RETRYABLE, RUNNING, SCHEDULED } from './columns.js'
+import type { Pool } from './pool.js'
+import { ALONE, DEAD } from './queue.js'
+import type { QueueBook } from './queue.js'
+import { NEWS_ENDS, NEWS_JOBS, Register } from './register.js'
+import type { Hold } from './register.js'
 
-/** Who holds a running job. */
-export interface Hold {
-  readonly token: number
-  readonly node: string
-  readonly worker: string
-  readonly claim: number
-}
-
-export interface NodeState {
-  card: Card
-  readonly startedAt: Millis
-  /** Grows with every sign of life; a sweep that saw an older one is void. */
-  beats: number
-  lastBeat: Millis
-  overdue: ReadonlySet<number>
-  /** It was swept; what it says is void, and it is forgotten when it holds nothing more. */
-  gone: boolean
-  holds: number
-}
-
-/** What changed, by queue, for hints: bits of `NEWS_*`. */
-export const NEWS_JOBS = 1
-export const NEWS_ENDS = 2
-export const NEWS_CONTROL = 4
-
-export class Ledger {
-  readonly columns = new Columns()
-  readonly ids = new Ids(this.columns)
-  readonly extras = new Map<number, Extra>()
-  readonly queueNames = new Names()
-  readonly taskNames = new Names()
-  readonly groupNames = new Names()
-  readonly queues = new Map<number, QueueBook>()
-  readonly nodes = new Map<string, NodeState>()
-  readonly holds = new Map<number, Hold>()
-  readonly settled = new SettledRing()
-  readonly shelf: Shelf
-  /** The latest time that a frame told. */
-  now: Millis = 0
-  /** Wall time is store time and this. */
-  wallOffset: Millis = 0
-  /** The last insertion's number. */
-  seqs = 0
-  news = new Map<string, number>()
-
-  constructor(shelf: Shelf) {
-    this.shelf = shelf
-  }
-
-  // ── Queues ───────────────────────────────────────────────────────────────────────────────────
-
-  findQueue(name: string): QueueBook | undefined {
-    const number = this.queueNames.find(name)
-    return number === undefined ? undefined : this.queues.get(number)
-  }
-
-  /** Makes it when it is not there; a queue exists as soon as its first job does. */
-  queue(name: string): QueueBook {
-    const known = this.findQueue(name)
-    if (known !== undefined) return known
-    const number = this.queueNames.hold(name)
-    const queue = new QueueBook(name, number, this.columns)
-    this.queues.set(number, queue)
-    return queue
-  }
-
-  queueOf(slot: number): QueueBook {
-    // Every slot in use has a queue: it was entered with one.
-    return this.queues.get(this.columns.queue.get(slot)) as QueueBook
-  }
-
-  /** Forgets the queue when nothing of it is left. */
-  forget(queue: QueueBook): void {
-    if (!queue.isUnused || !this.queues.delete(queue.number)) return
-    this.queueNames.drop(queue.number)
-  }
-
-  tell(queue: QueueBook, bit: number): void {
-    this.news.set(queue.name, (this.news.get(queue.name) ?? 0) | bit)
-  }
-
-  // ── Jobs ─────────────────────────────────────────────────────────────────────────────────────
-
-  find(ref: JobRef): number {
-    const queue = this.queueNames.find(ref.queue)
-    return queue === undefined ? -1 : this.ids.find(queue, ref.id)
-  }
-
-  /** A new job's row; the caller then lets it wait. */
-  enter(queue: QueueBook, id: string, task: string, group: string): number {
-    const columns = this.columns
-    const slot = columns.take()
-    columns.state.set(slot, FREE)
-    columns.flags.set(slot, 0)
-    this.ids.add(slot, queue.number, id)
-    columns.task.set(slot, this.taskNames.hold(task))
-    const number = this.groupNames.hold(group)
-    columns.group.set(slot, number)
-    columns.crashes.set(slot, 0)
-    columns.attempt.set(slot, 0)
-    columns.maxAttempts.set(slot, BY_SETTINGS)
-    columns.seq.set(slot, ++this.seqs)
-    columns.insertedAt.set(slot, this.now)
-    columns.since.set(slot, 0)
-    queue.slots++
-    queue.join(number)
-    return slot
-  }
-
-  extra(slot: number): Extra {
-    const known = this.extras.get(slot)
-    if (known !== undefined) return known
-    const extra = emptyExtra()
-    this.extras.set(slot, extra)
-    this.columns.raise(slot, HAS_EXTRA)
-    return extra
-  }
-
-  findExtra(slot: number): Extra | undefined {
-    return this.columns.has(slot, HAS_EXTRA) ? this.extras.get(slot) : undefined
-  }
-
-  /** When it is or was due. */
-  dueOf(slot: number): Millis {
-    return this.findExtra(slot)?.dueAt ?? this.columns.place.get(slot)
-  }
-
-  /** How often it was begun anew, from 1. */
-  roundOf(slot: number): number {
-    return this.findExtra(slot)?.round ?? 1
-  }
-
-  maxAttempts(slot: number): number {
-    const own = this.columns.maxAttempts.get(slot)
-    const { attempts, delivery } = this.queueOf(slot).settings
-    if (own === BY_SETTINGS) return attempts
-    return delivery === 'at-most-once' ? Math.min(own, attempts) : own
-  }
-
-  /** Where a job stands now, whether or not its timer was looked at. */
-  state(slot: number): State {
-    const state = this.columns.state.get(slot)
-    if (state !== SCHEDULED && state !== RETRYABLE) return STATES[state]
-    return this.dueOf(slot) <= this.now ? 'available' : STATES[state]
-  }
-
+export class Ledger extends Register {
   /** It waits at its place until `due`, and is runnable then. `state` is what it is called until then. */
   wait(slot: number, due: Millis, state: typeof SCHEDULED | typeof RETRYABLE): void {
     const columns = this.columns
@@ -206,9 +49,28 @@ export class Ledger {
 
   /** Puts a runnable job where claims look. */
   offer(queue: QueueBook, slot: number): void {
+    if (queue.groups.isBlocking) {
+      const group = this.columns.group.get(slot)
+      queue.groups.rank(group, slot)
+      this.show(queue, group)
+    } else {
+      this.poolOf(queue, slot).add(slot)
+    }
+    this.tell(queue, NEWS_JOBS)
+  }
+
+  /** Where claims look for this job. */
+  poolOf(queue: QueueBook, slot: number): Pool {
     const alone = this.columns.crashes.get(slot) >= CRASHES_UNTIL_ALONE ? ALONE : 0
     const dead = this.findExtra(slot)?.origin == null ? 0 : DEAD
-    queue.pool(this.columns.task.get(slot), alone | dead).add(slot)
+    return queue.pool(this.columns.task.get(slot), alone | dead)
+  }
+
+  /** Blocking order: what the group has to show now comes where claims look. */
+  show(queue: QueueBook, group: number): void {
+    const slot = queue.groups.show(group)
+    if (slot < 0) return
+    this.poolOf(queue, slot).add(slot)
     this.tell(queue, NEWS_JOBS)
   }
 
@@ -226,6 +88,7 @@ export class Ledger {
         this.offer(queue, slot)
       }
     }
+    queue.groups.advance(now)
     for (let end = queue.lapsing.first; end !== undefined; end = queue.lapsing.first) {
       if (end.until > this.now) break
       queue.lapsing.shift()
@@ -244,7 +107,7 @@ export class Ledger {
     this.holds.set(slot, hold)
     const node = this.nodes.get(hold.node)
     if (node !== undefined) node.holds++
-    queue.served(columns.group.get(slot))
+    queue.groups.started(columns.group.get(slot), slot)
     const key = columns.has(slot, HAS_EXTRA) ? this.extras.get(slot)?.key?.name : null
     if (key != null && queue.keys.get(key)?.while === 'waiting') this.freeKey(queue, slot)
   }
@@ -254,10 +117,33 @@ export class Ledger {
     const hold = this.holds.get(slot)
     if (hold === undefined) return
     this.holds.delete(slot)
+    const queue = this.queueOf(slot)
+    const group = this.columns.group.get(slot)
+    queue.groups.stopped(group)
+    if (queue.groups.isBlocking) this.show(queue, group)
+    // Others may have waited for this one to end.
+    if (queue.isGated && queue.backlog > 0) this.tell(queue, NEWS_JOBS)
     const node = this.nodes.get(hold.node)
     if (node === undefined) return
     node.holds--
     if (node.gone && node.holds === 0) this.nodes.delete(hold.node)
+  }
+
+  /** It stands there from now on, and holds its group no more. */
+  place(slot: number, place: Millis): void {
+    this.columns.place.set(slot, place)
+    this.freeGroup(slot)
+  }
+
+  /** It holds its group no more; the next may start. */
+  freeGroup(slot: number): void {
+    if (this.columns.has(slot, HOLDS)) this.#leaveGroup(this.queueOf(slot), slot)
+  }
+
+  #leaveGroup(queue: QueueBook, slot: number): void {
+    const group = this.columns.group.get(slot)
+    queue.groups.free(group, slot)
+    if (queue.groups.isBlocking) this.show(queue, group)
   }
 
   /** It becomes final and stays to be seen. */
@@ -266,6 +152,7 @@ export class Ledger {
     const queue = this.queueOf(slot)
     columns.touch(slot)
     columns.since.set(slot, this.now)
+    this.#leaveGroup(queue, slot)
     this.#count(queue, slot, STATES.indexOf(state))
     queue.ended[STATES.indexOf(state) - COMPLETED].push(columns.entry(slot))
     this.tell(queue, NEWS_ENDS)
@@ -277,6 +164,7 @@ export class Ledger {
     const queue = this.queueOf(slot)
     columns.touch(slot)
     if (columns.state.get(slot) < RECEIPT) columns.since.set(slot, this.now)
+    this.#leaveGroup(queue, slot)
     this.#count(queue, slot, RECEIPT)
     this.shelf.drop(slot)
     const extra = this.extra(slot)
@@ -296,8 +184,10 @@ export class Ledger {
     this.#uncount(queue, slot)
     this.ids.remove(slot)
     this.taskNames.drop(columns.task.get(slot))
+    columns.touch(slot)
+    this.#leaveGroup(queue, slot)
     const group = columns.group.get(slot)
-    queue.part(group)
+    queue.groups.part(group)
     this.groupNames.drop(group)
     if (columns.has(slot, HAS_EXTRA)) this.extras.delete(slot)
     this.shelf.drop(slot)
@@ -356,10 +246,5 @@ export class Ledger {
     if (span === Infinity || this.columns.attempt.get(slot) > 0) return
     const columns = this.columns
     queue.expiries.push(columns.place.get(slot) + span, columns.seq.get(slot), columns.entry(slot))
-  }
-
-  /** From when it is due until it expires, if it was not started. */
-  lifespan(queue: QueueBook, slot: number): Millis {
-    return this.findExtra(slot)?.expiresIn ?? queue.settings.limits.age
   }
 }

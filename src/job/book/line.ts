@@ -13,7 +13,10 @@ export class Line {
   readonly #run = new Fifo<number>()
   #lastPlace = -Infinity
   #lastSeq = -1
-  readonly #strays = new Heap()
+  /** Few lines have any, and there may be a line for each of very many groups. */
+  #strays: Heap | null = null
+  /** Where it stands in the turns of its level; an entry there that says otherwise is void. */
+  pass = Infinity
 
   constructor(columns: Columns) {
     this.#columns = columns
@@ -28,6 +31,7 @@ export class Line {
       this.#lastPlace = place
       this.#lastSeq = seq
     } else {
+      this.#strays ??= new Heap()
       this.#strays.push(place, seq, entry)
     }
   }
@@ -35,29 +39,25 @@ export class Line {
   /** The first entry that still means something; -1 when there is none. */
   first(): number {
     const run = this.#firstOfRun()
-    const stray = this.#firstStray()
-    if (run < 0) return stray
-    if (stray < 0) return run
-    return this.#runIsFirst(run) ? run : stray
+    const strays = this.#currentStrays()
+    if (strays === null) return run
+    return run < 0 || !this.#runIsFirst(run, strays) ? strays.value : run
   }
 
   /** Takes out what `first` answers now. */
   shift(): number {
     const run = this.#firstOfRun()
-    const stray = this.#firstStray()
-    if (stray >= 0 && (run < 0 || !this.#runIsFirst(run))) {
-      this.#strays.pop()
-      return stray
-    }
+    const strays = this.#currentStrays()
+    if (strays !== null && (run < 0 || !this.#runIsFirst(run, strays))) return strays.pop()
     if (run >= 0) this.#passRun()
     return run
   }
 
-  #runIsFirst(run: number): boolean {
+  #runIsFirst(run: number, strays: Heap): boolean {
     const slot = this.#columns.slotOf(run)
     const place = this.#columns.place.get(slot)
-    if (place !== this.#strays.key) return place < this.#strays.key
-    return this.#columns.seq.get(slot) < this.#strays.tie
+    if (place !== strays.key) return place < strays.key
+    return this.#columns.seq.get(slot) < strays.tie
   }
 
   #firstOfRun(): number {
@@ -69,13 +69,15 @@ export class Line {
     }
   }
 
-  #firstStray(): number {
-    while (this.#strays.size > 0) {
-      const entry = this.#strays.value
-      if (this.#columns.isCurrent(entry)) return entry
-      this.#strays.pop()
+  /** The strays, with one that still means something in front; null when there is none. */
+  #currentStrays(): Heap | null {
+    const strays = this.#strays
+    if (strays === null) return null
+    while (strays.size > 0) {
+      if (this.#columns.isCurrent(strays.value)) return strays
+      strays.pop()
     }
-    return -1
+    return null
   }
 
   #passRun(): void {

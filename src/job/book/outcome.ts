@@ -71,10 +71,12 @@ export function giveBack(ledger: Ledger, slot: number, delay?: Millis): Done {
   ledger.letGo(slot)
   if (columns.has(slot, CANCEL_ASKED)) return cancel(ledger, slot, null)
   columns.attempt.set(slot, columns.attempt.get(slot) - 1)
+  // One that failed before goes on holding its group: a worker that stops breaks no order.
+  if (columns.attempt.get(slot) === 0) ledger.freeGroup(slot)
   if (delay === undefined) {
     ledger.wait(slot, Math.min(columns.place.get(slot), ledger.now), SCHEDULED)
   } else {
-    columns.place.set(slot, ledger.now + delay)
+    ledger.place(slot, ledger.now + delay)
     ledger.wait(slot, ledger.now + delay, SCHEDULED)
   }
   return done(ledger, slot)

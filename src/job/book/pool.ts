@@ -2,7 +2,10 @@
  * The runnable jobs of one task of one queue: by priority, then in rotation between the groups,
  * within a group by place. A group whose turn it is gives one job and goes to the back; a group
  * that was away joins where the rotation stands, so that it neither waits longer nor catches up.
- * What is blocked is not here, so it costs nothing.
+ *
+ * A group whose gate is closed is *parked* when it comes to the front: it leaves the turns, its
+ * jobs stay where they are, and its queue puts it back when the gate may be open. So whatever is
+ * blocked is looked at once, however many jobs stand behind it.
  */
 import type { Columns } from './columns.js'
 import { Heap } from './heap.js'
@@ -19,19 +22,123 @@ export interface Rotation {
   /** Where the rotation stands: a group that joins starts here. */
   readonly pass: number
   turn(group: number): Turn
+  /** False: the group shows another of its jobs now, and this one is to be passed over. */
+  shows(group: number, slot: number): boolean
+  /** False: its gate is closed; the level is told to `unpark` it when that may have changed. */
+  admits(group: number, level: Level): boolean
 }
 
-interface Level {
+/** The jobs of one priority. */
+export class Level {
   readonly priority: number
-  readonly lines: Map<number, Line>
-  readonly turns: Heap
+  readonly lines = new Map<number, Line>()
+  readonly turns = new Heap()
+  readonly #columns: Columns
+  readonly #rotation: Rotation
+
+  constructor(priority: number, columns: Columns, rotation: Rotation) {
+    this.priority = priority
+    this.#columns = columns
+    this.#rotation = rotation
+  }
+
+  add(slot: number): Line {
+    const group = this.#columns.group.get(slot)
+    const known = this.lines.get(group)
+    if (known !== undefined) {
+      known.add(slot)
+      return known
+    }
+    const line = new Line(this.#columns)
+    line.add(slot)
+    this.lines.set(group, line)
+    this.#enter(group, line, this.#joining(group), slot)
+    return line
+  }
+
+  /** As `add`, of a job that was taken out in vain: its group gets its turn back, too. */
+  giveBack(slot: number): void {
+    const line = this.add(slot)
+    const group = this.#columns.group.get(slot)
+    const pass = this.#joining(group)
+    // One that is parked has no turn that would be too late.
+    if (line.pass !== Infinity && line.pass > pass) this.#enter(group, line, pass, slot)
+  }
+
+  unpark(group: number): void {
+    const line = this.lines.get(group)
+    if (line === undefined || line.pass !== Infinity) return
+    const entry = line.first()
+    if (entry < 0) this.lines.delete(group)
+    else this.#enter(group, line, this.#joining(group), this.#columns.slotOf(entry))
+  }
+
+  /** The slot that is next; -1 when there is none whose gate is open. Its group's turn is in front. */
+  first(): number {
+    const { turns, lines } = this
+    while (turns.size > 0) {
+      const group = turns.value
+      const line = lines.get(group)
+      if (line === undefined || line.pass !== turns.key) {
+        turns.pop()
+        continue
+      }
+      const entry = line.first()
+      if (entry < 0) {
+        turns.pop()
+        lines.delete(group)
+        continue
+      }
+      const slot = this.#columns.slotOf(entry)
+      const pass = this.#rotation.turn(group).pass
+      if (pass > turns.key) {
+        turns.pop()
+        this.#enter(group, line, pass, slot)
+      } else if (!this.#rotation.shows(group, slot)) {
+        line.shift()
+      } else if (this.#rotation.admits(group, this)) {
+        return slot
+      } else {
+        turns.pop()
+        line.pass = Infinity
+      }
+    }
+    return -1
+  }
+
+  /** Takes out the slot that `first` has just answered, and moves the rotation on. */
+  shift(): void {
+    const pass = this.turns.key
+    const group = this.turns.pop()
+    // The line is there: `first` has just looked at it.
+    const line = this.lines.get(group) as Line
+    line.shift()
+    const next = line.first()
+    if (next < 0) {
+      this.lines.delete(group)
+      return
+    }
+    const step = 1 / this.#rotation.turn(group).weight
+    this.#enter(group, line, pass + step, this.#columns.slotOf(next))
+  }
+
+  #joining(group: number): number {
+    return Math.max(this.#rotation.turn(group).pass, this.#rotation.pass)
+  }
+
+  #enter(group: number, line: Line, pass: number, slot: number): void {
+    line.pass = pass
+    this.turns.push(pass, this.#columns.place.get(slot), group)
+  }
 }
 
 export class Pool {
   readonly #columns: Columns
   readonly #rotation: Rotation
-  /** Highest priority first. */
+  /** Highest priority first. Those in which all groups are parked stay. */
   readonly #levels: Level[] = []
+  /** The level of what `first` answered. */
+  #front: Level | null = null
 
   constructor(columns: Columns, rotation: Rotation) {
     this.#columns = columns
@@ -39,73 +146,40 @@ export class Pool {
   }
 
   add(slot: number): void {
-    const level = this.#level(this.#columns.priority.get(slot))
-    const group = this.#columns.group.get(slot)
-    const known = level.lines.get(group)
-    if (known !== undefined) {
-      known.add(slot)
-      return
-    }
-    const line = new Line(this.#columns)
-    line.add(slot)
-    level.lines.set(group, line)
-    const pass = Math.max(this.#rotation.turn(group).pass, this.#rotation.pass)
-    level.turns.push(pass, this.#columns.place.get(slot), group)
+    this.#level(this.#columns.priority.get(slot)).add(slot)
   }
 
-  /** The slot that is next; -1 when the pool is empty. Stays until `shift`. */
+  /** Puts back what `shift` took out in vain. */
+  giveBack(slot: number): void {
+    this.#level(this.#columns.priority.get(slot)).giveBack(slot)
+  }
+
+  /** The slot that is next; -1 when the pool has none whose gate is open. Stays until `shift`. */
   first(): number {
-    for (;;) {
-      const level = this.#levels[0]
-      if (level === undefined) return -1
-      const slot = this.#firstOf(level)
-      if (slot >= 0) return slot
-      this.#levels.shift()
+    const levels = this.#levels
+    for (let at = 0; at < levels.length;) {
+      const slot = levels[at].first()
+      if (slot >= 0) {
+        this.#front = levels[at]
+        return slot
+      }
+      if (levels[at].lines.size === 0) levels.splice(at, 1)
+      else at++
     }
+    this.#front = null
+    return -1
   }
 
   /** Of the slot that `first` answered: where its group stands. */
   get pass(): number {
-    return this.#levels[0].turns.key
+    return this.#front?.turns.key ?? Infinity
   }
 
-  /** Takes out the slot that `first` answered, and moves the rotation on. */
+  /** Takes out the slot that `first` answers, and moves the rotation on; -1 when there is none. */
   shift(): number {
     const slot = this.first()
-    if (slot < 0) return -1
-    const level = this.#levels[0]
-    const pass = level.turns.key
-    const group = level.turns.pop()
-    // The line is there: `first` has just looked at it.
-    const line = level.lines.get(group) as Line
-    line.shift()
-    const next = line.first()
-    if (next < 0) {
-      level.lines.delete(group)
-    } else {
-      const step = 1 / this.#rotation.turn(group).weight
-      level.turns.push(pass + step, this.#columns.place.get(this.#columns.slotOf(next)), group)
-    }
+    if (slot >= 0) this.#front?.shift()
     return slot
-  }
-
-  #firstOf(level: Level): number {
-    while (level.turns.size > 0) {
-      const group = level.turns.value
-      const line = level.lines.get(group)
-      const entry = line === undefined ? -1 : line.first()
-      if (entry < 0) {
-        level.turns.pop()
-        level.lines.delete(group)
-        continue
-      }
-      const slot = this.#columns.slotOf(entry)
-      const pass = this.#rotation.turn(group).pass
-      if (pass <= level.turns.key) return slot
-      level.turns.pop()
-      level.turns.push(pass, this.#columns.place.get(slot), group)
-    }
-    return -1
   }
 
   #level(priority: number): Level {
@@ -113,7 +187,7 @@ export class Pool {
     let at = 0
     while (at < levels.length && levels[at].priority > priority) at++
     if (at < levels.length && levels[at].priority === priority) return levels[at]
-    const level: Level = { priority, lines: new Map(), turns: new Heap() }
+    const level = new Level(priority, this.#columns, this.#rotation)
     levels.splice(at, 0, level)
     return level
   }

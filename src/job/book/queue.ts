@@ -4,12 +4,16 @@
  * the time, so they are rebuilt and never stored.
  */
 import { NEVER_SAID, effective } from '../effective.js'
+import type { Millis } from '../job.js'
 import type { Settings, StoredSettings } from '../settings.js'
+import { RUNNING } from './columns.js'
 import type { Columns } from './columns.js'
 import { Fifo } from './fifo.js'
+import { Groups } from './groups.js'
 import { Heap } from './heap.js'
 import { Pool } from './pool.js'
-import type { Rotation, Turn } from './pool.js'
+import type { RateView } from './rates.js'
+import { queueRate } from './rates.js'
 
 /** Who has a unique key. `slot` is -1 when its job no longer holds it and only the period does. */
 export interface KeyHold {
@@ -32,15 +36,13 @@ export function kindOf(key: number): number {
   return key % 4
 }
 
-interface Group {
-  readonly turn: Turn
-  jobs: number
+/** Who said that nothing starts, and when, in store time. */
+export interface Pause {
+  readonly since: Millis
+  readonly by: string
 }
 
-/** A turn for groups that have no job: never stored. */
-const NO_TURN: Turn = { pass: 0, weight: 1 }
-
-export class QueueBook implements Rotation {
+export class QueueBook {
   readonly name: string
   readonly number: number
   readonly #columns: Columns
@@ -52,8 +54,7 @@ export class QueueBook implements Rotation {
   settings: Settings = effective(NEVER_SAID)
   /** Grows with whatever makes a claim decided before it void. */
   version = 0
-  pass = 0
-  readonly groups = new Map<number, Group>()
+  readonly groups: Groups
   readonly pools = new Map<number, Pool>()
   /** Jobs that wait for their time, by task: by due, then seq. */
   readonly timers = new Map<number, Heap>()
@@ -67,15 +68,21 @@ export class QueueBook implements Rotation {
   /** Entries of finals in the order of their ends: completed, cancelled, discarded. */
   readonly ended = [new Fifo<number>(), new Fifo<number>(), new Fifo<number>()] as const
   readonly receipts = new Heap()
+  paused: Pause | null = null
+  /** By name of the group, which need not have jobs. */
+  readonly pausedGroups = new Map<string, Pause>()
+  /** Its rate, ready to be asked for; null: none. */
+  rate: RateView | null = null
+  /** Its settings have a gate. */
+  isGated = false
+  /** One of its gates closes for some groups and not for others. */
+  gatesGroups = false
 
   constructor(name: string, number: number, columns: Columns) {
     this.name = name
     this.number = number
     this.#columns = columns
-  }
-
-  turn(group: number): Turn {
-    return this.groups.get(group)?.turn ?? NO_TURN
+    this.groups = new Groups(columns)
   }
 
   /** The jobs of one task and kind. */
@@ -83,7 +90,7 @@ export class QueueBook implements Rotation {
     const key = poolKey(task, kind)
     const known = this.pools.get(key)
     if (known !== undefined) return known
-    const pool = new Pool(this.#columns, this)
+    const pool = new Pool(this.#columns, this.groups)
     this.pools.set(key, pool)
     return pool
   }
@@ -94,29 +101,25 @@ export class QueueBook implements Rotation {
     return false
   }
 
-  /** One more job of the group. */
-  join(group: number): void {
-    const known = this.groups.get(group)
-    if (known !== undefined) known.jobs++
-    else this.groups.set(group, { turn: { pass: 0, weight: 1 }, jobs: 1 })
-  }
-
-  part(group: number): void {
-    const known = this.groups.get(group)
-    if (known !== undefined && --known.jobs === 0) this.groups.delete(group)
-  }
-
-  /** A job of the group was claimed: the rotation moves on. */
-  served(group: number): void {
-    const turn = this.turn(group)
-    this.pass = Math.max(this.pass, turn.pass)
-    turn.pass = this.pass + 1 / turn.weight
-  }
-
   say(stored: StoredSettings): void {
     this.stored = stored
     this.settings = effective(stored)
     this.version++
+    const { order, concurrency, groups, rate } = this.settings
+    this.rate = rate && queueRate(this.name, rate)
+    this.gatesGroups =
+      order === 'blocking' || groups.concurrency !== Infinity || groups.rate !== null
+    this.isGated = this.gatesGroups || concurrency !== Infinity || rate !== null
+  }
+
+  /** What is due is offered anew by whoever changes the order. */
+  reorder(): void {
+    for (const key of this.pools.keys()) this.pools.set(key, new Pool(this.#columns, this.groups))
+    this.groups.reorder(this.settings.order === 'blocking')
+  }
+
+  get running(): number {
+    return this.counts[RUNNING]
   }
 
   /** When the first of its waiting jobs was or is due, in store time; null: none waits. */
@@ -159,6 +162,7 @@ export class QueueBook implements Rotation {
   }
 
   get isUnused(): boolean {
+    if (this.paused !== null || this.pausedGroups.size > 0) return false
     return this.slots === 0 && this.keys.size === 0 && this.stored.revision === 0
   }
 }

@@ -6,7 +6,7 @@ import type { ClaimAnswer, ClaimAsk } from '../../job/claim.js'
 import { CLAIM_TRIES } from '../../job/defaults.js'
 import { NEVER_SAID, effective } from '../../job/effective.js'
 import type { Millis } from '../../job/job.js'
-import { decideClaim, nextIn, waitsAlone } from '../../job/book/decide-claim.js'
+import { decideClaim, outlook } from '../../job/book/decide-claim.js'
 import type { ClaimProposal } from '../../job/book/decide-claim.js'
 import type { Ledger } from '../../job/book/ledger.js'
 import { claimed, isFrugal } from '../../job/book/views.js'
@@ -77,11 +77,12 @@ const UNSAID = effective(NEVER_SAID)
 
 function answer(ledger: Ledger, ask: ClaimAsk, given: Given, now: Millis): ClaimAnswer {
   const settings = ledger.findQueue(ask.queue)?.settings ?? UNSAID
+  const { nextIn, aloneDue } = outlook(ledger, ask, now)
   return {
     jobs: given.slots.length === 0 ? [] : claimed(ledger, given.slots, given.tokens, now),
-    nextIn: nextIn(ledger, ask, now),
+    nextIn,
     frugal: isFrugal(settings),
-    aloneDue: !ask.alone && waitsAlone(ledger, ask),
+    aloneDue: !ask.alone && aloneDue,
     settings,
   }
 }

@@ -7,12 +7,14 @@
  *
  * Each law opens a medium of its own and destroys it. Time is virtual. Assertions are Node's own.
  */
+import { caps } from './caps.js'
 import { claiming } from './claim.js'
 import { control } from './control.js'
 import { crashes } from './crashes.js'
 import { deadLetters } from './dead-letters.js'
 import { declared } from './declared.js'
 import { expiry } from './expiry.js'
+import { groups } from './groups.js'
 import { history } from './history.js'
 import { inserting } from './insert.js'
 import { leases } from './leases.js'
@@ -69,6 +71,8 @@ const GROUPS: readonly Group[] = [
   control,
   views,
   sharing,
+  groups,
+  caps,
 ]
 
 const SEEDS = [1, 20_260_101, 987_654_321]
