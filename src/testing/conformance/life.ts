@@ -12,6 +12,7 @@ import {
   discardAs,
   idsOf,
   json,
+  retryIn,
   settlement,
   unique,
   upTo,
@@ -225,6 +226,31 @@ const laws: Laws = {
     await rig.clock.advance(1_000)
     assert.deepEqual(ear.hints, [])
   },
+
+  'a hint comes for a job that becomes the earliest due, too: whoever sleeps until then must wake':
+    async (rig) => {
+      if (!rig.store.traits.hints) return
+      const ear = new Ear(rig)
+      const other = await rig.connect()
+      const node = await rig.node(other)
+      const inserts = async (delay: number) => {
+        await rig.insert([rig.job({ queue: 'timed', delay })], other)
+      }
+      const retries = async () => {
+        await rig.insert([rig.job({ queue: 'timed', priority: 9 })], other)
+        const held = await node.take({ queue: 'timed' })
+        await ear.hears('jobs', 'timed')
+        ear.hints.length = 0
+        await node.settle(held, retryIn(1_000))
+      }
+      const sooner = [() => inserts(60_000), () => inserts(30_000), () => inserts(10_000), retries]
+      for (const bring of sooner) {
+        ear.hints.length = 0
+        await bring()
+        await ear.hears('jobs', 'timed')
+      }
+      ear.stop()
+    },
 
   'watching is no opening: a handle that nobody watches sees everything': async (rig) => {
     const other = await rig.connect()
