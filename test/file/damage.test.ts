@@ -1,10 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { newJob } from '../../src/testing/conformance/build.js'
 import { openableFileStore } from '../../src/stores/file/file-store.js'
+import type { Disk } from '../../src/disk/disk.js'
+import { realDisk } from '../../src/disk/real-disk.js'
 import type { Store } from '../../src/store.js'
+import { withFiles } from './with-files.js'
 
 let root: string
 let warnings: string[]
@@ -48,6 +51,39 @@ describe('what was durable and has changed', () => {
     const store = await open()
     expect(await ids(store)).toEqual(['a', 'b1', 'b3', 'c'])
     expect(warnings).toEqual([expect.stringMatching(/00000001\.log is damaged/)])
+    await store.close()
+  })
+
+  it('is put into quarantine, once, with the reason beside it', async () => {
+    spoil('"b2"')
+    const log = readFileSync(join(root, 'default', 'log', '00000001.log'))
+    const stores = [await open(), await open()]
+    for (const store of stores) await store.close()
+    const folder = join(root, 'default', 'quarantine')
+    const [name, why, ...others] = readdirSync(folder).sort()
+    expect(others).toEqual([])
+    const at = Number(/^00000001\.log\.(\d+)$/.exec(name)?.[1])
+    const copy = readFileSync(join(folder, name))
+    expect(copy.equals(log.subarray(at, at + copy.length))).toBe(true)
+    expect(copy.toString('latin1')).toMatch(/^.mr1 .*\n.*"b1".*\n.*####.*\n.*"b3".*\n$/)
+    expect(why).toBe(`${name}.why`)
+    const said = readFileSync(join(folder, why), 'utf8')
+    expect(said).toMatch(/00000001\.log is damaged: \d+ bytes at \d+ are not what was written/)
+    expect(warnings).toHaveLength(2)
+  })
+
+  it('is read all the same where nothing can be put into quarantine', async () => {
+    spoil('"b2"')
+    const whole = withFiles(realDisk(), () => ({}))
+    const create: Disk['create'] = (path) => {
+      if (!path.includes('/quarantine/')) return whole.create(path)
+      throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' })
+    }
+    const parts = { disk: { ...whole, create }, warn: (said: string) => warnings.push(said) }
+    const store = openableFileStore({ path: root }, parts)
+    await store.open({ scope: 'default' })
+    expect(await ids(store)).toEqual(['a', 'b1', 'b3', 'c'])
+    expect(warnings.join()).toMatch(/could not be put into quarantine/)
     await store.close()
   })
 

@@ -23,7 +23,7 @@ import { segmentPath, segments } from './layout.js'
 import type { Layout } from './layout.js'
 import { makeSegment, wasLeft } from './segment.js'
 import type { Place } from './syncer.js'
-import { Wreckage } from './wreckage.js'
+import { keepDamaged, Wreckage } from './wreckage.js'
 
 /** A frame as the fold gets it. Extents count from the start of the segment. */
 export interface Landed {
@@ -296,11 +296,25 @@ export class Log {
   #rot(rot: FoundRot, bytes: Buffer, base: number): void {
     const { layout, warn } = this.#options
     const path = segmentPath(layout, this.#segment)
-    warn(`${path} is damaged: ${rot.length} bytes at ${rot.at} are not what was written`)
+    const why = `${path} is damaged: ${rot.length} bytes at ${rot.at} are not what was written`
+    warn(why)
+    this.#keepDamaged(why, rot.at, bytes.subarray(rot.at - base, rot.at - base + rot.length))
     const { head } = rot
     if (head === null || head.kind === 'seal') return
     const { at, good: items } = rot
     this.#fold({ at, head, items, isSalvage: true }, bytes, base, undefined)
+  }
+
+  #keepDamaged(why: string, at: number, bytes: Buffer): void {
+    const { disk, layout, warn } = this.#options
+    const segment = segmentPath(layout, this.#segment)
+    const name = `${segment.slice(segment.lastIndexOf('/') + 1)}.${at}`
+    try {
+      keepDamaged(disk, layout, name, { bytes, why })
+    } catch (error) {
+      // The bytes are still in the log, and it can be read on.
+      warn(`${name} could not be put into quarantine: ${String(error)}`)
+    }
   }
 
   /** On to the next segment, whose predecessor's seal is made durable first. */

@@ -5,7 +5,10 @@
  * A `boot` frame is the first after a start of the host: what lies wrecked before it, a power cut
  * may have torn, and it is void for ever. So all replicas judge alike, by bytes alone.
  */
+import type { Disk } from '../../disk/disk.js'
+import { writeAll } from './drafts.js'
 import type { Extent } from './frames.js'
+import type { Layout } from './layout.js'
 
 /** More than this in one segment is rubbish that somebody poured in; the oldest are let go. */
 const REMEMBERED = 1_000
@@ -35,5 +38,31 @@ export class Wreckage {
       this.#stretches = this.#stretches.filter(({ at, length }) => at + length > offset)
     }
     return below
+  }
+}
+
+/**
+ * A copy of damaged bytes for whoever wants to look, with a word why beside it: where they lie they
+ * stay only until the next compaction. Of several processes that see the damage the first one puts it
+ * there.
+ */
+export function keepDamaged(
+  disk: Disk,
+  layout: Layout,
+  name: string,
+  { bytes, why }: { readonly bytes: Uint8Array; readonly why: string },
+): void {
+  const path = `${layout.quarantine}/${name}`
+  if (disk.facts(path) !== null) return
+  for (const [target, content] of [
+    [path, bytes],
+    [`${path}.why`, Buffer.from(`${why}\n`)],
+  ] as const) {
+    const file = disk.create(target)
+    try {
+      writeAll(file, content)
+    } finally {
+      file.close()
+    }
   }
 }
