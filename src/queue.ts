@@ -48,8 +48,9 @@ export interface Queue<P = unknown, R = unknown, S extends string = string, In =
   ): Promise<readonly Enqueued<R>[]>
 
   /**
-   * Starts at once, for the plain jobs of the queue: those of tasks stay for `mill.work`. Return:
-   * the result. Throw: a failed attempt.
+   * Starts at once, for the plain jobs of the queue, and, where it is a dead-letter queue, for the
+   * letters of any task; other jobs of tasks stay for `mill.work`. Return: the result. Throw: a
+   * failed attempt.
    */
   work(handler: Handler<P, Ret, S>, options?: WorkOptions): Worker
   /**
