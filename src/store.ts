@@ -56,7 +56,10 @@ export interface Store<S extends string = string> {
    */
   exchange(ask: ExchangeAsk): Promise<Exchanged>
 
-  /** Fenced by token; a note whose token is dead changes nothing. */
+  /**
+   * Fenced by token; a note whose token is dead changes nothing. With a step among them, the notes
+   * are durable when it answers; else they may be lost with the power.
+   */
   note(notes: readonly Note[]): Promise<readonly Noted[]>
 
   /** Makes a node and its workers known; again whenever they change. Before a node's first claim. */

@@ -3,7 +3,7 @@
  * token, its attempt already counted, so that a crash counts.
  */
 import type { Encoded } from './codec.js'
-import type { Attempt, JobRef, Millis, Origin } from './job.js'
+import type { Attempt, JobRef, Millis, Origin, Step } from './job.js'
 import type { Settings } from './settings.js'
 
 /** Opaque proof of holding one attempt. Of two tokens of one job the later is the greater. */
@@ -61,4 +61,6 @@ export interface Claimed extends JobRef {
   readonly waited: Millis
   /** Attempts of it that ended with the loss of their worker, in a row. */
   readonly crashes: number
+  /** What earlier attempts did, oldest first. Left out: nothing. */
+  readonly steps?: readonly Step[]
 }

@@ -59,6 +59,14 @@ export interface Attempt {
   readonly worker: string
   readonly startedAt: Instant
   readonly duration: Millis
+  /** The names of the steps that were done in it. Left out: none. */
+  readonly steps?: readonly string[]
+}
+
+/** What a step came to: kept with its job over attempts, rounds and dead letters, and goes with it. */
+export interface Step {
+  readonly name: string
+  readonly value: Encoded
 }
 
 /** Where a dead letter comes from. */

@@ -2,7 +2,8 @@
  * How a run ends. The engine decides (retry or discard, after which delay), the store applies.
  */
 import type { Encoded } from './codec.js'
-import type { AttemptError, AttemptOutcome, DiscardReason, JobRef, Millis, State } from './job.js'
+import type { AttemptError, AttemptOutcome, DiscardReason, JobRef, Millis } from './job.js'
+import type { State, Step } from './job.js'
 import type { TokenText } from './claim.js'
 
 export type Verdict =
@@ -51,6 +52,8 @@ export interface Note extends JobRef {
   readonly progress: number | null
   /** Lines to add. */
   readonly log: readonly string[]
+  /** A step that was done; one of a name that is kept already changes nothing. */
+  readonly step?: Step
 }
 
 export type Noted = 'done' | 'lost'

@@ -43,6 +43,8 @@ export interface Attempt {
   readonly worker: string
   readonly startedAt: Date
   readonly duration: Millis
+  /** The names of the steps that were done in it. Left out: none. */
+  readonly steps?: readonly string[]
 }
 
 /** As an operator sees it. */

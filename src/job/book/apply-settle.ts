@@ -5,7 +5,7 @@
 import { LOG_LINES } from '../defaults.js'
 import type { Noted, Settled } from '../verdict.js'
 import type { NoteFrame, SettleFrame, SettleItem } from './frame.js'
-import type { Filing } from './extra.js'
+import type { Extra, Filing, Paper } from './extra.js'
 import type { Ledger } from './ledger.js'
 import { cancel, complete, discard, giveBack, isKept, record, retry } from './outcome.js'
 
@@ -77,6 +77,14 @@ export function applyNote(ledger: Ledger, frame: NoteFrame, filing: Filing): Not
         extra.log.shift()
       }
     }
+    if (item.step !== undefined) keepStep(extra, item.step.name, ledger.shelf.paper(filing, at))
     return 'done'
   })
+}
+
+/** The first value counts: a note whose answer was lost may come again. */
+function keepStep(extra: Extra, name: string, paper: Paper): void {
+  extra.steps ??= { kept: [], told: 0 }
+  const { kept } = extra.steps
+  if (!kept.some((step) => step.name === name)) kept.push({ name, paper })
 }

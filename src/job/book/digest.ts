@@ -92,5 +92,6 @@ function extraWords(ledger: Ledger, extra: Extra): unknown {
     history: extra.history.map(past),
     origin: extra.origin && { ...extra.origin, history: extra.origin.history.map(past) },
     log: extra.log.map(({ paper }) => read(paper)),
+    steps: extra.steps?.kept.map(({ name, paper }) => [name, read(paper)]) ?? null,
   }
 }

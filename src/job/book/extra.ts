@@ -52,6 +52,15 @@ export interface Past {
   readonly duration: Millis
   readonly error: AttemptError | null
   readonly paper: Paper | null
+  /** The names of the steps that were done in it. Left out: none. */
+  readonly steps?: readonly string[]
+}
+
+/** What its attempts have done so far. */
+export interface Steps {
+  readonly kept: { readonly name: string; readonly paper: Paper }[]
+  /** How many of them the history tells. */
+  told: number
 }
 
 /** What a job said of its unique key, for as long as it or a dead letter of it may come back. */
@@ -86,6 +95,7 @@ export interface Extra {
   log: { readonly paper: Paper; readonly lines: number }[]
   /** Lines on the papers of `log`. */
   lines: number
+  steps: Steps | null
   discarded: DiscardReason | null
   reason: string | null
   movedTo: JobRef | null
@@ -108,6 +118,7 @@ export function emptyExtra(): Extra {
     progress: null,
     log: [],
     lines: 0,
+    steps: null,
     discarded: null,
     reason: null,
     movedTo: null,

@@ -7,7 +7,7 @@
  * A frame takes effect item by item, each item wholly or not at all, but for a claim whose guard
  * no longer holds: that is void as a whole. `time` is the store's time, which never goes back.
  */
-import type { Instant, JobRef, Millis } from '../job.js'
+import type { Instant, JobRef, Millis, Step } from '../job.js'
 import type { NewJob } from '../lot.js'
 import type { SettingsLayer } from '../settings.js'
 import type { Encoded } from '../codec.js'
@@ -79,6 +79,7 @@ export interface NoteItem extends JobRef {
   readonly token: number
   readonly progress: number | null
   readonly log: readonly string[]
+  readonly step?: Step
 }
 
 export interface NoteFrame {

@@ -101,7 +101,8 @@ export function takeImage(ledger: Ledger): Image {
   }
   const extras = new Map<number, Extra>()
   for (const [slot, extra] of ledger.extras) {
-    extras.set(slot, { ...extra, history: [...extra.history], log: [...extra.log] })
+    const steps = extra.steps && { ...extra.steps, kept: [...extra.steps.kept] }
+    extras.set(slot, { ...extra, history: [...extra.history], log: [...extra.log], steps })
   }
   return { state, columns, slots: Uint32Array.from(slots), extras }
 }

@@ -171,6 +171,7 @@ export class Ledger extends Register {
     extra.final = state
     extra.history = []
     extra.log = []
+    extra.steps = null
     extra.payload = null
     extra.origin = null
     queue.receipts.push(columns.since.get(slot) + keep, slot, columns.entry(slot))

@@ -28,7 +28,7 @@ import {
   RETRYABLE,
   SCHEDULED,
 } from './columns.js'
-import type { Paper, Past, PastOrigin } from './extra.js'
+import type { Extra, Paper, Past, PastOrigin } from './extra.js'
 import type { Ledger } from './ledger.js'
 import type { QueueBook } from './queue.js'
 
@@ -50,6 +50,8 @@ export interface Ended {
 /** Adds the attempt that runs now to the history. */
 export function record(ledger: Ledger, slot: number, ended: Ended): void {
   const columns = ledger.columns
+  const extra = ledger.extra(slot)
+  const done = newSteps(extra)
   const past: Past = {
     attempt: columns.attempt.get(slot),
     round: ledger.roundOf(slot),
@@ -59,10 +61,19 @@ export function record(ledger: Ledger, slot: number, ended: Ended): void {
     duration: ended.duration,
     error: ended.error,
     paper: ended.paper,
+    ...(done === null ? {} : { steps: done }),
   }
-  const extra = ledger.extra(slot)
   extra.history.push(past)
   if (extra.history.length > HISTORY_KEPT) extra.history.shift()
+}
+
+/** The names of the steps that no attempt in the history has told; from now on one has. */
+function newSteps(extra: Extra): readonly string[] | null {
+  const { steps } = extra
+  if (steps === null || steps.told === steps.kept.length) return null
+  const names = steps.kept.slice(steps.told).map(({ name }) => name)
+  steps.told = steps.kept.length
+  return names
 }
 
 /** The attempt counts as it was before: nobody ran it. `delay` undefined: at its old place, now. */
@@ -236,6 +247,8 @@ export function transplant(
   ledger.extra(copy).round = ledger.roundOf(slot) + 1
   columns.place.set(copy, ledger.now)
   ledger.shelf.share(slot, copy)
+  const steps = ledger.findExtra(slot)?.steps ?? null
+  if (steps !== null) ledger.extra(copy).steps = { kept: [...steps.kept], told: steps.told }
   const payload = ledger.findExtra(slot)?.payload ?? null
   if (payload !== null) ledger.extra(copy).payload = payload
   ledger.wait(copy, ledger.now, SCHEDULED)

@@ -5,11 +5,12 @@
 import { LAST_INSTANT } from '../../time/duration.js'
 import { LOG_LINES } from '../defaults.js'
 import type { ClaimAsk, Claimed } from '../claim.js'
-import type { Attempt, Found, Instant, JobRecord, Millis, Origin, Receipt } from '../job.js'
+import type { Encoded } from '../codec.js'
+import type { Attempt, Found, Instant, JobRecord, Millis, Origin, Receipt, Step } from '../job.js'
 import type { NewJob } from '../lot.js'
 import type { Settings } from '../settings.js'
 import { FRESH, RECEIPT } from './columns.js'
-import type { Extra, Item, Past } from './extra.js'
+import type { Extra, Item, Past, Steps } from './extra.js'
 import type { Ledger } from './ledger.js'
 
 /** Jobs or a receipt, as found by id; null when there is neither. */
@@ -116,8 +117,21 @@ function claimedOne(
     timeout: own ?? queue.settings.timeout,
     waited: Math.max(0, now - ledger.dueOf(slot)),
     crashes: columns.crashes.get(slot),
+    ...(extra === undefined || extra.steps === null ? {} : { steps: stepsOf(ledger, extra.steps) }),
   }
 }
+
+/** A value that rotted is not left out: whoever did the step must not do it again. */
+function stepsOf(ledger: Ledger, { kept }: Steps): readonly Step[] {
+  return kept.map(({ name, paper }) => {
+    const item = ledger.shelf.read(paper)
+    const value = 'log' in item ? item.step?.value : undefined
+    return { name, value: value ?? UNREADABLE }
+  })
+}
+
+/** Text that no codec reads. */
+const UNREADABLE: Encoded = { text: '', codec: 'json' }
 
 /** Nothing may be fetched beyond the free slots. */
 export function isFrugal(settings: Settings): boolean {
@@ -147,7 +161,8 @@ function attemptOf(ledger: Ledger, past: Past): Attempt {
   const { attempt, round, outcome, worker, duration } = past
   const startedAt = wallTime(ledger, past.startedAt)
   const error = past.paper === null ? past.error : errorOf(ledger.shelf.read(past.paper))
-  return { attempt, round, outcome, worker, startedAt, duration, error }
+  const told = { attempt, round, outcome, worker, startedAt, duration, error }
+  return past.steps === undefined ? told : { ...told, steps: past.steps }
 }
 
 function errorOf(item: Item): Attempt['error'] {

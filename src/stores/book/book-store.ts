@@ -108,7 +108,10 @@ export class BookStore<S extends string> implements Store<S> {
     this.#check()
     if (notes.length === 0) return []
     const items = notes.map((note) => ({ ...note, token: Number(note.token) }))
-    return this.#commit({ kind: 'note', items })
+    const noted = this.#commit({ kind: 'note', items })
+    // Progress and log lines are not worth a sync; a step must not be done twice.
+    if (notes.some(({ step }) => step !== undefined)) await this.#medium.durable()
+    return noted
   }
 
   async enlist(card: NodeCard): Promise<void> {

@@ -177,6 +177,6 @@ const LOST = '<damaged on disk>'
 const UNREADABLE: Readonly<Record<PaperKind, string>> = {
   job: `{"q":"","id":""}\t${LOST}`,
   control: `{"q":"","id":"","do":"update","r":1}\t${LOST}`,
-  note: `{"q":"","id":"","k":0,"log":["${LOST}"]}`,
+  note: `{"q":"","id":"","k":0,"log":["${LOST}"],"s":""}\t${LOST}`,
   settle: `{"q":"","id":"","k":0,"v":"complete","r":1,"o":"failed","ms":0,"e":{"name":"Damaged","message":"${LOST}"}}\t${LOST}`,
 }

@@ -7,6 +7,7 @@
  *     q queue   id job        t task         p priority   g group     in delay     at wall instant
  *     n attempts  to timeout  x expires in   u unique key m meta      c codec      k token
  *     v verdict   o outcome   ms duration    e error      why, msg    d dead id    own the user's id
+ *     s step
  *
  * `-1` stands for "none" where a span may be infinite. Frozen by the format number of the store.
  */
@@ -212,16 +213,31 @@ function readVerdict(words: SettleWords, text: string): Verdict {
   }
 }
 
+interface NoteWords extends Behind {
+  readonly q: string
+  readonly id: string
+  readonly k: number
+  readonly p?: number
+  readonly log?: readonly string[]
+  /** The name of a step, whose value stands behind. */
+  readonly s?: string
+}
+
 export function noteLine(item: NoteItem): string {
-  const { queue: q, id, token: k, progress: p, log } = item
-  return JSON.stringify({ q, id, k, ...(p === null ? {} : { p }), log })
+  const { queue: q, id, token: k, progress: p, step } = item
+  const log = item.log.length === 0 ? undefined : item.log
+  const words: NoteWords = { q, id, k, ...(p === null ? {} : { p }), ...(log && { log }) }
+  if (step === undefined) return JSON.stringify(words)
+  const value = behind(step.value)
+  return JSON.stringify({ ...words, s: step.name, ...value.words }) + value.text
 }
 
 export function readNote(line: string): NoteItem {
-  // The line's checksum was good, so `noteLine` wrote it.
-  const words = JSON.parse(line) as { q: string; id: string; k: number; p?: number; log: string[] }
-  const { q: queue, id, k: token, p: progress = null, log } = words
-  return { queue, id, token, progress, log }
+  const [front, text] = split(line)
+  const words = JSON.parse(front) as NoteWords // the line's checksum was good, so `noteLine` wrote it
+  const { q: queue, id, k: token, p: progress = null, log = [], s: name } = words
+  const note = { queue, id, token, progress, log }
+  return name === undefined ? note : { ...note, step: { name, value: readBehind(words, text) } }
 }
 
 export function controlLine(item: ControlItem): string {

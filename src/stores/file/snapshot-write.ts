@@ -88,6 +88,7 @@ export function papersOf(extra: Extra): Address[] {
   for (const { paper } of extra.history) papers.push(paper)
   for (const { paper } of extra.origin?.history ?? []) papers.push(paper)
   for (const { paper } of extra.log) papers.push(paper)
+  for (const { paper } of extra.steps?.kept ?? []) papers.push(paper)
   return papers.filter((paper) => paper != null) as Address[] // this store's shelf made them
 }
 
@@ -227,7 +228,7 @@ export function relocated(extra: Extra, here: (address: number) => number): Extr
   const past = (one: Past): Past => {
     return { ...one, paper: one.paper && paper(one.paper) }
   }
-  const { origin } = extra
+  const { origin, steps } = extra
   return {
     ...extra,
     payload: extra.payload && paper(extra.payload),
@@ -235,6 +236,10 @@ export function relocated(extra: Extra, here: (address: number) => number): Extr
     history: extra.history.map(past),
     origin: origin && { ...origin, history: origin.history.map(past) },
     log: extra.log.map((one) => ({ ...one, paper: paper(one.paper) })),
+    steps: steps && {
+      ...steps,
+      kept: steps.kept.map((one) => ({ ...one, paper: paper(one.paper) })),
+    },
   }
 }
 

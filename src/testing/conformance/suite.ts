@@ -28,6 +28,7 @@ import { payloads } from './payload.js'
 import { receipts } from './receipts.js'
 import { Rig } from './rig.js'
 import { sharing } from './sharing.js'
+import { steps } from './steps.js'
 import { sweeping } from './sweep.js'
 import { tokens } from './tokens.js'
 import { uniqueKeys } from './unique.js'
@@ -63,6 +64,7 @@ const GROUPS: readonly Group[] = [
   deadLetters,
   receipts,
   history,
+  steps,
   leases,
   sweeping,
   lostClaims,
