@@ -7,11 +7,12 @@ export function retryCommand(program: Command, shell: Shell): void {
   changeCommand(program, shell, {
     verb: 'retry',
     done: 'retried',
-    untouched: 'unknown, or in a state without anything to retry',
+    untouched: 'unknown, without anything to retry, or its unique key is taken',
     summary: 'Run jobs again',
     about: `Run jobs again: discarded, cancelled, and those that wait for a retry.
 
 Attempts count from 0, the history stays. A dead letter goes back to the queue that it came
-from, under a new id, whatever its state, unless it is running.`,
+from, under a new id, whatever its state, unless it is running. A job whose unique key
+another one has meanwhile is left as it is.`,
   })
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { decode, encode } from '../../src/job/codec.js'
 import type { Encoded } from '../../src/job/codec.js'
 import { MillraceError } from '../../src/job/errors.js'
-import { isDeepStrictEqual } from 'node:util'
+import { inspect, isDeepStrictEqual } from 'node:util'
 
 const trip = (value: unknown) => decode(encode(value, 'payload'))
 const rich = (json: unknown): Encoded => ({ text: JSON.stringify(json), codec: 'rich' })
@@ -107,6 +107,8 @@ describe('the codec', () => {
     } as fc.ObjectConstraints)
     fc.assert(
       fc.property(value, (given) => {
+        // To Node's equality an invalid date is unequal to itself; it has a test of its own.
+        fc.pre(!inspect(given, { depth: Infinity }).includes('Invalid Date'))
         expect(isDeepStrictEqual(trip(given), given)).toBe(true)
       }),
       { numRuns: 2000 },
