@@ -59,6 +59,9 @@ export class LazyStore implements Store {
   settings: Store['settings'] = async (queue) => this.#opened().settings(queue)
   declare: Store['declare'] = async (queue, layer) => this.#opened().declare(queue, layer)
   override: Store['override'] = async (queue, change) => this.#opened().override(queue, change)
+  tick: Store['tick'] = async (ticks) => this.#opened().tick(ticks)
+  schedules: Store['schedules'] = async (ask) => this.#opened().schedules(ask)
+  plan: Store['plan'] = async (change) => this.#opened().plan(change)
   watch: Store['watch'] = (onHint) => this.#opened().watch(onHint)
 
   #opened(): Store {

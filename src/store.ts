@@ -15,6 +15,8 @@
 import type { ClaimAnswer, ClaimAsk, TokenText } from './job/claim.js'
 import type { Counts, Found, Happening, Instant, JobRecord, JobRef, Millis } from './job/job.js'
 import type { Inserted, Lot } from './job/lot.js'
+import type { Planned, ScheduleAsk, ScheduleChange, ScheduleRow } from './job/schedule.js'
+import type { Tick, Ticked } from './job/schedule.js'
 import type { PageAsk, Paged, Selector } from './job/selector.js'
 import type { SettingsLayer, StoredSettings } from './job/settings.js'
 import type { Note, Noted, Settled, Settlement } from './job/verdict.js'
@@ -92,6 +94,15 @@ export interface Store<S extends string = string> {
   declare(queue: string, declared: SettingsLayer): Promise<StoredSettings>
   /** Merged into the operator's layer. */
   override(queue: string, change: OverrideChange): Promise<StoredSettings>
+
+  /**
+   * Slots of schedules, each a compare-and-set with its insert: any number of nodes may try, and a
+   * slot fires at most once, for ever. In order: ticks of one schedule may follow each other.
+   */
+  tick(ticks: readonly Tick[]): Promise<readonly Ticked[]>
+  schedules(ask: ScheduleAsk): Promise<Paged<ScheduleRow>>
+  /** Declares, changes or removes a schedule. */
+  plan(change: ScheduleChange): Promise<Planned>
 
   /** Hints may be lost, late or double. Answers how to stop. */
   watch(onHint: (hint: Hint) => void): () => void
@@ -259,9 +270,10 @@ export interface OverrideChange {
 /**
  * "Look now." `jobs`: something may be runnable in the queue; `ends`: a job of it became final or
  * changed; `control`: an operator spoke, or something was asked of a holder; `sweep`: a node that
- * holds jobs is provably dead, so a sweep would free them now. `queue` null: any.
+ * holds jobs is provably dead, so a sweep would free them now; `schedules`: one of the queue's was
+ * changed. `queue` null: any.
  */
 export interface Hint {
-  readonly what: 'jobs' | 'ends' | 'control' | 'sweep'
+  readonly what: 'jobs' | 'ends' | 'control' | 'sweep' | 'schedules'
   readonly queue: string | null
 }

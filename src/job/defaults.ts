@@ -70,6 +70,33 @@ export const KEEP_CANCELLED = 1 * DAY
 /** A week: whoever was away comes back to what went wrong. */
 export const KEEP_DISCARDED = 7 * DAY
 
+// ── Schedules ───────────────────────────────────────────────────────────────────────────────────
+
+/** The shortest interval: what comes more often is a worker's loop, not a schedule. */
+export const EVERY_LEAST = 1 * SECOND
+/** Characters of a cron line; the longest that means something has fewer. */
+export const CRON_LENGTH = 256
+/** Cron lines that a process keeps read; reading one takes as long as asking it a few times. */
+export const CRON_LINES_KNOWN = 1000
+/** A slot that is later than this was missed: longer than a restart or a short outage of the store. */
+export const MISSED_AFTER = 1 * MINUTE
+/** Missed slots that `missed: 'all'` makes up for at once, the last ones: enough for a month of hours. */
+export const MISSED_SLOTS = 1000
+/** Schedules of one queue: they are few, and looked through; single moments are jobs with `at`. */
+export const SCHEDULES = 10_000
+/** Payload and meta of a schedule: every process keeps them in memory. */
+export const SCHEDULE_BYTES = 64 * KIB
+/** How long it is remembered which slots a removed schedule had, in case it is declared again. */
+export const RETIRED_FOR = 7 * DAY
+/** And of how many. */
+export const RETIRED = 100_000
+/** Slots in one call of the store, and schedules on one page of it. */
+export const TICKS = 100
+/** A store may take the wall's clock for this much ahead; a slot waits for the own one as long. */
+export const SLOT_SLACK = 1 * SECOND
+/** How often a declaration looks again, when others change the same schedule, before it gives up. */
+export const PLAN_TRIES = 16
+
 // ── Workers and their upkeep ────────────────────────────────────────────────────────────────────
 
 /** Runs at once in one worker. */

@@ -111,19 +111,22 @@ const TAKE: {
 
 const TASK_NAMES = ['attempts', 'timeout', 'priority', 'expiresIn', 'tags'] as const
 const JOB_NAMES = [...TASK_NAMES, 'group', 'unique', 'meta', 'in', 'at'] as const
+/** What a schedule says of its jobs. */
+export const SCHEDULE_TERMS = [...TASK_NAMES, 'group', 'meta'] as const
 const LATER = ['after', 'onParentFailed', 'tx']
 
 /**
  * Which names may be given: 'one' job by its call, 'all' jobs of a call alike, 'each' job by a
- * function, a 'task' for all its jobs, a whole 'lot'.
+ * function, a 'task' for all its jobs, a 'schedule' for all its jobs, a whole 'lot'.
  */
-export type Scope = 'one' | 'all' | 'each' | 'task' | 'lot'
+export type Scope = 'one' | 'all' | 'each' | 'task' | 'schedule' | 'lot'
 
 const NAMES: Readonly<Record<Scope, readonly OptionName[]>> = {
   one: [...JOB_NAMES, 'id', 'tx'],
   all: [...JOB_NAMES, 'tx'],
   each: [...JOB_NAMES, 'id'],
   task: TASK_NAMES,
+  schedule: SCHEDULE_TERMS,
   lot: ['tx'],
 }
 

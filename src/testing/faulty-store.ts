@@ -130,6 +130,10 @@ class Faulty<S extends string> implements FaultyStore<S> {
     this.#through('declare', () => this.#store.declare(queue, layer))
   override: Store['override'] = (queue, change) =>
     this.#through('override', () => this.#store.override(queue, change))
+  tick: Store['tick'] = (ticks) => this.#through('tick', () => this.#store.tick(ticks))
+  schedules: Store['schedules'] = (ask) =>
+    this.#through('schedules', () => this.#store.schedules(ask))
+  plan: Store['plan'] = (change) => this.#through('plan', () => this.#store.plan(change))
 
   close(): Promise<void> {
     return this.#store.close()

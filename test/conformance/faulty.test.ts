@@ -103,6 +103,9 @@ describe('a faulty store', () => {
       settings: () => store.settings('q'),
       declare: () => store.declare('q', {}),
       override: () => store.override('q', { say: {}, takeBack: [] }),
+      tick: () => store.tick([]),
+      schedules: () => store.schedules({ queue: null, name: null, by: 'name', page }),
+      plan: () => store.plan({ kind: 'remove', queue: 'q', name: 's' }),
     }
     for (const call of Object.values(calls))
       await expect(call()).rejects.toThrow('STORE_UNREACHABLE')

@@ -151,6 +151,16 @@ const TWINS: Readonly<Record<string, Twist>> = {
       return store.sweep(ask)
     },
   }),
+  'fires a slot for everyone who asks': (store) => ({
+    async tick(ticks) {
+      const ticked = await store.tick(ticks)
+      const again = ticks.flatMap(({ run }, at) =>
+        ticked[at].status === 'stale' && run ? [run] : [],
+      )
+      await store.insert(again.map(({ job }) => ({ jobs: [{ ...job, id: `${job.id}'` }] })))
+      return ticked
+    },
+  }),
   'forgets to stop': (store) => ({ close: () => Promise.resolve(void store) }),
   'ends what runs when asked to cancel it': (store) => ({
     async control(command, cursor) {

@@ -15,17 +15,28 @@ export function applyInsert(ledger: Ledger, frame: InsertFrame, filing: Filing):
   let from = 0
   for (const size of frame.lots) {
     const to = from + size
-    const refused = refusals(ledger, frame.items, from, to)
-    for (let at = from; at < to; at++) {
-      answers.push(
-        refused === null
-          ? insertOne(ledger, frame.items[at], filing, at)
-          : (refused.get(at) ?? WITHDRAWN),
-      )
-    }
+    insertLot(ledger, frame.items, { from, to, filed: from }, filing, answers)
     from = to
   }
   return answers
+}
+
+/** All of these or none, answered into `into`. `filed`: where the first lies among what was filed. */
+export function insertLot(
+  ledger: Ledger,
+  items: readonly NewJob[],
+  { from, to, filed }: { readonly from: number; readonly to: number; readonly filed: number },
+  filing: Filing,
+  into: Inserted[],
+): void {
+  const refused = refusals(ledger, items, from, to)
+  for (let at = from; at < to; at++) {
+    into.push(
+      refused === null
+        ? insertOne(ledger, items[at], filing, filed + at - from)
+        : (refused.get(at) ?? WITHDRAWN),
+    )
+  }
 }
 
 const WITHDRAWN: Inserted = { status: 'withdrawn' }

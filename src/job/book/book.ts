@@ -9,10 +9,12 @@
 import type { Inserted } from '../lot.js'
 import type { Millis } from '../job.js'
 import type { StoredSettings } from '../settings.js'
+import type { Planned, Ticked } from '../schedule.js'
 import type { Noted, Settled } from '../verdict.js'
 import type { ClaimFrame, ClockFrame, Frame, InsertFrame, SettingsFrame } from './frame.js'
 import type { ControlFrame, NoteFrame, SettleFrame, SweepFrame } from './frame.js'
 import type { DropFrame, BeatFrame, HelloFrame, LeaveFrame } from './frame.js'
+import type { ScheduleFrame, TickFrame } from './frame.js'
 import { applyClaim } from './apply-claim.js'
 import { applyControl } from './apply-control.js'
 import type { ControlledJobs } from './apply-control.js'
@@ -23,6 +25,7 @@ import { applyNote, applySettle } from './apply-settle.js'
 import { AT_WALL, AVAILABLE, FREE, RETRYABLE, RUNNING, SCHEDULED } from './columns.js'
 import type { Filing, Shelf } from './extra.js'
 import { Ledger } from './ledger.js'
+import { applySchedule, applyTick } from './schedules.js'
 
 /** What each kind of frame answers where it took effect. */
 export interface Answers {
@@ -41,6 +44,8 @@ export interface Answers {
   /** Null: someone else was first; look again. */
   readonly settings: StoredSettings | null
   readonly clock: void
+  readonly schedule: readonly Planned[]
+  readonly tick: readonly Ticked[]
 }
 
 export type FrameOf = {
@@ -56,6 +61,8 @@ export type FrameOf = {
   readonly leave: LeaveFrame
   readonly settings: SettingsFrame
   readonly clock: ClockFrame
+  readonly schedule: ScheduleFrame
+  readonly tick: TickFrame
 }
 
 export class Book {
@@ -114,6 +121,10 @@ export class Book {
         return applySettings(ledger, frame)
       case 'clock':
         return applyClock(ledger, frame)
+      case 'schedule':
+        return applySchedule(ledger, frame)
+      case 'tick':
+        return applyTick(ledger, frame, filing)
     }
   }
 }

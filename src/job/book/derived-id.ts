@@ -10,14 +10,14 @@ export function derivedId(wall: number, from: string): string {
   const time = Math.max(0, Math.floor(wall))
   const words = new Uint32Array(4)
   words[0] = Math.floor(time / 65536)
-  words[1] = (time % 65536) * 65536 + (hash(from, 0x2545f491) & 0xffff)
-  words[2] = hash(from, 0x9e3779b1)
-  words[3] = hash(from, 0x632be59b)
+  words[1] = (time % 65536) * 65536 + (hash32(from, 0x2545f491) & 0xffff)
+  words[2] = hash32(from, 0x9e3779b1)
+  words[3] = hash32(from, 0x632be59b)
   return unpackId(words, 0)
 }
 
 /** Mixing as in MurmurHash3, 32 bits: https://github.com/aappleby/smhasher */
-function hash(text: string, seed: number): number {
+export function hash32(text: string, seed: number): number {
   let mixed = seed
   for (let i = 0; i < text.length; i++) {
     let unit = Math.imul(text.charCodeAt(i), 0xcc9e2d51)

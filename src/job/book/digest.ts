@@ -8,14 +8,20 @@ import type { Extra, Item, Paper, Past } from './extra.js'
 import type { Ledger } from './ledger.js'
 import type { Pause, QueueBook } from './queue.js'
 
-/** One line per job, node, key, queue, gate and settlement that is remembered, sorted. */
+/** One line per job, node, key, queue, gate, schedule and settlement that is remembered, sorted. */
 export function digest(ledger: Ledger): string[] {
   const lines = [`book ${ledger.seqs} ${ledger.wallOffset}`]
   for (let slot = 0; slot < ledger.columns.used; slot++) {
     if (ledger.columns.state.get(slot) !== FREE) lines.push(jobLine(ledger, slot))
   }
+  for (const [key, retired] of ledger.retired) {
+    lines.push(`retired ${key} ${JSON.stringify(retired)}`)
+  }
   for (const queue of ledger.queues.values()) {
-    const { name, stored, version, keys, slots } = queue
+    const { name, stored, version, keys, slots, schedules } = queue
+    for (const schedule of schedules.values()) {
+      lines.push(`schedule ${name} ${JSON.stringify(schedule)}`)
+    }
     lines.push(`queue ${name} ${version} ${slots} ${JSON.stringify(stored)}`)
     lines.push(...gateLines(ledger, queue))
     for (const [key, hold] of keys) {

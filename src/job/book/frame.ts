@@ -9,6 +9,7 @@
  */
 import type { Instant, JobRef, Millis, Step } from '../job.js'
 import type { NewJob } from '../lot.js'
+import type { ScheduleChange, Tick } from '../schedule.js'
 import type { SettingsLayer } from '../settings.js'
 import type { Encoded } from '../codec.js'
 import type { Ran, Verdict } from '../verdict.js'
@@ -26,6 +27,8 @@ export type Frame =
   | LeaveFrame
   | SettingsFrame
   | ClockFrame
+  | ScheduleFrame
+  | TickFrame
 
 export type FrameKind = Frame['kind']
 
@@ -178,4 +181,16 @@ export interface SettingsFrame {
 export interface ClockFrame {
   readonly kind: 'clock'
   readonly wallOffset: Millis
+}
+
+/** What is declared, changed and removed of schedules; each names the revision that it saw. */
+export interface ScheduleFrame {
+  readonly kind: 'schedule'
+  readonly items: readonly ScheduleChange[]
+}
+
+/** Slots: each is a compare-and-set with its insert. */
+export interface TickFrame {
+  readonly kind: 'tick'
+  readonly items: readonly Tick[]
 }

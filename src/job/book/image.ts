@@ -7,6 +7,7 @@
  * What papers are is the store's affair: it keeps its own columns of addresses, by slot.
  */
 import type { Millis } from '../job.js'
+import type { RetiredSchedule, Schedule } from '../schedule.js'
 import type { StoredSettings } from '../settings.js'
 import type { Columns } from './columns.js'
 import { FREE, ODD_ID, RECEIPT, RETRYABLE, RUNNING, SCHEDULED, WAITING } from './columns.js'
@@ -36,6 +37,8 @@ export interface ImageState {
   readonly windows: readonly [string, WindowImage][]
   readonly throttles: readonly [string, Millis][]
   readonly paused: Pause | null
+  /** Removed schedules, oldest first. */
+  readonly retired: readonly [string, RetiredSchedule][]
 }
 
 export type ImageNode = Omit<NodeState, 'overdue' | 'holds'> & {
@@ -49,6 +52,7 @@ export interface ImageQueue {
   readonly keys: readonly [string, ImageKey][]
   readonly paused: Pause | null
   readonly pausedGroups: readonly [string, Pause][]
+  readonly schedules: readonly Schedule[]
 }
 
 export interface ImageKey {
@@ -82,10 +86,9 @@ export function takeImage(ledger: Ledger): Image {
     queues: [...ledger.queues].map(([number, queue]) => {
       const { name, stored, version, paused } = queue
       const keys = [...queue.keys].map(([key, hold]): [string, ImageKey] => [key, { ...hold }])
-      return [
-        number,
-        { name, stored, version, keys, paused, pausedGroups: [...queue.pausedGroups] },
-      ]
+      const pausedGroups = [...queue.pausedGroups]
+      const schedules = [...queue.schedules.values()]
+      return [number, { name, stored, version, keys, paused, pausedGroups, schedules }]
     }),
     tasks: ledger.taskNames.entries(),
     groups: ledger.groupNames.entries(),
@@ -98,6 +101,7 @@ export function takeImage(ledger: Ledger): Image {
     windows: [...ledger.rates.windows].map(([name, window]) => [name, window.image()]),
     throttles: [...ledger.rates.throttles],
     paused: ledger.paused,
+    retired: [...ledger.retired],
   }
   const extras = new Map<number, Extra>()
   for (const [slot, extra] of ledger.extras) {
@@ -136,8 +140,10 @@ export class Restorer {
       queue.version = said.version
       queue.paused = said.paused
       for (const [group, pause] of said.pausedGroups) queue.pausedGroups.set(group, pause)
+      for (const schedule of said.schedules) queue.schedules.set(schedule.name, schedule)
       this.#queues.set(number, queue.number)
     }
+    for (const [key, retired] of state.retired) ledger.retired.set(key, retired)
     for (const [token, remembered] of state.settled) ledger.settled.set(token, remembered)
     // Held once here, so that jobs can be entered by number; let go in `finish`.
     for (const [number, text] of state.tasks) this.#tasks.set(number, ledger.taskNames.hold(text))

@@ -5,6 +5,7 @@
  */
 import { NEVER_SAID, effective } from '../effective.js'
 import type { Millis } from '../job.js'
+import type { Schedule } from '../schedule.js'
 import type { Settings, StoredSettings } from '../settings.js'
 import { RUNNING } from './columns.js'
 import type { Columns } from './columns.js'
@@ -77,6 +78,8 @@ export class QueueBook {
   isGated = false
   /** One of its gates closes for some groups and not for others. */
   gatesGroups = false
+  /** By name. */
+  readonly schedules = new Map<string, Schedule>()
 
   constructor(name: string, number: number, columns: Columns) {
     this.name = name
@@ -162,7 +165,7 @@ export class QueueBook {
   }
 
   get isUnused(): boolean {
-    if (this.paused !== null || this.pausedGroups.size > 0) return false
+    if (this.paused !== null || this.pausedGroups.size > 0 || this.schedules.size > 0) return false
     return this.slots === 0 && this.keys.size === 0 && this.stored.revision === 0
   }
 }

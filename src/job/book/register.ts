@@ -4,6 +4,7 @@
  */
 import { STATES } from '../job.js'
 import type { JobRef, Millis, State } from '../job.js'
+import type { RetiredSchedule } from '../schedule.js'
 import type { StoredSettings } from '../settings.js'
 import { BY_SETTINGS, Columns, FREE, HAS_EXTRA, RETRYABLE, SCHEDULED } from './columns.js'
 import type { Extra, Shelf } from './extra.js'
@@ -40,6 +41,7 @@ export interface NodeState {
 export const NEWS_JOBS = 1
 export const NEWS_ENDS = 2
 export const NEWS_CONTROL = 4
+export const NEWS_SCHEDULES = 8
 
 export class Register {
   readonly columns = new Columns()
@@ -52,6 +54,8 @@ export class Register {
   readonly nodes = new Map<string, NodeState>()
   readonly holds = new Map<number, Hold>()
   readonly settled = new SettledRing()
+  /** Removed schedules by queue and name, oldest first. */
+  readonly retired = new Map<string, RetiredSchedule>()
   /** What rates have granted, and until when handlers asked for rest. */
   readonly rates = new Rates()
   /** Everything was paused; beside it stands what was paused by itself. */

@@ -9,6 +9,8 @@ import { NEVER_SAID } from '../../job/effective.js'
 import { millraceError } from '../../job/errors.js'
 import type { Found, Happening, JobRecord, JobRef } from '../../job/job.js'
 import type { Inserted, Lot, NewJob } from '../../job/lot.js'
+import type { Planned, ScheduleAsk, ScheduleChange, ScheduleRow } from '../../job/schedule.js'
+import type { Tick, Ticked } from '../../job/schedule.js'
 import type { PageAsk, Paged } from '../../job/selector.js'
 import type { SettingsLayer, StoredSettings } from '../../job/settings.js'
 import type { Note, Noted, Settled } from '../../job/verdict.js'
@@ -16,8 +18,7 @@ import type { Answers, Book, FrameOf } from '../../job/book/book.js'
 import { CANCEL_ASKED } from '../../job/book/columns.js'
 import { decideSweep } from '../../job/book/decide-sweep.js'
 import type { ControlItem, Frame } from '../../job/book/frame.js'
-import type { Ledger } from '../../job/book/ledger.js'
-import { NEWS_CONTROL, NEWS_ENDS, NEWS_JOBS } from '../../job/book/register.js'
+import { NEWS_CONTROL, NEWS_ENDS, NEWS_JOBS, NEWS_SCHEDULES } from '../../job/book/register.js'
 import { NOTHING, count, list, select } from '../../job/book/select.js'
 import { find } from '../../job/book/views.js'
 import type { Beat, BeatAnswer, BeatRecipe, CheckAsk, Checked, Command } from '../../store.js'
@@ -29,6 +30,8 @@ import { overridden, sameLayer } from './layers.js'
 import { Lookout } from './lookout.js'
 import type { Medium, News } from './medium.js'
 import { nodeRows, queueRows } from './rows.js'
+import { plan, scheduleRows, tick } from './scheduling.js'
+import { oversized } from './sizes.js'
 
 export class BookStore<S extends string> implements Store<S> {
   readonly name: S
@@ -293,6 +296,24 @@ export class BookStore<S extends string> implements Store<S> {
     }
   }
 
+  async tick(ticks: readonly Tick[]): Promise<readonly Ticked[]> {
+    this.#look()
+    const ticked = tick(this.#medium, ticks)
+    await this.#medium.durable()
+    return ticked
+  }
+
+  async schedules(ask: ScheduleAsk): Promise<Paged<ScheduleRow>> {
+    return scheduleRows(this.#look().ledger, this.#medium.now(), ask)
+  }
+
+  async plan(change: ScheduleChange): Promise<Planned> {
+    this.#look()
+    const planned = plan(this.#medium, change)
+    await this.#medium.durable()
+    return planned
+  }
+
   watch(onHint: (hint: Hint) => void): () => void {
     this.#watchers.add(onHint)
     return () => this.#watchers.delete(onHint)
@@ -326,23 +347,10 @@ export class BookStore<S extends string> implements Store<S> {
         if (bits & NEWS_JOBS) watcher({ what: 'jobs', queue })
         if (bits & NEWS_ENDS) watcher({ what: 'ends', queue })
         if (bits & NEWS_CONTROL) watcher({ what: 'control', queue })
+        if (bits & NEWS_SCHEDULES) watcher({ what: 'schedules', queue })
       }
     }
   }
-}
-
-/** The answers of a lot in which a payload is above its queue's limit; null when none is. */
-function oversized(ledger: Ledger, jobs: readonly NewJob[]): Inserted[] | null {
-  const refused = new Map<NewJob, Inserted>()
-  for (const job of jobs) {
-    const limit = ledger.findQueue(job.queue)?.settings.limits.payloadBytes ?? Infinity
-    // No character of a string takes more than three bytes.
-    if (job.payload.text.length * 3 <= limit) continue
-    const bytes = Buffer.byteLength(job.payload.text)
-    if (bytes <= limit || ledger.find(job) >= 0) continue
-    refused.set(job, { status: 'refused', code: 'PAYLOAD_TOO_LARGE', limit, bytes })
-  }
-  return refused.size === 0 ? null : jobs.map((job) => refused.get(job) ?? { status: 'withdrawn' })
 }
 
 function closed(name: string): Error {

@@ -165,7 +165,7 @@ export class FileMedium implements Medium {
 
   /** On a full disk new jobs are refused; what ends jobs gets the reserve. */
   #commitOrMakeRoom(life: Life, frame: Frame): Answers[Frame['kind']] {
-    const isInsert = frame.kind === 'insert'
+    const isInsert = frame.kind === 'insert' || frame.kind === 'tick'
     if (isInsert && !this.#hasReserve()) throw full(this.#layout.log)
     try {
       return life.commit(frame)

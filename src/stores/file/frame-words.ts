@@ -4,6 +4,7 @@
  * has three kinds of its own: `head` begins a segment, `seal` ends it, `boot` says how the host's
  * clock is to be read since it last started.
  */
+import type { ScheduleChange } from '../../job/schedule.js'
 import type { SettingsLayer } from '../../job/settings.js'
 import type { Card, ClaimItem, DropFrame, Frame, SettingsFrame } from '../../job/book/frame.js'
 import type { Item } from '../../job/book/extra.js'
@@ -17,8 +18,10 @@ import {
   readNote,
   readSettle,
   readSweep,
+  readTick,
   settleLine,
   sweepLine,
+  tickLine,
 } from './items.js'
 
 export interface Written {
@@ -67,6 +70,10 @@ export function writeFrame(frame: Frame): Written {
     }
     case 'clock':
       return { guards: JSON.stringify({ wallOffset: frame.wallOffset }), lines: [] }
+    case 'schedule':
+      return { guards: '', lines: frame.items.map(plain) }
+    case 'tick':
+      return { guards: '', lines: frame.items.map(tickLine) }
   }
 }
 
@@ -105,6 +112,10 @@ export function readFrame(kind: string, guards: string, lines: readonly string[]
     }
     case 'clock':
       return { kind, ...(JSON.parse(guards) as { wallOffset: number }) } // as written above
+    case 'schedule':
+      return { kind, items: lines.map((line) => unplain(line) as ScheduleChange) } // as written above
+    case 'tick':
+      return { kind, items: lines.map(readTick) }
     default:
       return null
   }
@@ -158,11 +169,17 @@ function readDrop(line: string): DropFrame['items'][number] {
 
 const ENDLESS = '∞'
 
-/** JSON that keeps `Infinity`, of which settings are fond. */
+/** JSON that keeps `Infinity`, of which settings are fond; a text that begins like it is marked. */
 export function plain(value: unknown): string {
-  return JSON.stringify(value, (_, one: unknown) => (one === Infinity ? ENDLESS : one))
+  return JSON.stringify(value, (_, one: unknown) => {
+    if (one === Infinity) return ENDLESS
+    return typeof one === 'string' && one.startsWith(ENDLESS) ? ENDLESS + one : one
+  })
 }
 
 export function unplain(text: string): unknown {
-  return JSON.parse(text, (_, one: unknown) => (one === ENDLESS ? Infinity : one))
+  return JSON.parse(text, (_, one: unknown) => {
+    if (one === ENDLESS) return Infinity
+    return typeof one === 'string' && one.startsWith(ENDLESS) ? one.slice(ENDLESS.length) : one
+  })
 }

@@ -9,12 +9,15 @@
  *     v verdict   o outcome   ms duration    e error      why, msg    d dead id    own the user's id
  *     s step
  *
+ *     tk a slot: [schedule, revision, slot, at, due, next at, next due]
+ *
  * `-1` stands for "none" where a span may be infinite. Frozen by the format number of the store.
  */
 import type { Encoded } from '../../job/codec.js'
 import type { NewJob, UniqueKey } from '../../job/lot.js'
 import type { AttemptError, AttemptOutcome, DiscardReason } from '../../job/job.js'
 import type { ControlItem, NoteItem, SettleItem, SweepItem } from '../../job/book/frame.js'
+import type { Slot, Tick } from '../../job/schedule.js'
 import type { Verdict } from '../../job/verdict.js'
 
 const TAB = '\t'
@@ -289,4 +292,30 @@ export function readSweep(line: string): SweepItem {
   // The line's checksum was good, so `sweepLine` wrote it.
   const [queue, id, why, token] = JSON.parse(line) as [string, string, SweepItem['why'], number]
   return { queue, id, why, token }
+}
+
+/** A slot; with its job it is a job's line too, so that it can be read again as one. */
+export function tickLine({ queue, name, revision, slot, run, next }: Tick): string {
+  const moments = [...slotWords(run?.slot ?? null), ...slotWords(next)]
+  const words = `{"tk":${JSON.stringify([name, revision, slot, ...moments])},`
+  return words + (run === null ? `"q":${JSON.stringify(queue)}}` : jobLine(run.job).slice(1))
+}
+
+function slotWords(slot: Slot | null): readonly (number | null)[] {
+  return slot === null ? [null, null] : [slot.at, slot.due]
+}
+
+type TickWords = readonly [string, number, number, ...(readonly (number | null)[])]
+
+export function readTick(line: string): Tick {
+  // The line's checksum was good, so `tickLine` wrote it.
+  const { q, id, tk } = JSON.parse(split(line)[0]) as { q: string; id?: string; tk: TickWords }
+  const [name, revision, slot, at, due, nextAt, nextDue] = tk
+  const runs = readSlot(at, due)
+  const run = runs === null || id === undefined ? null : { slot: runs, job: readJob(line, false) }
+  return { queue: q, name, revision, slot, run, next: readSlot(nextAt, nextDue) }
+}
+
+function readSlot(at: number | null | undefined, due: number | null | undefined): Slot | null {
+  return at == null || due == null ? null : { at, due }
 }

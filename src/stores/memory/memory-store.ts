@@ -116,8 +116,7 @@ class MemoryMedium implements Medium {
   }
 
   commit<K extends Frame['kind']>(frame: FrameOf[K] & { readonly kind: K }): Answers[K] {
-    const items: readonly Item[] = 'items' in frame ? (frame.items as readonly Item[]) : [] // only kinds with papers are filed
-    const answers = this.book.apply<K>(frame, this.now(), items)
+    const answers = this.book.apply<K>(frame, this.now(), filed(frame))
     this.#room.bell.ring()
     return answers
   }
@@ -142,6 +141,12 @@ class MemoryMedium implements Medium {
   beatRecipe(): null {
     return null
   }
+}
+
+/** The items that papers are made of; of a slot that is its job. */
+function filed(frame: Frame): readonly (Item | undefined)[] {
+  if (frame.kind === 'tick') return frame.items.map(({ run }) => run?.job)
+  return 'items' in frame ? (frame.items as readonly Item[]) : [] // only kinds with papers are filed
 }
 
 /** By how much wall and store time may part before jobs are moved. */

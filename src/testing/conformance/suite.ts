@@ -27,7 +27,9 @@ import { ordering } from './order.js'
 import { payloads } from './payload.js'
 import { receipts } from './receipts.js'
 import { Rig } from './rig.js'
+import { schedules } from './schedules.js'
 import { sharing } from './sharing.js'
+import { slots } from './slots.js'
 import { steps } from './steps.js'
 import { sweeping } from './sweep.js'
 import { tokens } from './tokens.js'
@@ -72,6 +74,8 @@ const GROUPS: readonly Group[] = [
   declared,
   control,
   views,
+  schedules,
+  slots,
   sharing,
   groups,
   caps,
