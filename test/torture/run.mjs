@@ -3,6 +3,10 @@
 //   npm run torture -- file [--minutes 1] [--workers 3]
 //   npm run torture -- file --jobs 2000 --kills 7         the short form, as in the test suite
 //   npm run torture -- crash                              every crash point on the simulated disk
+//   npm run torture -- claims [--processes 16]      who claims one job at a time gets its share
+//   npm run torture -- claims --jobs 500                  the short form, with looser bounds
+//   npm run torture -- block [--minutes 2]                a handler that holds the loop keeps its job
+//   npm run torture -- block --leases 5                   the short form, with a short lease
 //
 // Prints counts, and each violation in a sentence. Exit code 1 on any; then the folder stays.
 import { spawn } from 'node:child_process'
@@ -15,20 +19,24 @@ import { parseArgs } from 'node:util'
 const TOLD = 20 // violations that are told; there may be thousands of one cause
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { what, ...options } = readWords()
-process.exitCode = what === 'crash' ? await crash() : await file(options)
+const WAYS = { crash, file, claims, block }
+process.exitCode = await WAYS[what](options)
 
 function readWords() {
   const number = { type: 'string' }
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { minutes: number, workers: number, jobs: number, kills: number },
+      options: {
+        ...{ minutes: number, workers: number, jobs: number, kills: number },
+        ...{ processes: number, leases: number },
+      },
     })
     const numbers = Object.entries(values).map(([name, text]) => [name, Number(text)])
     const wrong = numbers.find(([, value]) => !(value > 0))
     if (wrong !== undefined) throw new Error(`--${wrong[0]} wants a number above 0`)
-    if (positionals.length !== 1 || !['file', 'crash'].includes(positionals[0]))
-      throw new Error('say which: file or crash')
+    if (positionals.length !== 1 || !['file', 'crash', 'claims', 'block'].includes(positionals[0]))
+      throw new Error('say which: file, crash, claims or block')
     return { what: positionals[0], ...Object.fromEntries(numbers) }
   } catch (error) {
     console.error(error.message)
@@ -47,15 +55,39 @@ function crash() {
   })
 }
 
-async function file({ minutes = 1, workers = 3, jobs, kills = 7 }) {
+function file({ minutes = 1, workers = 3, jobs, kills = 7 }) {
+  const length = jobs === undefined ? { minutes } : { jobs, kills }
+  return onAFolder(async (folder) => {
+    const { ordeal } = await import('./ordeal.mjs')
+    return ordeal({ folder, workers, length, onProgress: console.log })
+  })
+}
+
+function claims({ processes = 16, jobs }) {
+  return onAFolder(async (folder) => {
+    const { claims: run } = await import('./claims.mjs')
+    return run({ folder, processes, jobs: jobs ?? 4_000, isStrict: jobs === undefined })
+  })
+}
+
+/** Minutes with the usual lease, or so many short ones. */
+function block({ minutes = 2, leases }) {
+  const long = { blocked: minutes * 60_000, timeout: minutes * 150_000, lease: 30_000, beat: 5_000 }
+  const short = { blocked: (leases ?? 0) * 600, timeout: 600_000, lease: 600, beat: 100 }
+  return onAFolder(async (folder) => {
+    const { block: run } = await import('./block.mjs')
+    return run({ folder, ...(leases === undefined ? long : short) })
+  })
+}
+
+/** Runs it and prints its counts and faults. */
+async function onAFolder(run) {
   if (!existsSync(join(root, 'dist/index.js'))) {
     console.error('there is no dist: run `npm run build` first')
     return 2
   }
-  const { ordeal } = await import('./ordeal.mjs')
   const folder = mkdtempSync(join(tmpdir(), 'millrace-torture-'))
-  const length = jobs === undefined ? { minutes } : { jobs, kills }
-  const { faults, ...counts } = await ordeal({ folder, workers, length, onProgress: console.log })
+  const { faults, ...counts } = await run(folder)
   for (const [name, count] of Object.entries(counts)) console.log(`${name} ${count}`)
   console.log(`violations ${faults.length}`)
   for (const fault of faults.slice(0, TOLD)) console.error(fault)
