@@ -4,7 +4,7 @@
  */
 import type { Happening, JobRef } from '../job.js'
 import type { ControlFrame, ControlItem } from './frame.js'
-import type { Extra, Filing, OwnKey, PastOrigin } from './extra.js'
+import type { Filing, OwnKey, PastOrigin } from './extra.js'
 import {
   AT_WALL,
   CANCELLED,
@@ -106,7 +106,7 @@ function retryOne(ledger: Ledger, slot: number): boolean {
   const state = columns.state.get(slot)
   const extra = ledger.findExtra(slot)
   if (state === RUNNING) return false
-  if (extra?.origin != null) return sendBack(ledger, slot, extra, extra.origin)
+  if (extra?.origin != null) return sendBack(ledger, slot, extra.origin)
   if (state === DISCARDED || state === CANCELLED) {
     const key = extra?.key ?? null
     const ref = { queue: ledger.queueOf(slot).name, id: ledger.ids.text(slot) }
@@ -117,23 +117,23 @@ function retryOne(ledger: Ledger, slot: number): boolean {
   }
   columns.attempt.set(slot, 0)
   columns.crashes.set(slot, 0)
-  ledger.extra(slot).round++
+  const anew = ledger.extra(slot)
+  anew.round++
+  anew.reason = null
+  anew.discarded = null
+  anew.expiresIn = null
   columns.lower(slot, CANCEL_ASKED)
   columns.lower(slot, AT_WALL)
   // What holds its group goes on holding it: whoever retries it wants it next, not last.
   columns.place.set(slot, ledger.now)
-  if (extra !== undefined) {
-    extra.reason = null
-    extra.discarded = null
-    extra.expiresIn = null
-  }
   ledger.wait(slot, ledger.now, SCHEDULED)
   return true
 }
 
 /** A dead letter, to the queue that it came from. */
-function sendBack(ledger: Ledger, slot: number, letter: Extra, origin: PastOrigin): boolean {
+function sendBack(ledger: Ledger, slot: number, origin: PastOrigin): boolean {
   if (!isFreeFor(ledger, origin.key, origin)) return false
+  const letter = ledger.extra(slot)
   const copy = transplant(ledger, slot, origin.queue, deadIdOf(ledger, slot), null)
   ledger.extra(copy).history = [...origin.history, ...letter.history].slice(-HISTORY_KEPT)
   takeKey(ledger, copy, origin.key)

@@ -1,7 +1,8 @@
 /**
- * The facts of every job that the book must know at once, in columns by slot: about ninety
- * bytes a job. What is long or rare is not here: payloads and errors stay with the store, what few
- * jobs have is in `extra.ts`. A slot is one job's row; it is used again when the job is gone.
+ * The facts of every job that the book must know at once, in columns by slot: at most eighty bytes
+ * a job, some fifty of one that was never run and says nothing special. What is long or rare is not
+ * here: payloads and errors stay with the store, what few jobs have is in `extra.ts`. A slot is one
+ * job's row; it is used again when the job is gone.
  *
  * An *entry* is a slot with the stamp that it had: lines and heaps keep entries, and an entry whose
  * stamp has passed means nothing any more. So leaving a structure costs one increment.
@@ -43,6 +44,17 @@ export const HOLDS = 64
 /** In `maxAttempts`: as the queue's settings say. */
 export const BY_SETTINGS = 0xffffffff
 
+/** The columns that an image has and that are one number a slot, by name. */
+export const FLOATS = ['place', 'seq', 'insertedAt', 'since'] as const
+export const WORDS = ['queue', 'task', 'group', 'attempt', 'maxAttempts'] as const
+export const BYTES = ['state', 'flags', 'priority', 'crashes'] as const
+
+/** Columns as they were once. */
+export type ColumnsLoan = Pick<
+  Columns,
+  'used' | 'id' | (typeof FLOATS)[number] | (typeof WORDS)[number] | (typeof BYTES)[number]
+>
+
 const STAMP_MASK = 0xfffff
 const ENTRY_UNIT = 4294967296
 
@@ -57,7 +69,7 @@ export class Columns {
   readonly priority = new Uint8Column()
   readonly crashes = new Uint8Column()
   readonly attempt = new Uint32Column()
-  readonly maxAttempts = new Uint32Column()
+  readonly maxAttempts = new Uint32Column(new Uint32Array(CHUNK_SLOTS).fill(BY_SETTINGS))
   readonly stamp = new Uint32Column()
   /** Where it stands among its like; when it is due too, unless `extra.ts` says otherwise. */
   readonly place = new Float64Column()
@@ -120,21 +132,28 @@ export class Columns {
     this.flags.set(slot, this.flags.get(slot) & ~flag)
   }
 
-  /** A copy that later changes do not reach. */
-  clone(): Columns {
-    const copy = new Columns()
-    const into = copy.#all()
-    this.#all().forEach((column, at) => {
-      // Both lists are made by one function: the same place is the same kind of column.
-      const chunks = column.chunks.map((chunk) => chunk.slice()) as never[]
-      into[at].chunks.push(...chunks)
-    })
-    copy.#used = this.#used
-    copy.#capacity = this.#capacity
-    return copy
+  /** What they say now, whatever is changed later; costs next to nothing until something is. */
+  lend(): ColumnsLoan {
+    return {
+      used: this.#used,
+      id: this.id.lend(),
+      queue: this.queue.lend(),
+      task: this.task.lend(),
+      group: this.group.lend(),
+      state: this.state.lend(),
+      flags: this.flags.lend(),
+      priority: this.priority.lend(),
+      crashes: this.crashes.lend(),
+      attempt: this.attempt.lend(),
+      maxAttempts: this.maxAttempts.lend(),
+      place: this.place.lend(),
+      seq: this.seq.lend(),
+      insertedAt: this.insertedAt.lend(),
+      since: this.since.lend(),
+    }
   }
 
-  /** Makes room for slots below this, all free; for filling in an image. */
+  /** Makes room for slots below this, the new ones free; for filling in an image. */
   reserve(used: number): void {
     while (this.#capacity < used) this.#grow()
     for (let slot = this.#used; slot < used; slot++) this.state.set(slot, FREE)

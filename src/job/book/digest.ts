@@ -4,7 +4,7 @@
  * snapshot. For tests, and for replicas that check each other.
  */
 import { AVAILABLE, FREE, RETRYABLE, SCHEDULED } from './columns.js'
-import type { Extra, Item, Paper, Past } from './extra.js'
+import type { ExtraView, Item, Paper, Past } from './extra.js'
 import type { Ledger } from './ledger.js'
 import type { Pause, QueueBook } from './queue.js'
 
@@ -88,7 +88,7 @@ function jobLine(ledger: Ledger, slot: number): string {
   ])
 }
 
-function extraWords(ledger: Ledger, extra: Extra): unknown {
+function extraWords(ledger: Ledger, extra: ExtraView): unknown {
   const read = (paper: Paper | null): Item | null => paper && ledger.shelf.read(paper)
   const past = (one: Past): unknown => ({ ...one, paper: read(one.paper) })
   return {

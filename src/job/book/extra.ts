@@ -105,6 +105,18 @@ export interface Extra {
   final: 'completed' | 'cancelled' | 'discarded' | null
 }
 
+/** For reading: what is to be changed is asked for by `Ledger.extra`. */
+export type ExtraView = Readonly<Omit<Extra, 'history' | 'log' | 'steps'>> & {
+  readonly history: readonly Past[]
+  readonly log: Readonly<Extra['log']>
+  readonly steps: { readonly kept: Readonly<Steps['kept']>; readonly told: number } | null
+}
+
+export function copyExtra(extra: Extra): Extra {
+  const steps = extra.steps && { ...extra.steps, kept: [...extra.steps.kept] }
+  return { ...extra, history: [...extra.history], log: [...extra.log], steps }
+}
+
 export function emptyExtra(): Extra {
   return {
     dueAt: null,

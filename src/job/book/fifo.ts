@@ -1,45 +1,51 @@
 /**
- * A queue in an array: appended at the end, used up from the front, cut now and then, so that both
- * ends cost a constant.
+ * A queue in blocks: appended at the end, used up from the front. Both ends cost a constant; nothing
+ * is ever copied, and what is used up is let go block by block.
  */
 
-/** How much may be used up before it is cut. */
-const CUT_AFTER = 1024
+const BLOCK_BITS = 10
+const BLOCK_ITEMS = 1 << BLOCK_BITS
+const BLOCK_MASK = BLOCK_ITEMS - 1
 
 export class Fifo<T> {
-  #items: T[] = []
+  #blocks: T[][] = []
+  /** Used up of the first block. */
   #head = 0
+  #length = 0
 
   get length(): number {
-    return this.#items.length - this.#head
+    return this.#length
   }
 
   /** Undefined when it is empty. */
   get first(): T | undefined {
-    return this.#items[this.#head]
+    return this.#length === 0 ? undefined : this.#blocks[0][this.#head]
   }
 
   push(item: T): void {
+    const end = this.#head + this.#length++
     // As a literal, so that the many that hold one item are small.
-    if (this.#items.length === 0) this.#items = [item]
-    else this.#items.push(item)
+    if (end === 0) this.#blocks = [[item]]
+    else if ((end & BLOCK_MASK) === 0) this.#blocks.push([item])
+    else this.#blocks[end >>> BLOCK_BITS].push(item)
   }
 
   shift(): T | undefined {
-    const item = this.#items[this.#head]
-    if (this.#head < this.#items.length) this.#head++
-    if (this.#head === this.#items.length) {
-      this.#items = []
+    if (this.#length === 0) return undefined
+    const item = this.#blocks[0][this.#head++]
+    if (--this.#length === 0) {
+      this.#blocks = []
       this.#head = 0
-    } else if (this.#head > CUT_AFTER && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head)
+    } else if (this.#head === BLOCK_ITEMS) {
+      this.#blocks.shift()
       this.#head = 0
     }
     return item
   }
 
-  /** The n-th from the front, from 0. */
+  /** The n-th from the front, from 0; undefined behind the end. */
   at(n: number): T | undefined {
-    return this.#items[this.#head + n]
+    if (n >= this.#length) return undefined
+    return this.#blocks[(this.#head + n) >>> BLOCK_BITS][(this.#head + n) & BLOCK_MASK]
   }
 }

@@ -5,15 +5,21 @@
 import { packId, unpackId } from '../id.js'
 import { ODD_ID } from './columns.js'
 import type { Columns } from './columns.js'
+import { Sparse } from './sparse.js'
 
-const FIRST_SIZE = 1024
+/** Tables, by the highest bits of the hash: each grows by itself, so that none is a long stop. */
+const SHARD_BITS = 6
+const SHARDS = 1 << SHARD_BITS
+const SHARD_SHIFT = 32 - SHARD_BITS
+const FIRST_SIZE = 32
 
 export class Ids {
   readonly #columns: Columns
-  readonly #odd = new Map<number, string>()
+  /** The texts that do not fit into sixteen bytes. */
+  readonly odd = new Sparse<string>((id) => id)
   readonly #packed = new Uint32Array(4)
-  #table = new Int32Array(FIRST_SIZE).fill(-1)
-  #count = 0
+  readonly #tables = Array.from({ length: SHARDS }, () => new Int32Array(FIRST_SIZE).fill(-1))
+  readonly #counts = new Uint32Array(SHARDS)
 
   constructor(columns: Columns) {
     this.#columns = columns
@@ -22,53 +28,60 @@ export class Ids {
   /** Writes the id into the slot and enters it. The caller has asked `find` before. */
   add(slot: number, queue: number, id: string): void {
     const columns = this.#columns
-    if (packId(id, columns.id.chunk(slot), columns.id.at(slot))) {
+    if (packId(id, columns.id.ownChunk(slot), columns.id.at(slot))) {
       columns.lower(slot, ODD_ID)
     } else {
       columns.raise(slot, ODD_ID)
-      this.#odd.set(slot, id)
+      this.odd.set(slot, id)
     }
-    columns.queue.set(slot, queue)
-    if (++this.#count * 2 > this.#table.length) this.#grow()
-    this.#enter(slot)
+    this.enter(slot, queue)
   }
 
-  /** Makes room for so many at once; growing on the way would stop everything at the last doubling. */
-  reserve(count: number): void {
-    while (this.#table.length < count * 2) this.#grow()
+  /** Makes room for so many, table by table: yields, so that the caller may let others run. */
+  *reserve(count: number): Generator<void> {
+    let size = FIRST_SIZE
+    while (size * SHARDS < count * 2) size *= 2
+    for (let shard = 0; shard < SHARDS; shard++) {
+      if (this.#tables[shard].length < size) this.#resize(shard, size)
+      yield
+    }
   }
 
-  /** Enters a slot whose id stands in the columns already; `odd` for one that does not fit there. */
-  restore(slot: number, queue: number, odd: string | undefined): void {
-    if (odd !== undefined) this.#odd.set(slot, odd)
+  /** Enters a slot whose id stands in the columns, or in `odd`, already. */
+  enter(slot: number, queue: number): void {
     this.#columns.queue.set(slot, queue)
-    if (++this.#count * 2 > this.#table.length) this.#grow()
-    this.#enter(slot)
+    const hash = this.#hash(slot)
+    const shard = hash >>> SHARD_SHIFT
+    if (++this.#counts[shard] * 2 > this.#tables[shard].length)
+      this.#resize(shard, this.#tables[shard].length * 2)
+    put(this.#tables[shard], hash, slot)
   }
 
   /** -1 when there is none. */
   find(queue: number, id: string): number {
     const packed = packId(id, this.#packed, 0)
     const hash = packed ? hashWords(queue, this.#packed, 0) : hashText(queue, id)
-    const mask = this.#table.length - 1
+    const table = this.#tables[hash >>> SHARD_SHIFT]
+    const mask = table.length - 1
     for (let at = hash & mask; ; at = (at + 1) & mask) {
-      const slot = this.#table[at]
+      const slot = table[at]
       if (slot < 0) return -1
       if (this.#columns.queue.get(slot) !== queue) continue
-      if (packed ? this.#isPacked(slot) : this.#odd.get(slot) === id) return slot
+      if (packed ? this.#isPacked(slot) : this.odd.get(slot) === id) return slot
     }
   }
 
   text(slot: number): string {
-    if (this.#columns.has(slot, ODD_ID)) return this.#odd.get(slot) ?? ''
+    if (this.#columns.has(slot, ODD_ID)) return this.odd.get(slot) ?? ''
     return unpackId(this.#columns.id.chunk(slot), this.#columns.id.at(slot))
   }
 
   /** Takes the slot's id out, closing the gap, so that a search never meets a grave. */
   remove(slot: number): void {
-    const table = this.#table
+    const hash = this.#hash(slot)
+    const table = this.#tables[hash >>> SHARD_SHIFT]
     const mask = table.length - 1
-    let gap = this.#hash(slot) & mask
+    let gap = hash & mask
     while (table[gap] !== slot) gap = (gap + 1) & mask
     for (let at = (gap + 1) & mask; table[at] >= 0; at = (at + 1) & mask) {
       const home = this.#hash(table[at]) & mask
@@ -78,8 +91,8 @@ export class Ids {
       }
     }
     table[gap] = -1
-    this.#count--
-    this.#odd.delete(slot)
+    this.#counts[hash >>> SHARD_SHIFT]--
+    this.odd.delete(slot)
   }
 
   #isPacked(slot: number): boolean {
@@ -97,22 +110,22 @@ export class Ids {
 
   #hash(slot: number): number {
     const queue = this.#columns.queue.get(slot)
-    if (this.#columns.has(slot, ODD_ID)) return hashText(queue, this.#odd.get(slot) ?? '')
+    if (this.#columns.has(slot, ODD_ID)) return hashText(queue, this.odd.get(slot) ?? '')
     return hashWords(queue, this.#columns.id.chunk(slot), this.#columns.id.at(slot))
   }
 
-  #enter(slot: number): void {
-    const mask = this.#table.length - 1
-    let at = this.#hash(slot) & mask
-    while (this.#table[at] >= 0) at = (at + 1) & mask
-    this.#table[at] = slot
+  #resize(shard: number, size: number): void {
+    const table = new Int32Array(size).fill(-1)
+    for (const slot of this.#tables[shard]) if (slot >= 0) put(table, this.#hash(slot), slot)
+    this.#tables[shard] = table
   }
+}
 
-  #grow(): void {
-    const old = this.#table
-    this.#table = new Int32Array(old.length * 2).fill(-1)
-    for (const slot of old) if (slot >= 0) this.#enter(slot)
-  }
+function put(table: Int32Array, hash: number, slot: number): void {
+  const mask = table.length - 1
+  let at = hash & mask
+  while (table[at] >= 0) at = (at + 1) & mask
+  table[at] = slot
 }
 
 /** Mixing as in MurmurHash3's finaliser: https://github.com/aappleby/smhasher */

@@ -1,21 +1,23 @@
 /**
  * An image of the book: all that folding the frames so far has left, as plain data and columns, so
  * that a store can write it down and begin from it. What follows from the rest (pools, timers,
- * turns, counts) is not in it. Taking one copies columns at the speed of memory and stops the event
- * loop for that long, about 60 ms at a million jobs; writing it out is the store's, in slices.
+ * turns, counts) is not in it. Jobs and their extras are lent, not copied, so that taking one stops
+ * nobody; keys, names and holds are copied. Writing it out is the store's, in slices.
  *
  * What papers are is the store's affair: it keeps its own columns of addresses, by slot.
  */
 import type { Millis } from '../job.js'
 import type { RetiredSchedule, Schedule } from '../schedule.js'
 import type { StoredSettings } from '../settings.js'
-import type { Columns } from './columns.js'
-import { FREE, ODD_ID, RECEIPT, RETRYABLE, RUNNING, SCHEDULED, WAITING } from './columns.js'
+import type { Columns, ColumnsLoan } from './columns.js'
+import { FREE, RECEIPT, RETRYABLE, RUNNING, SCHEDULED, WAITING } from './columns.js'
 import type { Extra } from './extra.js'
 import type { Ledger } from './ledger.js'
+import { sorted } from './order.js'
 import type { Pause } from './queue.js'
 import type { Hold, NodeState } from './register.js'
 import type { Remembered } from './settled.js'
+import type { Sparse } from './sparse.js'
 import { GrantWindow } from './window.js'
 import type { WindowImage } from './window.js'
 
@@ -30,7 +32,6 @@ export interface ImageState {
   readonly nodes: readonly [string, ImageNode][]
   /** By slot. */
   readonly holds: readonly [number, Hold][]
-  readonly odd: readonly [number, string][]
   /** By token, oldest first: whoever begins from here answers a repeat as the others do. */
   readonly settled: readonly [number, Remembered][]
   /** What rates have granted, until when handlers asked for rest, and whether all is paused. */
@@ -64,21 +65,13 @@ export interface ImageKey {
 
 export interface Image {
   readonly state: ImageState
-  readonly columns: Columns
-  /** The slots that hold something, rising. */
-  readonly slots: Uint32Array
-  readonly extras: ReadonlyMap<number, Extra>
+  readonly columns: ColumnsLoan
+  /** The ids that are no numbers of ours. */
+  readonly odd: Sparse<string>
+  readonly extras: Sparse<Extra>
 }
 
 export function takeImage(ledger: Ledger): Image {
-  const columns = ledger.columns.clone()
-  const slots: number[] = []
-  const odd: [number, string][] = []
-  for (let slot = 0; slot < columns.used; slot++) {
-    if (columns.state.get(slot) === FREE) continue
-    slots.push(slot)
-    if (columns.has(slot, ODD_ID)) odd.push([slot, ledger.ids.text(slot)])
-  }
   const state: ImageState = {
     now: ledger.now,
     wallOffset: ledger.wallOffset,
@@ -96,23 +89,27 @@ export function takeImage(ledger: Ledger): Image {
       return [name, { ...node, overdue: [...node.overdue] }]
     }),
     holds: [...ledger.holds],
-    odd,
     settled: ledger.settled.entries(),
     windows: [...ledger.rates.windows].map(([name, window]) => [name, window.image()]),
     throttles: [...ledger.rates.throttles],
     paused: ledger.paused,
     retired: [...ledger.retired],
   }
-  const extras = new Map<number, Extra>()
-  for (const [slot, extra] of ledger.extras) {
-    const steps = extra.steps && { ...extra.steps, kept: [...extra.steps.kept] }
-    extras.set(slot, { ...extra, history: [...extra.history], log: [...extra.log], steps })
-  }
-  return { state, columns, slots: Uint32Array.from(slots), extras }
+  const { columns, ids, extras } = ledger
+  return { state, columns: columns.lend(), odd: ids.odd.lend(), extras: extras.lend() }
 }
 
-/** Rows entered before others get their turn: some 5 ms. */
-const ROWS_AT_ONCE = 4_096
+/** The slots from `from` to before `to` that hold something, rising. */
+export function rowsOf({ columns }: Image, from: number, to: number): Uint32Array {
+  const slots: number[] = []
+  for (let slot = from; slot < Math.min(to, columns.used); slot++) {
+    if (columns.state.get(slot) !== FREE) slots.push(slot)
+  }
+  return Uint32Array.from(slots)
+}
+
+/** Rows that find their places before others get their turn: some 3 ms. */
+const ROWS_AT_ONCE = 2_048
 
 /** Puts an image into an empty ledger. Slots keep their numbers. */
 export class Restorer {
@@ -121,14 +118,9 @@ export class Restorer {
   readonly #queues = new Map<number, number>()
   readonly #tasks = new Map<number, number>()
   readonly #groups = new Map<number, number>()
-  readonly #odd: ReadonlyMap<number, string>
-
-  /** `rows`: how many will be entered. */
-  constructor(ledger: Ledger, state: ImageState, rows: number) {
+  constructor(ledger: Ledger, state: ImageState) {
     this.#ledger = ledger
     this.#state = state
-    this.#odd = new Map(state.odd)
-    ledger.ids.reserve(rows)
     const { now, wallOffset, seqs, paused } = state
     Object.assign(ledger, { now, wallOffset, seqs, paused })
     for (const [name, window] of state.windows)
@@ -151,11 +143,15 @@ export class Restorer {
       this.#groups.set(number, ledger.groupNames.hold(text))
   }
 
-  /** A row whose columns have been filled, but with the numbers of the image. */
+  odd(slot: number, id: string): void {
+    this.#ledger.ids.odd.set(slot, id)
+  }
+
+  /** A row whose columns and odd id have been filled in, but with the numbers of the image. */
   enter(slot: number): void {
     const { columns, ids, taskNames, groupNames, queues } = this.#ledger
     const number = this.#queues.get(columns.queue.get(slot)) ?? 0
-    ids.restore(slot, number, this.#odd.get(slot))
+    ids.enter(slot, number)
     const task = this.#tasks.get(columns.task.get(slot)) ?? 0
     const group = this.#groups.get(columns.group.get(slot)) ?? 0
     columns.task.set(slot, task)
@@ -194,7 +190,7 @@ export class Restorer {
         if (hold.slot < 0) queue.lapsing.push({ key, until: hold.until })
       }
     }
-    const order = inOrder(ledger.columns, slots)
+    const order = yield* sorted(slots, byTurn(ledger.columns))
     for (let at = 0; at < order.length; at++) {
       this.#settleIn(order[at])
       if (at % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) yield
@@ -223,15 +219,9 @@ export class Restorer {
 }
 
 /** By place and insertion, in which order lines are cheapest; finals by their ends. */
-function inOrder(columns: Columns, slots: Uint32Array): Uint32Array {
-  const { place, seq, since, state } = columns
+function byTurn({ place, seq, since, state }: Columns): (a: number, b: number) => number {
   const key = (slot: number): number => {
     return state.get(slot) > WAITING ? since.get(slot) : place.get(slot)
   }
-  let isSorted = true
-  for (let at = 1; at < slots.length && isSorted; at++) {
-    isSorted = key(slots[at - 1]) <= key(slots[at]) && seq.get(slots[at - 1]) < seq.get(slots[at])
-  }
-  if (isSorted) return slots
-  return slots.slice().sort((a, b) => key(a) - key(b) || seq.get(a) - seq.get(b))
+  return (a, b) => key(a) - key(b) || seq.get(a) - seq.get(b)
 }

@@ -20,9 +20,8 @@ export class Ledger extends Register {
     const columns = this.columns
     const queue = this.queueOf(slot)
     columns.touch(slot)
-    const isAtPlace = due === columns.place.get(slot)
-    const extra = isAtPlace ? this.findExtra(slot) : this.extra(slot)
-    if (extra !== undefined) extra.dueAt = isAtPlace ? null : due
+    const dueAt = due === columns.place.get(slot) ? null : due
+    if ((this.findExtra(slot)?.dueAt ?? null) !== dueAt) this.extra(slot).dueAt = dueAt
     if (columns.attempt.get(slot) >= this.maxAttempts(slot)) {
       this.#count(queue, slot, AVAILABLE)
       queue.spent.push(columns.entry(slot))

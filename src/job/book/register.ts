@@ -7,8 +7,8 @@ import type { JobRef, Millis, State } from '../job.js'
 import type { RetiredSchedule } from '../schedule.js'
 import type { StoredSettings } from '../settings.js'
 import { BY_SETTINGS, Columns, FREE, HAS_EXTRA, RETRYABLE, SCHEDULED } from './columns.js'
-import type { Extra, Shelf } from './extra.js'
-import { emptyExtra } from './extra.js'
+import type { Extra, ExtraView, Shelf } from './extra.js'
+import { copyExtra, emptyExtra } from './extra.js'
 import type { Card } from './frame.js'
 import { Ids } from './ids.js'
 import { Names } from './names.js'
@@ -16,6 +16,7 @@ import { QueueBook } from './queue.js'
 import type { Pause } from './queue.js'
 import { Rates } from './rates.js'
 import { SettledRing } from './settled.js'
+import { Sparse } from './sparse.js'
 
 /** Who holds a running job. */
 export interface Hold {
@@ -46,7 +47,7 @@ export const NEWS_SCHEDULES = 8
 export class Register {
   readonly columns = new Columns()
   readonly ids = new Ids(this.columns)
-  readonly extras = new Map<number, Extra>()
+  readonly extras = new Sparse<Extra>(copyExtra)
   readonly queueNames = new Names()
   readonly taskNames = new Names()
   readonly groupNames = new Names()
@@ -154,8 +155,9 @@ export class Register {
     return slot
   }
 
+  /** For changing. */
   extra(slot: number): Extra {
-    const known = this.extras.get(slot)
+    const known = this.extras.own(slot)
     if (known !== undefined) return known
     const extra = emptyExtra()
     this.extras.set(slot, extra)
@@ -163,7 +165,8 @@ export class Register {
     return extra
   }
 
-  findExtra(slot: number): Extra | undefined {
+  /** For reading. */
+  findExtra(slot: number): ExtraView | undefined {
     return this.columns.has(slot, HAS_EXTRA) ? this.extras.get(slot) : undefined
   }
 

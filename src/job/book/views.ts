@@ -10,7 +10,7 @@ import type { Attempt, Found, Instant, JobRecord, Millis, Origin, Receipt, Step 
 import type { NewJob } from '../lot.js'
 import type { Settings } from '../settings.js'
 import { FRESH, RECEIPT } from './columns.js'
-import type { Extra, Item, Past, Steps } from './extra.js'
+import type { ExtraView, Item, Past } from './extra.js'
 import type { Ledger } from './ledger.js'
 
 /** Jobs or a receipt, as found by id; null when there is neither. */
@@ -122,7 +122,7 @@ function claimedOne(
 }
 
 /** A value that rotted is not left out: whoever did the step must not do it again. */
-function stepsOf(ledger: Ledger, { kept }: Steps): readonly Step[] {
+function stepsOf(ledger: Ledger, { kept }: NonNullable<ExtraView['steps']>): readonly Step[] {
   return kept.map(({ name, paper }) => {
     const item = ledger.shelf.read(paper)
     const value = 'log' in item ? item.step?.value : undefined
@@ -152,7 +152,7 @@ export function settingsFor(ledger: Ledger, ask: ClaimAsk, unsaid: Settings): Se
 
 const NO_HISTORY: readonly Attempt[] = []
 
-function historyOf(ledger: Ledger, extra: Extra | undefined): readonly Attempt[] {
+function historyOf(ledger: Ledger, extra: ExtraView | undefined): readonly Attempt[] {
   if (extra === undefined || extra.history.length === 0) return NO_HISTORY
   return extra.history.map((past) => attemptOf(ledger, past))
 }
@@ -169,13 +169,13 @@ function errorOf(item: Item): Attempt['error'] {
   return 'ran' in item ? (item.ran?.error ?? null) : null
 }
 
-function originOf(ledger: Ledger, extra: Extra | undefined): Origin | null {
+function originOf(ledger: Ledger, extra: ExtraView | undefined): Origin | null {
   if (extra?.origin == null) return null
   const { queue, id, reason, history } = extra.origin
   return { queue, id, reason, history: history.map((past) => attemptOf(ledger, past)) }
 }
 
-function payloadOf(ledger: Ledger, paper: NewJob, extra: Extra | undefined): NewJob['payload'] {
+function payloadOf(ledger: Ledger, paper: NewJob, extra: ExtraView | undefined): NewJob['payload'] {
   if (extra?.payload == null) return paper.payload
   const item = ledger.shelf.read(extra.payload)
   return 'action' in item && item.action === 'update'
@@ -183,13 +183,13 @@ function payloadOf(ledger: Ledger, paper: NewJob, extra: Extra | undefined): New
     : paper.payload
 }
 
-function resultOf(ledger: Ledger, extra: Extra): JobRecord['result'] {
+function resultOf(ledger: Ledger, extra: ExtraView): JobRecord['result'] {
   if (extra.result === null) return null
   const item = ledger.shelf.read(extra.result)
   return 'verdict' in item && item.verdict.kind === 'complete' ? item.verdict.result : null
 }
 
-function logOf(ledger: Ledger, extra: Extra | undefined): readonly string[] {
+function logOf(ledger: Ledger, extra: ExtraView | undefined): readonly string[] {
   if (extra === undefined || extra.log.length === 0) return []
   const lines = extra.log.flatMap(({ paper }) => {
     const item = ledger.shelf.read(paper)

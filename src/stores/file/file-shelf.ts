@@ -4,7 +4,7 @@
  * cache; jobs that were inserted together are read together.
  */
 import type { DiskFile } from '../../disk/disk.js'
-import { Float64Column, Uint32Column } from '../../job/book/column.js'
+import { CHUNK_SLOTS, Float64Column, Uint32Column } from '../../job/book/column.js'
 import type { Item, Shelf } from '../../job/book/extra.js'
 import type { NewJob } from '../../job/lot.js'
 import { named } from './faults.js'
@@ -60,13 +60,18 @@ export class FileShelf implements Shelf {
   }
 
   set(slot: number, address: number, length: number): void {
-    while (slot >= this.#rows) {
-      this.address.grow()
-      this.length.grow()
-      this.#rows = this.address.chunks.length * this.address.chunks[0].length
-    }
+    this.reserve(slot + 1)
     this.address.set(slot, address)
     this.length.set(slot, length)
+  }
+
+  /** Makes room for slots below this. */
+  reserve(rows: number): void {
+    while (rows > this.#rows) {
+      this.address.grow()
+      this.length.grow()
+      this.#rows += CHUNK_SLOTS
+    }
   }
 
   /** 0 when the slot has no description. */
@@ -74,13 +79,9 @@ export class FileShelf implements Shelf {
     return slot < this.#rows ? this.address.get(slot) : 0
   }
 
-  /** A copy of the columns that later changes do not reach. */
-  copy(): { readonly address: Float64Column; readonly length: Uint32Column } {
-    const address = new Float64Column()
-    const length = new Uint32Column()
-    for (const chunk of this.address.chunks) address.chunks.push(chunk.slice())
-    for (const chunk of this.length.chunks) length.chunks.push(chunk.slice())
-    return { address, length }
+  /** The columns as they are now, whatever is changed later. */
+  lend(): { readonly address: Float64Column; readonly length: Uint32Column } {
+    return { address: this.address.lend(), length: this.length.lend() }
   }
 
   share(from: number, to: number): void {

@@ -11,12 +11,13 @@ import { removeIfThere } from './drafts.js'
 import { isOfSystem } from './faults.js'
 import { fileOf } from './file-shelf.js'
 import type { FileShelf } from './file-shelf.js'
+import { relocated } from './papers.js'
 import { quarantine, segmentPath, segments } from './layout.js'
 import type { Layout } from './layout.js'
 import { dataFiles, dataNumber, dataPath, indexPath, isData, snapshots } from './snapshot-files.js'
 import { loadSnapshot, readMoves } from './snapshot-read.js'
-import { relocated, writeSnapshot } from './snapshot-write.js'
-import type { SnapshotHead } from './snapshot-write.js'
+import type { SnapshotHead } from './snapshot-sections.js'
+import { writeSnapshot } from './snapshot-write.js'
 
 export interface GenerationsOptions {
   readonly disk: Disk
@@ -39,6 +40,8 @@ export class Generations {
   readonly #options: GenerationsOptions
   /** The newest snapshot whose moves we know; 0: none. */
   #adopted = 0
+  /** The last segment that was left behind: what it holds is folded. */
+  #folded = 0
   /** Moves were learnt since this state was loaded: what they missed, loading anew may find. */
   #hasMoved = false
   #sealedBytes = 0
@@ -74,6 +77,7 @@ export class Generations {
   rolled(sealed: number, bytes: number, ours: boolean): void {
     const { doubtful } = this.#options
     this.#sealedBytes += bytes
+    this.#folded = sealed
     this.#adoptNewer()
     if (this.#writing !== null) return
     const isDue = ours && this.#sealedBytes >= this.#threshold()
@@ -102,7 +106,7 @@ export class Generations {
 
   async #write(segment: number): Promise<void> {
     const { disk, layout, nonce, ledger, shelf, datas, pause, doubtful } = this.#options
-    const { address, length } = shelf.copy()
+    const { address, length } = shelf.lend()
     const taken = { image: takeImage(ledger), address, length, ...this.#options.anchor() }
     const mustLeave = (file: number): boolean =>
       doubtful !== null && !isData(file) && file >= doubtful
@@ -112,10 +116,15 @@ export class Generations {
     await this.#clean(segment)
   }
 
-  /** Learns the moves of snapshots that were linked since. */
+  /**
+   * Learns the moves of snapshots that were linked since. One whose segments are not folded yet is
+   * left for later: what will be folded of them must be moved too.
+   */
   #adoptNewer(): void {
     const { disk, layout } = this.#options
-    const newer = snapshots(disk, layout).filter((segment) => segment > this.#adopted)
+    const newer = snapshots(disk, layout).filter((segment) => {
+      return segment > this.#adopted && segment <= this.#folded
+    })
     for (const segment of newer.reverse()) {
       const moves = this.#read(segment)
       if (moves === null) continue
@@ -163,7 +172,7 @@ export class Generations {
       const next = left.has(fileOf(address)) ? to.get(address) : undefined
       if (next !== undefined) shelf.address.set(slot, next)
     }
-    for (const [slot, extra] of ledger.extras) {
+    for (const [slot, extra] of ledger.extras.entries(0, columns.used)) {
       ledger.extras.set(
         slot,
         relocated(extra, (address) => to.get(address) ?? address),

@@ -7,7 +7,9 @@
  *     head 321 0b5c9a11 \n  <bytes> \n       which files it refers to
  *     moved …                                 where papers lie now: pairs of addresses
  *     ledger …                                what is no column, as JSON
- *     rows …  place …  seq …  extras …        the jobs
+ *     rows …  ids …  place …  seq …           the jobs of 65,536 slots: one section a column;
+ *     odd …  odd …  extras …  extras …        lines of JSON, as many sections as they need
+ *     rows …                                  the next 65,536
  *     end 0 00000000 \n \n
  */
 import { crc32 } from 'node:zlib'
@@ -43,11 +45,21 @@ export class SectionWriter {
   }
 }
 
+export interface Section {
+  readonly name: string
+  readonly bytes: Buffer
+}
+
 /** A head line is at most this long. */
 const HEAD_BYTES = 256
+/** A stripe's ids: the longest of the sections that every snapshot has. */
+const FIRST_ROOM = 1024 * 1024
 
 export class SectionReader {
   readonly #file: DiskFile
+  readonly #head = Buffer.alloc(HEAD_BYTES)
+  /** Used again for each section, and aligned for columns of any width. */
+  #room = new ArrayBuffer(FIRST_ROOM)
   #at: number
 
   /** Throws when it is no snapshot of ours. */
@@ -58,9 +70,12 @@ export class SectionReader {
     if (line !== SNAPSHOT_LINE) throw damaged(file, 'it does not begin as a snapshot')
   }
 
-  /** The next section. Throws when it is cut short or not what was written. */
-  next(): { readonly name: string; readonly bytes: Buffer } {
-    const head = Buffer.alloc(HEAD_BYTES)
+  /**
+   * The next section. Its bytes are good until the one behind it is asked for. Throws when it is
+   * cut short or not what was written.
+   */
+  next(): Section {
+    const head = this.#head
     const text = head.toString('latin1', 0, this.#file.readAt(this.#at, head))
     const match = /^(\S+) (\d+) ([0-9a-f]{8})\n/.exec(text)
     if (match === null) throw damaged(this.#file, `no section begins at ${this.#at}`)
@@ -74,8 +89,9 @@ export class SectionReader {
   }
 
   #bytes(at: number, length: number): Buffer {
-    // Its own memory, aligned for columns of any width.
-    const bytes = Buffer.from(new ArrayBuffer(length))
+    if (at + length > this.#file.size()) throw damaged(this.#file, 'it is cut short')
+    if (length > this.#room.byteLength) this.#room = new ArrayBuffer(length)
+    const bytes = Buffer.from(this.#room, 0, length)
     if (this.#file.readAt(at, bytes) < length) throw damaged(this.#file, 'it is cut short')
     return bytes
   }

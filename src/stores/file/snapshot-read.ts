@@ -3,120 +3,139 @@
  * where papers were moved to.
  */
 import type { Disk } from '../../disk/disk.js'
+import { BYTES, FLOATS, WORDS } from '../../job/book/columns.js'
+import type { Columns } from '../../job/book/columns.js'
+import { emptyExtra } from '../../job/book/extra.js'
+import type { Extra } from '../../job/book/extra.js'
 import { Restorer } from '../../job/book/image.js'
 import type { ImageState } from '../../job/book/image.js'
-import type { Extra } from '../../job/book/extra.js'
 import type { Ledger } from '../../job/book/ledger.js'
 import { unplain } from './frame-words.js'
 import type { FileShelf } from './file-shelf.js'
 import type { Layout } from './layout.js'
 import { SectionReader } from './snapshot-format.js'
+import type { Section } from './snapshot-format.js'
 import { indexPath } from './snapshot-files.js'
-import { BYTES, FLOATS, WORDS } from './snapshot-write.js'
-import type { SnapshotHead } from './snapshot-write.js'
+import type { SnapshotHead } from './snapshot-sections.js'
 
-/** Sections one after the other, up to `last`; throws when any of it is not what was written. */
-function* sections(
-  disk: Disk,
-  layout: Layout,
-  segment: number,
-  last: string,
-): Generator<{ readonly name: string; readonly bytes: Buffer }> {
-  const file = disk.read(indexPath(layout, segment))
-  try {
-    const reader = new SectionReader(file)
-    for (;;) {
-      const section = reader.next()
-      yield section
-      if (section.name === last) return
-    }
-  } finally {
-    file.close()
-  }
+interface Into {
+  readonly ledger: Ledger
+  readonly shelf: FileShelf
 }
 
 /** Rows entered before others get their turn. */
-const ROWS_AT_ONCE = 4_096
+const ROWS_AT_ONCE = 2_048
 
 /** Fills an empty ledger and shelf. Throws when any of it is damaged. */
 export async function loadSnapshot(
   disk: Disk,
   layout: Layout,
   segment: number,
-  into: { readonly ledger: Ledger; readonly shelf: FileShelf },
+  into: Into,
   pause: () => Promise<void>,
 ): Promise<SnapshotHead> {
-  const found = new Map<string, Buffer>()
-  for (const { name, bytes } of sections(disk, layout, segment, 'end')) {
-    found.set(name, bytes)
+  const file = disk.read(indexPath(layout, segment))
+  try {
+    return await load(new SectionReader(file), into, pause)
+  } finally {
+    file.close()
+  }
+}
+
+async function load(
+  reader: SectionReader,
+  into: Into,
+  pause: () => Promise<void>,
+): Promise<SnapshotHead> {
+  const head = readHead(reader.next().bytes)
+  reader.next() // what was moved: an empty book knows no older place
+  const state = unplain(reader.next().bytes.toString()) as ImageState // as `writeSections` wrote it
+  const restorer = new Restorer(into.ledger, state)
+  for (const _ of into.ledger.ids.reserve(head.rows)) await pause()
+  const all = new Uint32Array(head.rows)
+  let rows = 0
+  for (let section = reader.next(); section.name !== 'end';) {
+    // Kept beyond its section, whose bytes are not.
+    const slots = words(section.bytes).slice()
+    all.set(slots, rows)
+    rows += slots.length
+    section = await fillStripe(reader, slots, into, restorer, pause)
+    for (let row = 0; row < slots.length; row++) {
+      restorer.enter(slots[row])
+      if (row % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) await pause()
+    }
+  }
+  for (const _ of restorer.finish(all)) await pause()
+  into.ledger.columns.collectFree()
+  return head
+}
+
+/** The sections behind a stripe's rows; answers the one that begins the next stripe, or `end`. */
+async function fillStripe(
+  reader: SectionReader,
+  slots: Uint32Array,
+  { ledger, shelf }: Into,
+  restorer: Restorer,
+  pause: () => Promise<void>,
+): Promise<Section> {
+  const { columns } = ledger
+  const used = (slots.at(-1) ?? -1) + 1
+  columns.reserve(used)
+  shelf.reserve(used)
+  for (;;) {
+    const section = reader.next()
+    const { name, bytes } = section
+    if (name === 'rows' || name === 'end') return section
+    if (name === 'odd') {
+      for (const [slot, id] of texts<string>(bytes)) restorer.odd(slot, id)
+    } else if (name === 'extras') {
+      for (const [slot, said] of texts<Partial<Extra>>(bytes)) {
+        restorer.extra(slot, { ...emptyExtra(), ...said })
+      }
+    } else {
+      fillColumn({ columns, shelf }, slots, section)
+    }
     await pause()
   }
-  /** Each is asked for once, and let go, so that a large snapshot is not in memory twice. */
-  const part = (name: string): Buffer => {
-    const bytes = found.get(name)
-    if (bytes === undefined) throw new Error(`${indexPath(layout, segment)} has no section ${name}`)
-    found.delete(name)
-    return bytes
-  }
-  // Written by `writeSections`, and its checksum was good.
-  const state = unplain(part('ledger').toString()) as ImageState
-  const slots = words(part('rows'))
-  const { ledger, shelf } = into
-  const { columns } = ledger
-  const restorer = new Restorer(ledger, state, slots.length)
-  columns.reserve(slots.reduce((most, slot) => Math.max(most, slot + 1), 0))
-  await fillColumns(columns, slots, part, pause)
-  const addresses = doubles(part('address'))
-  const lengths = words(part('length'))
-  await eachRow(slots, pause, (slot, row) => {
-    shelf.set(slot, addresses[row], lengths[row])
-    restorer.enter(slot)
-  })
-  const extras = part('extras').toString()
-  for (const line of extras === '' ? [] : extras.split('\n')) {
-    const [slot, extra] = unplain(line) as [number, Extra] // as `writeSections` wrote it
-    restorer.extra(slot, extra)
-  }
-  for (const _ of restorer.finish(slots)) await pause()
-  columns.collectFree()
-  return readHead(part('head'))
 }
 
-async function eachRow(
+function fillColumn(
+  { columns, shelf }: { readonly columns: Columns; readonly shelf: FileShelf },
   slots: Uint32Array,
-  pause: () => Promise<void>,
-  run: (slot: number, row: number) => void,
-): Promise<void> {
+  { name, bytes }: Section,
+): void {
+  const float = FLOATS.find((one) => one === name)
+  const word = WORDS.find((one) => one === name)
+  const byte = BYTES.find((one) => one === name)
+  if (float !== undefined) fill(slots, doubles(bytes), columns[float])
+  else if (word !== undefined) fill(slots, words(bytes), columns[word])
+  else if (byte !== undefined) fill(slots, bytes, columns[byte])
+  else if (name === 'address') fill(slots, doubles(bytes), shelf.address)
+  else if (name === 'length') fill(slots, words(bytes), shelf.length)
+  else if (name === 'ids') fillIds(columns, slots, words(bytes))
+  else throw new Error(`a snapshot has no section ${name}`)
+}
+
+function fill(
+  slots: Uint32Array,
+  values: Float64Array | Uint32Array | Uint8Array,
+  column: { set(slot: number, value: number): void },
+): void {
+  for (let row = 0; row < slots.length; row++) column.set(slots[row], values[row])
+}
+
+function fillIds(columns: Columns, slots: Uint32Array, ids: Uint32Array): void {
   for (let row = 0; row < slots.length; row++) {
-    run(slots[row], row)
-    if (row % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) await pause()
+    const chunk = columns.id.ownChunk(slots[row])
+    const at = columns.id.at(slots[row])
+    for (let word = 0; word < 4; word++) chunk[at + word] = ids[row * 4 + word]
   }
 }
 
-async function fillColumns(
-  columns: Ledger['columns'],
-  slots: Uint32Array,
-  part: (name: string) => Buffer,
-  pause: () => Promise<void>,
-): Promise<void> {
-  const ids = words(part('ids'))
-  await eachRow(slots, pause, (slot, row) => {
-    const chunk = columns.id.chunk(slot)
-    const at = columns.id.at(slot)
-    for (let word = 0; word < 4; word++) chunk[at + word] = ids[row * 4 + word]
-  })
-  for (const name of FLOATS) {
-    const values = doubles(part(name))
-    await eachRow(slots, pause, (slot, row) => columns[name].set(slot, values[row]))
-  }
-  for (const name of WORDS) {
-    const values = words(part(name))
-    await eachRow(slots, pause, (slot, row) => columns[name].set(slot, values[row]))
-  }
-  for (const name of BYTES) {
-    const values = part(name)
-    await eachRow(slots, pause, (slot, row) => columns[name].set(slot, values[row]))
-  }
+/** Lines of slot and value, as `writeTexts` wrote them. */
+function texts<T>(bytes: Buffer): [number, T][] {
+  const lines = bytes.toString().split('\n')
+  return lines.map((line) => unplain(line) as [number, T]) // the section says of which kind
 }
 
 /** Only the head, and where papers were moved. */
@@ -125,12 +144,17 @@ export function readMoves(
   layout: Layout,
   segment: number,
 ): { readonly head: SnapshotHead; readonly to: ReadonlyMap<number, number> } {
-  const found = new Map<string, Buffer>()
-  for (const { name, bytes } of sections(disk, layout, segment, 'moved')) found.set(name, bytes)
-  const pairs = doubles(found.get('moved') ?? Buffer.alloc(0))
-  const to = new Map<number, number>()
-  for (let at = 0; at < pairs.length; at += 2) to.set(pairs[at], pairs[at + 1])
-  return { head: readHead(found.get('head') ?? Buffer.alloc(0)), to }
+  const file = disk.read(indexPath(layout, segment))
+  try {
+    const reader = new SectionReader(file)
+    const head = readHead(reader.next().bytes)
+    const pairs = doubles(reader.next().bytes)
+    const to = new Map<number, number>()
+    for (let at = 0; at < pairs.length; at += 2) to.set(pairs[at], pairs[at + 1])
+    return { head, to }
+  } finally {
+    file.close()
+  }
 }
 
 function readHead(bytes: Buffer): SnapshotHead {
