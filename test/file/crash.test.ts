@@ -8,8 +8,11 @@ import { STORIES } from './stories.js'
 
 /** `npm run torture -- crash` looks at many more. */
 const isLong = process.env.MILLRACE_TORTURE === 'crash'
-const LONG = { states: 2_000, nestedEvery: 7, nestedStates: 40 }
+const states = Number(process.env.MILLRACE_TORTURE_STATES ?? 2_000)
+const LONG = { states, nestedEvery: 7, nestedStates: Math.ceil(states / 50) }
 const SHORT = { states: 4, nestedEvery: 200, nestedStates: 2 }
+
+const A_DAY = 24 * 3_600_000
 
 const PROFILES: readonly CrashProfile[] = ['kill', 'any-subset', 'ext4-ordered']
 const SIZES = { 'in one segment': 1024 * 1024, 'rolling all the time': 1_500 }
@@ -27,7 +30,7 @@ describe('a store whose power goes at any call', () => {
     for (const [size, segmentBytes] of Object.entries(SIZES)) {
       it.each(PROFILES)(
         `keeps its promises: ${name}, ${size} (%s)`,
-        { timeout: isLong ? 3_600_000 : 240_000 },
+        { timeout: isLong ? A_DAY : 240_000 },
         async (profile) => {
           const counted = await crashEverywhere({
             ...{ story, profile, segmentBytes },

@@ -2,7 +2,7 @@
 //
 //   npm run torture -- file [--minutes 1] [--workers 3]
 //   npm run torture -- file --jobs 2000 --kills 7         the short form, as in the test suite
-//   npm run torture -- crash                              every crash point on the simulated disk
+//   npm run torture -- crash [--states 2000]              every crash point on the simulated disk
 //   npm run torture -- claims [--processes 16]      who claims one job at a time gets its share
 //   npm run torture -- claims --jobs 500                  the short form, with looser bounds
 //   npm run torture -- block [--minutes 2]                a handler that holds the loop keeps its job
@@ -29,7 +29,7 @@ function readWords() {
       allowPositionals: true,
       options: {
         ...{ minutes: number, workers: number, jobs: number, kills: number },
-        ...{ processes: number, leases: number },
+        ...{ processes: number, leases: number, states: number },
       },
     })
     const numbers = Object.entries(values).map(([name, text]) => [name, Number(text)])
@@ -45,10 +45,14 @@ function readWords() {
 }
 
 /** The long form of test/file/crash*.test.ts. */
-function crash() {
+function crash({ states = 2_000 }) {
   return new Promise((resolve) => {
     const words = ['vitest', 'run', 'test/file/crash.test.ts', 'test/file/crash-after-kill.test.ts']
-    const env = { ...process.env, MILLRACE_TORTURE: 'crash' }
+    const env = {
+      ...process.env,
+      MILLRACE_TORTURE: 'crash',
+      MILLRACE_TORTURE_STATES: String(states),
+    }
     spawn('npx', words, { cwd: root, stdio: 'inherit', env }).on('close', (code) => {
       resolve(code ?? 1)
     })
