@@ -48,7 +48,7 @@ export function queuesOf(store: Store, ask: PageAsk): Promise<Page<QueueInfo>> {
 
 function queueInfo(row: QueueRow): QueueInfo {
   const oldestDue = row.oldestDue === null ? null : new Date(row.oldestDue)
-  return { name: row.name, counts: row.counts, paused: false, workers: row.workers, oldestDue }
+  return { name: row.name, counts: row.counts, paused: row.paused, workers: row.workers, oldestDue }
 }
 
 /** A page may cut through the workers of one node, so its cursor says how many were shown. */

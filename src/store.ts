@@ -213,6 +213,8 @@ export interface CountAsk {
 export interface QueueRow {
   readonly name: string
   readonly counts: Counts
+  /** By itself, or with everything. */
+  readonly paused: boolean
   readonly workers: number
   readonly oldestDue: Instant | null
 }
@@ -225,8 +227,11 @@ export interface NodeRow extends NodeCard {
   readonly running: readonly number[]
 }
 
-/** What an operator may do. Running jobs are only ever asked, by `cancel`. */
-export type Command =
+/** What an operator may do. */
+export type Command = JobsCommand | PauseCommand
+
+/** To jobs. Those that run are only ever asked, by `cancel`. */
+export type JobsCommand =
   | {
       readonly kind: 'cancel'
       readonly queue: string
@@ -245,6 +250,21 @@ export type Command =
       readonly id: string
       readonly change: JobChange
     }
+
+/**
+ * Nothing of it starts anywhere until its end; what runs goes on. Each is a layer of its own: the
+ * end of one wakes nothing that is paused by another. It survives as the jobs do. `changed`: 1, or
+ * 0 when it was so before.
+ */
+export interface PauseCommand {
+  readonly kind: 'pause' | 'resume'
+  /** Null: everything, now and later. */
+  readonly queue: string | null
+  /** Null: the whole queue. It need not have jobs. */
+  readonly group: string | null
+  /** Who says it, for those who ask why nothing moves. */
+  readonly by: string
+}
 
 /** What is not given stays. */
 export interface JobChange {

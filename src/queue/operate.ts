@@ -16,7 +16,7 @@ import { viewOf } from '../job/view.js'
 import type { JobView } from '../job/view.js'
 import type { Parts } from '../parts.js'
 import { readyFor } from '../parts.js'
-import type { Command, JobChange, Store } from '../store.js'
+import type { JobChange, JobsCommand, Store } from '../store.js'
 import { millis } from '../time/duration.js'
 import { fit } from './fit.js'
 import { fill, page, pageAsk } from './page.js'
@@ -163,7 +163,7 @@ async function fitJob(
   if (isPlain) await fit(input, payload, 'update.payload')
 }
 
-async function order(parts: Parts, which: job.Selector, command: Command): Promise<Changed> {
+async function order(parts: Parts, which: job.Selector, command: JobsCommand): Promise<Changed> {
   await readyFor(parts, command.queue)
   if (selectsNothing(which)) return { changed: 0 }
   return { changed: await parts.engine.control(command) }

@@ -14,13 +14,14 @@ import type { Noted, Settled } from '../verdict.js'
 import type { ClaimFrame, ClockFrame, Frame, InsertFrame, SettingsFrame } from './frame.js'
 import type { ControlFrame, NoteFrame, SettleFrame, SweepFrame } from './frame.js'
 import type { DropFrame, BeatFrame, HelloFrame, LeaveFrame } from './frame.js'
-import type { ScheduleFrame, TickFrame } from './frame.js'
+import type { PauseFrame, ScheduleFrame, TickFrame } from './frame.js'
 import { applyClaim } from './apply-claim.js'
 import { applyControl } from './apply-control.js'
 import type { ControlledJobs } from './apply-control.js'
 import { applyInsert } from './apply-insert.js'
 import { applyBeat, applyDrop, applyHello, applyLeave, applySweep } from './apply-node.js'
 import type { SweptJobs } from './apply-node.js'
+import { applyPause } from './apply-pause.js'
 import { applyNote, applySettle } from './apply-settle.js'
 import { AT_WALL, AVAILABLE, FREE, RETRYABLE, RUNNING, SCHEDULED } from './columns.js'
 import type { Filing, Shelf } from './extra.js'
@@ -35,6 +36,8 @@ export interface Answers {
   readonly settle: readonly Settled[]
   readonly note: readonly Noted[]
   readonly control: ControlledJobs
+  /** False: it was so before. */
+  readonly pause: boolean
   readonly sweep: SweptJobs
   readonly drop: number
   /** False: the node was swept. */
@@ -54,6 +57,7 @@ export type FrameOf = {
   readonly settle: SettleFrame
   readonly note: NoteFrame
   readonly control: ControlFrame
+  readonly pause: PauseFrame
   readonly sweep: SweepFrame
   readonly drop: DropFrame
   readonly beat: BeatFrame
@@ -107,6 +111,8 @@ export class Book {
         return applyNote(ledger, frame, filing)
       case 'control':
         return applyControl(ledger, frame, filing)
+      case 'pause':
+        return applyPause(ledger, frame)
       case 'sweep':
         return applySweep(ledger, frame)
       case 'drop':

@@ -20,6 +20,7 @@ export type Frame =
   | SettleFrame
   | NoteFrame
   | ControlFrame
+  | PauseFrame
   | SweepFrame
   | DropFrame
   | BeatFrame
@@ -108,6 +109,16 @@ export type ControlItem = JobRef &
 export interface ControlFrame {
   readonly kind: 'control'
   readonly items: readonly ControlItem[]
+}
+
+/** An operator's pause, or its end. `queue` null: of everything; `group` null: of the whole queue. */
+export interface PauseFrame {
+  readonly kind: 'pause'
+  readonly action: 'pause' | 'resume'
+  readonly queue: string | null
+  readonly group: string | null
+  /** Who said it. */
+  readonly by: string
 }
 
 /**

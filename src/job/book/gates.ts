@@ -195,3 +195,21 @@ export function charge(ledger: Ledger, queue: QueueBook, slot: number): void {
   const group = ledger.groupNames.text(ledger.columns.group.get(slot))
   ledger.rates.charge(groupRate(queue.name, group, groups.rate), null, ledger.now)
 }
+
+/**
+ * Nothing starts for so long of the job's queue, of all that share its queue's key, or of its group.
+ * Of a queue without a key: of the queue.
+ */
+export function throttle(
+  ledger: Ledger,
+  slot: number,
+  what: 'queue' | 'key' | 'group',
+  delay: Millis,
+): void {
+  const queue = ledger.queueOf(slot)
+  const key = what === 'key' ? (queue.settings.rate?.key ?? null) : null
+  const group = ledger.groupNames.text(ledger.columns.group.get(slot))
+  const name = key === null ? queueName(queue.name) : keyName(key)
+  const of = what === 'group' ? groupName(queue.name, group) : name
+  ledger.rates.throttle(of, ledger.now, delay)
+}

@@ -4,7 +4,6 @@
  * medium is (nothing, a log, a folder of letters), when something is durable and who is alive, is
  * its own affair, behind the port `Medium`.
  */
-import { CONTROL_JOBS } from '../../job/defaults.js'
 import { NEVER_SAID } from '../../job/effective.js'
 import { millraceError } from '../../job/errors.js'
 import type { Found, Happening, JobRecord, JobRef } from '../../job/job.js'
@@ -17,15 +16,16 @@ import type { Note, Noted, Settled } from '../../job/verdict.js'
 import type { Answers, Book, FrameOf } from '../../job/book/book.js'
 import { CANCEL_ASKED } from '../../job/book/columns.js'
 import { decideSweep } from '../../job/book/decide-sweep.js'
-import type { ControlItem, Frame } from '../../job/book/frame.js'
+import type { Frame } from '../../job/book/frame.js'
 import { NEWS_CONTROL, NEWS_ENDS, NEWS_JOBS, NEWS_SCHEDULES } from '../../job/book/register.js'
-import { NOTHING, count, list, select } from '../../job/book/select.js'
+import { NOTHING, count, list } from '../../job/book/select.js'
 import { find } from '../../job/book/views.js'
 import type { Beat, BeatAnswer, BeatRecipe, CheckAsk, Checked, Command } from '../../store.js'
 import type { Controlled, CountAsk, ExchangeAsk, Exchanged, Hint, ListAsk } from '../../store.js'
 import type { NodeCard, NodeRow, OpenAsk, OverrideChange, QueueRow } from '../../store.js'
-import type { Store, SweepAsk, Swept, Traits } from '../../store.js'
+import type { PauseCommand, Store, SweepAsk, Swept, Traits } from '../../store.js'
 import { claim } from './claiming.js'
+import { controlStep } from './controlling.js'
 import { overridden, sameLayer } from './layers.js'
 import { Lookout } from './lookout.js'
 import type { Medium, News } from './medium.js'
@@ -232,36 +232,19 @@ export class BookStore<S extends string> implements Store<S> {
 
   async control(command: Command, cursor: string | null): Promise<Controlled> {
     this.#look()
-    const step = this.#step(command, cursor)
+    if ('by' in command) return this.#pause(command)
+    const step = controlStep(this.#medium.book.ledger, command, cursor, this.#medium.now())
     if (step.items.length === 0) return { changed: 0, cursor: step.cursor, happened: [] }
     const { changed, happened } = this.#commit({ kind: 'control', items: step.items })
     await this.#medium.durable()
     return { changed, happened, cursor: step.cursor }
   }
 
-  #step(command: Command, cursor: string | null): { items: ControlItem[]; cursor: string | null } {
-    const { ledger } = this.#medium.book
-    const queue = ledger.findQueue(command.queue)
-    if (queue === undefined) return { items: [], cursor: null }
-    if (command.kind === 'update') {
-      const { payload, priority, delay, at } = command.change
-      const change = {
-        payload: payload ?? null,
-        priority: priority ?? null,
-        delay: delay ?? null,
-        at: at ?? null,
-      }
-      const { id } = command
-      return { items: [{ queue: queue.name, id, action: 'update', ...change }], cursor: null }
-    }
-    const page = { limit: CONTROL_JOBS, cursor }
-    const found = select(ledger, queue, command.which, page, this.#medium.now())
-    const items = found.slots.map((slot): ControlItem => {
-      const ref = { queue: queue.name, id: ledger.ids.text(slot) }
-      if (command.kind !== 'cancel') return { ...ref, action: command.kind }
-      return { ...ref, action: 'cancel', reason: command.reason }
-    })
-    return { items, cursor: found.cursor }
+  /** Durable also when it was so before: whoever said it may not have heard so yet. */
+  async #pause({ kind, queue, group, by }: PauseCommand): Promise<Controlled> {
+    const changed = this.#commit({ kind: 'pause', action: kind, queue, group, by })
+    await this.#medium.durable()
+    return { changed: changed ? 1 : 0, cursor: null, happened: [] }
   }
 
   async settings(queue: string): Promise<StoredSettings> {

@@ -22,7 +22,8 @@ export function queueRows(ledger: Ledger, now: Millis, page: PageAsk): Paged<Que
     }
     const oldest = queue.oldestDue((slot) => ledger.dueOf(slot))
     const oldestDue = oldest === null ? null : wallTime(ledger, oldest)
-    return { name, counts: counts(queue), workers, oldestDue }
+    const paused = ledger.paused !== null || queue.paused !== null
+    return { name, counts: counts(queue), paused, workers, oldestDue }
   })
 }
 

@@ -6,7 +6,8 @@
  */
 import type { ScheduleChange } from '../../job/schedule.js'
 import type { SettingsLayer } from '../../job/settings.js'
-import type { Card, ClaimItem, DropFrame, Frame, SettingsFrame } from '../../job/book/frame.js'
+import type { Card, ClaimItem, DropFrame, Frame } from '../../job/book/frame.js'
+import type { PauseFrame, SettingsFrame } from '../../job/book/frame.js'
 import type { Item } from '../../job/book/extra.js'
 import {
   controlLine,
@@ -52,6 +53,10 @@ export function writeFrame(frame: Frame): Written {
       return { guards: '', lines: frame.items.map(noteLine) }
     case 'control':
       return { guards: '', lines: frame.items.map(controlLine) }
+    case 'pause': {
+      const { action, queue, group, by } = frame
+      return { guards: JSON.stringify({ do: action, queue, group, by }), lines: [] }
+    }
     case 'sweep':
       return { guards: JSON.stringify(frame.gone), lines: frame.items.map(sweepLine) }
     case 'drop':
@@ -92,6 +97,11 @@ export function readFrame(kind: string, guards: string, lines: readonly string[]
       return { kind, items: lines.map(readNote) }
     case 'control':
       return { kind, items: lines.map(readControl) }
+    case 'pause': {
+      const said = JSON.parse(guards) as Omit<PauseFrame, 'kind' | 'action'> & PauseWords // as written above
+      const { do: action, queue, group, by } = said
+      return { kind, action, queue, group, by }
+    }
     case 'sweep': {
       const gone = JSON.parse(guards) as { node: string; beats: number } | null // as written above
       return { kind, gone, items: lines.map(readSweep) }
@@ -133,6 +143,10 @@ export function readItemLine(kind: 'job' | 'settle' | 'note' | 'control', line: 
     case 'control':
       return readControl(line)
   }
+}
+
+interface PauseWords {
+  readonly do: PauseFrame['action']
 }
 
 function claimLine(item: ClaimItem): string {

@@ -24,6 +24,7 @@ import { lostClaims } from './lost-claims.js'
 import type { Group } from './law.js'
 import type { OpenMedium } from './medium.js'
 import { ordering } from './order.js'
+import { pauses } from './pauses.js'
 import { payloads } from './payload.js'
 import { receipts } from './receipts.js'
 import { Rig } from './rig.js'
@@ -79,6 +80,7 @@ const GROUPS: readonly Group[] = [
   sharing,
   groups,
   caps,
+  pauses,
 ]
 
 const SEEDS = [1, 20_260_101, 987_654_321]
