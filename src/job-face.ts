@@ -8,10 +8,10 @@ import { onlyOnce } from './engine/judge.js'
 import type { Claimed } from './job/claim.js'
 import { millraceError } from './job/errors.js'
 import type { MillraceError } from './job/errors.js'
-import type { JobRef } from './job/job.js'
 import { invalid } from './job/check.js'
 import { historyOf, metaOf, originOf } from './job/view.js'
 import type { Attempt, JobData, Origin } from './job/view.js'
+import { JobSteps } from './steps.js'
 import type { Duration } from './time/duration.js'
 import type { PostgresClient, SqliteHandle } from './transaction.js'
 import { discarding, snoozing } from './verdict.js'
@@ -32,6 +32,12 @@ export interface LiveJob<P = unknown> extends JobData<P> {
   progress(fraction: number): void
   /** A line that stays with the job, the last 100 do; gathered. */
   log(line: string): void
+  /**
+   * Done once over all attempts: its value is kept with the job, durable when it answers, and `run`
+   * is not called for it again. Calls of one name share one run. At most 1,000 steps a job, and
+   * together `limits.resultBytes`, else RESULT_INVALID. LEASE_LOST when the attempt is over.
+   */
+  step<T>(name: string, run: () => T | Promise<T>): Promise<T>
 }
 
 /** The handler's second argument: return what these build. */
@@ -97,6 +103,7 @@ export class RunningJob {
   #meta: Readonly<Record<string, unknown>> | null = null
   #history: readonly Attempt[] | null = null
   #origin: Origin | null = null
+  #steps: JobSteps | null = null
 
   constructor(run: Run) {
     const { claimed } = run.live
@@ -131,6 +138,10 @@ export class RunningJob {
   }
   log(line: string): void {
     this.#run.live.log(String(line))
+  }
+  step<T>(name: string, run: () => T | Promise<T>): Promise<T> {
+    this.#steps ??= new JobSteps(this.#run.live)
+    return this.#steps.do(name, run) as Promise<T> // as: the caller names the type, as with any stored data
   }
 
   snooze(delay: Duration): Verdict {
@@ -176,16 +187,6 @@ export function fractionOf(fraction: number): number {
     fraction,
     'divide what is done by the whole',
   )
-}
-
-/** What a token that died says of its job. */
-export function leaseLost(ref: JobRef): MillraceError<'LEASE_LOST'> {
-  return millraceError({
-    code: 'LEASE_LOST',
-    subject: `job ${JSON.stringify(ref.id)} of queue ${JSON.stringify(ref.queue)}`,
-    expected: 'a job that is still held',
-    remedy: 'it was settled, timed out, or given to another worker: let go of it',
-  })
 }
 
 /** The answer of a store without transactions. */

@@ -84,12 +84,25 @@ function attempts(shell: Shell, history: readonly Attempt[]): readonly string[] 
       { title: 'STARTED', cell: ({ startedAt }) => instant(startedAt) },
       { title: 'TOOK', cell: ({ duration }) => formatDuration(duration), align: 'right' },
       { title: 'WORKER', cell: ({ worker }) => safe(worker) },
+      ...(history.some(({ steps }) => steps !== undefined)
+        ? [{ title: 'STEPS', cell: ({ steps = [] }: Attempt) => brief(steps) }]
+        : []),
       { title: 'ERROR', cell: error },
     ],
     history,
     { columns: Infinity, head: shell.paint.dim },
   )
 }
+
+/** The names of the first few. */
+function brief(steps: readonly string[]): string {
+  const more = steps.length - STEPS_SHOWN
+  const names = safe(steps.slice(0, STEPS_SHOWN).join(', '))
+  return more > 0 ? `${names} and ${more} more` : names
+}
+
+/** What fits a line; `--json` has all. */
+const STEPS_SHOWN = 5
 
 /** The stack is what helps whoever has to mend the handler. */
 function lastStack(job: JobView): readonly string[] {

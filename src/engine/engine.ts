@@ -26,6 +26,7 @@ import { Outage, storeClosed } from './outage.js'
 import { Roster } from './roster.js'
 import type { Workshop } from './runner.js'
 import { Solitude } from './solitude.js'
+import { Steps } from './steps.js'
 import { Sweeper } from './sweeper.js'
 import { Taker } from './take.js'
 import type { Held, TakeSpec } from './take.js'
@@ -67,6 +68,7 @@ export class Engine {
   readonly #exchanger: Exchanger
   readonly #inserts: Inserts
   readonly #notes: Notes
+  readonly #steps: Steps
   readonly #deadlines: Deadlines
   readonly #sweeper: Sweeper
   readonly #waiter: Waiter
@@ -98,14 +100,15 @@ export class Engine {
     this.#roster = roster
     const onWell = (): void => this.#lookAll()
     this.#heart = new Heart({ store, clock, events, outage, ledger, roster, lease, beat, onWell })
+    const leaseGone = (claimedAt: number): boolean => this.#heart.leaseGone(claimedAt)
     this.#exchanger = new Exchanger({
-      ...{ store, clock, chance, events, outage, ledger, node },
-      leaseGone: (claimedAt) => this.#heart.leaseGone(claimedAt),
+      ...{ store, clock, chance, events, outage, ledger, node, leaseGone },
       shut: () => this.#solitude.shut || this.#heart.suspect,
       first: () => this.#solitude.takeFirst(),
     })
     this.#inserts = new Inserts({ store, clock, chance, events, outage })
     this.#notes = new Notes({ store, clock, chance, events })
+    this.#steps = new Steps({ store, clock, chance, outage, leaseGone })
     this.#deadlines = new Deadlines(clock)
     const wanted = (): boolean => this.#isActive()
     this.#sweeper = new Sweeper({
@@ -130,6 +133,7 @@ export class Engine {
       ...{ clock, chance, events, ledger, newId },
       exchanger: this.#exchanger,
       notes: this.#notes,
+      steps: this.#steps,
       deadlines: this.#deadlines,
       onSettled: (queue) => this.#waiter.hint(queue),
     }
@@ -176,6 +180,7 @@ export class Engine {
     this.#inserts.close()
     this.#exchanger.close()
     this.#notes.close()
+    this.#steps.close()
     this.#deadlines.close()
     this.#solitude.close()
     await this.#sweeper.close()

@@ -13,9 +13,9 @@
 import type { Claimed, TokenText } from '../job/claim.js'
 import { millraceError } from '../job/errors.js'
 import type { MillraceError } from '../job/errors.js'
-import type { Millis } from '../job/job.js'
+import type { Millis, Step } from '../job/job.js'
 import type { Settings } from '../job/settings.js'
-import type { Settled, Settlement } from '../job/verdict.js'
+import type { Noted, Settled, Settlement } from '../job/verdict.js'
 import type { Events } from '../observe/events.js'
 import type { Chance, Clock } from '../time/clock.js'
 import { LATE_GRACE } from '../job/defaults.js'
@@ -25,6 +25,7 @@ import { judge } from './judge.js'
 import type { Asked, BackoffFunction, End, Judgement } from './judge.js'
 import type { Holding, Ledger, OpenClaim } from './ledger.js'
 import type { Notes, Noting } from './notes.js'
+import type { Doing, Steps } from './steps.js'
 import { tellSettled } from './telling.js'
 
 /** A job while its attempt is held, as `perform` sees it. */
@@ -36,6 +37,10 @@ export interface Live {
   readonly signal: AbortSignal
   progress(fraction: number): void
   log(line: string): void
+  /** The attempt goes on; after its end nothing of it can be kept. */
+  readonly isHeld: boolean
+  /** Keeps a step with the job; durable when it answers. 'lost': the attempt is over. */
+  keep(step: Step): Promise<Noted>
 }
 
 /** Decodes, validates, runs middleware and handler. A rejection counts as `fail`. */
@@ -49,6 +54,7 @@ export interface Workshop {
   readonly exchanger: Exchanger
   readonly ledger: Ledger
   readonly notes: Notes
+  readonly steps: Steps
   readonly deadlines: Deadlines
   readonly newId: () => string
   /** A verdict of ours landed: who waits for ends in this queue may look. */
@@ -76,7 +82,7 @@ export interface Claim {
 
 export type AttemptState = 'held' | 'running' | 'settling' | 'over'
 
-export class Attempt implements Live, Holding, Settling, Timed, Noting {
+export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
   readonly claimed: Claimed
   readonly settings: Settings
   readonly claim: OpenClaim
@@ -124,6 +130,15 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting {
 
   log(line: string): void {
     if (this.#state === 'running') this.#shop.notes.log(this, line)
+  }
+
+  get isHeld(): boolean {
+    return this.#state === 'running'
+  }
+
+  keep(step: Step): Promise<Noted> {
+    if (this.#state !== 'running') return Promise.resolve('lost')
+    return this.#shop.steps.keep(this, step)
   }
 
   // ── What the others see ───────────────────────────────────────────────────────────────────────
@@ -209,7 +224,7 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting {
   }
 
   #judge(end: End, duration: Millis): void {
-    const { chance, newId, events, notes } = this.#shop
+    const { chance, newId, events } = this.#shop
     const { claimed, settings } = this
     this.#judgement = judge({
       claimed,
@@ -222,8 +237,10 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting {
       newId,
       onFault: (fault) => events.fault(fault),
     })
-    if (notes.has(this.token)) void notes.flush(this.token).then(() => this.#settle())
-    else this.#settle()
+    const { notes, steps } = this.#shop
+    if (!notes.has(this.token) && !steps.has(this.token)) return this.#settle()
+    const said = Promise.all([notes.flush(this.token), steps.flush(this.token)])
+    void said.then(() => this.#settle())
   }
 
   #settle(): void {
@@ -301,6 +318,7 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting {
   #end(answer: Settled): void {
     this.#state = 'over'
     this.#shop.notes.forget(this.token)
+    this.#shop.steps.forget(this.token)
     this.#shop.ledger.drop(this)
     this.#employer.settled(this, answer)
   }

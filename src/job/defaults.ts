@@ -249,6 +249,8 @@ export const BREATH_MIN = 10
 
 /** A result may be this much later than the timeout: the loop, not the handler, was late by that. */
 export const LATE_GRACE = 50
+/** Steps that one job may keep: each claim carries all of them, and the history names them. */
+export const STEPS = 1_000
 /** Progress and log lines wait this long for company. */
 export const NOTES_WAIT = 250
 /** Jobs in one `note` call. */

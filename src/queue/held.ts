@@ -9,9 +9,10 @@ import { MillraceError } from '../job/errors.js'
 import type { Schema } from '../job/schema.js'
 import { historyOf, metaOf, originOf } from '../job/view.js'
 import type { Attempt, Origin } from '../job/view.js'
-import { fractionOf, leaseLost, tokenOf } from '../job-face.js'
+import { fractionOf, tokenOf } from '../job-face.js'
 import type { LiveJob, ResultArgs, Token } from '../job-face.js'
 import { resultFor } from '../perform.js'
+import { JobSteps, leaseLost } from '../steps.js'
 import type { Duration } from '../time/duration.js'
 import { discarding, snoozing } from '../verdict.js'
 
@@ -61,6 +62,7 @@ export class PulledJob implements HeldJob<unknown, unknown> {
   #meta: Readonly<Record<string, unknown>> | null = null
   #history: readonly Attempt[] | null = null
   #origin: Origin | null = null
+  #steps: JobSteps | null = null
 
   constructor(held: Held, payload: unknown, output: Schema | null, onLetGo: OnLetGo | null) {
     const { claimed } = held.live
@@ -98,6 +100,10 @@ export class PulledJob implements HeldJob<unknown, unknown> {
   }
   log(line: string): void {
     this.#held.live.log(String(line))
+  }
+  step<T>(name: string, run: () => T | Promise<T>): Promise<T> {
+    this.#steps ??= new JobSteps(this.#held.live)
+    return this.#steps.do(name, run) as Promise<T> // as: the caller names the type, as with any stored data
   }
 
   async complete(result?: unknown): Promise<void> {

@@ -258,6 +258,22 @@ describe('show and stats', () => {
     expect((await at(['stats', 'nowhere'])).exit).toBe(1)
   })
 
+  it('tell the steps of an attempt, the first few by name', async () => {
+    const mill = millrace(url)
+    const queue = mill.queue('q', { attempts: 1 })
+    const { id } = await queue.enqueue(1)
+    const held = await queue.take()
+    for (const name of ['charge', 'mail', 'c', 'd', 'e', 'f', 'g']) await held?.step(name, () => 1)
+    await held?.fail(new Error('no'))
+    await mill.close()
+    const { out } = await at(['show', 'q', id])
+    expect(out).toMatch(/WORKER +STEPS +ERROR/)
+    expect(out).toContain('charge, mail, c, d, e and 2 more')
+    expect(await json(['show', 'q', id])).toMatchObject({
+      history: [{ steps: ['charge', 'mail', 'c', 'd', 'e', 'f', 'g'] }],
+    })
+  })
+
   it('tell settings and counts of one queue', async () => {
     const mill = millrace(url)
     await mill.queue('q', { attempts: 3 }).enqueue(1)

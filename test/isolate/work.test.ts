@@ -36,6 +36,19 @@ describe.skipIf(!built).each(KINDS)('work in a %s', (kind) => {
     })
   })
 
+  it.each(['throw', 'exit'])('keeps steps over an attempt that ends by %s', async (until) => {
+    const { run } = await working(kind, { attempts: 2, backoff: { type: 'none' } })
+    const job = await run({ deed: 'steps', until }, { attempts: 2 })
+    const first = { by: 1, at: new Date(7) }
+    expect(job.result).toEqual({ first, second: 2, same: 2, none: undefined, told: ['first'] })
+    expect(job.history.map(({ steps }) => steps)).toEqual([['first'], ['second', 'none']])
+  })
+
+  it('refuses a step whose value is too large', async () => {
+    const { run } = await working(kind)
+    expect(lastError(await run({ deed: 'step too large' }))?.message).toContain('RESULT_INVALID')
+  })
+
   it('keeps one isolate for a slot, from job to job', async () => {
     const { run } = await working(kind)
     const first = await run({ deed: 'who' })

@@ -43,6 +43,17 @@ describe('types', () => {
       queue.workBatch(() => 'fine')
     }))
 
+  it('give a step the type of what it does', () =>
+    unrun(() => {
+      file.queue('q').work(async (_, job) => {
+        expectTypeOf(await job.step('a', () => 5)).toEqualTypeOf<number>()
+        expectTypeOf(await job.step('a', async () => ({ id: 'x' }))).toEqualTypeOf<{ id: string }>()
+        expectTypeOf(await job.step('a', () => undefined)).toEqualTypeOf<undefined>()
+        // @ts-expect-error a step is done by a function
+        await job.step('a', 5)
+      })
+    }))
+
   it('know the store by the literal of its URL', () =>
     unrun(() => {
       expectTypeOf(millrace('memory:')).toEqualTypeOf<Millrace<'memory'>>()

@@ -37,11 +37,12 @@ export class Errand {
   get handed(): Handed {
     const { claimed, settings, worker } = this.live
     const { queue, id, token, task, attempt, round, maxAttempts, priority, group } = claimed
-    const { tags, meta, history, origin, timeout, waited, crashes } = claimed
+    const { tags, meta, history, origin, timeout, waited, crashes, steps } = claimed
     return {
       claimed: {
         ...{ queue, id, token, task, attempt, round, maxAttempts, priority, group },
         ...{ tags, meta, history, origin, timeout, waited, crashes, payload: this.#payload },
+        ...(steps === undefined ? {} : { steps }),
       },
       settings,
       worker,

@@ -7,28 +7,46 @@ import { cutBytes } from '../../engine/attempt-error.js'
 import type { Live } from '../../engine/engine.js'
 import type { Claimed } from '../../job/claim.js'
 import { ISOLATE_NOTES, LOG_LINES, LOG_LINE_BYTES } from '../../job/defaults.js'
+import type { Step } from '../../job/job.js'
 import type { Settings } from '../../job/settings.js'
+import type { Noted } from '../../job/verdict.js'
 import type { Clock, Timer } from '../../time/clock.js'
-import type { Handed, Notes } from './wire.js'
+import { fromErrorText } from './wire.js'
+import type { Handed, Kept, Notes } from './wire.js'
+
+/** The way out, to the worker. */
+export interface Outward {
+  notes(notes: Notes): void
+  step(call: number, step: Step): void
+}
+
+/** Who waits for a step to be kept. */
+interface Waiting {
+  readonly resolve: (noted: Noted) => void
+  readonly reject: (error: unknown) => void
+}
 
 export class HeldInside implements Live {
   readonly claimed: Claimed
   readonly settings: Settings
   readonly worker: string
   readonly #clock: Clock
-  readonly #send: (notes: Notes) => void
+  readonly #outward: Outward
   readonly #controller = new AbortController()
   #progress: number | null = null
   #log: string[] = []
   #sentAt = -Infinity
   #timer: Timer | null = null
+  readonly #waiting = new Map<number, Waiting>()
+  #calls = 0
+  #isHeld = true
 
-  constructor(job: Handed, clock: Clock, send: (notes: Notes) => void) {
+  constructor(job: Handed, clock: Clock, outward: Outward) {
     this.claimed = job.claimed
     this.settings = job.settings
     this.worker = job.worker
     this.#clock = clock
-    this.#send = send
+    this.#outward = outward
   }
 
   get signal(): AbortSignal {
@@ -46,11 +64,40 @@ export class HeldInside implements Live {
     this.#tell()
   }
 
+  get isHeld(): boolean {
+    return this.#isHeld
+  }
+
+  keep(step: Step): Promise<Noted> {
+    if (!this.#isHeld) return Promise.resolve('lost')
+    return new Promise((resolve, reject) => {
+      const call = ++this.#calls
+      this.#waiting.set(call, { resolve, reject })
+      this.#outward.step(call, step)
+    })
+  }
+
+  /** The worker's answer to a step. */
+  kept(call: number, kept: Kept): void {
+    const waiting = this.#waiting.get(call)
+    this.#waiting.delete(call)
+    if ('noted' in kept) waiting?.resolve(kept.noted)
+    else waiting?.reject(fromErrorText(kept.error))
+  }
+
+  /** The handler has answered: what it said goes out, and what it still does counts no more. */
+  end(): void {
+    this.#isHeld = false
+    this.flush()
+    for (const { resolve } of this.#waiting.values()) resolve('lost')
+    this.#waiting.clear()
+  }
+
   abort(reason: Error): void {
     this.#controller.abort(reason)
   }
 
-  /** What was not sent yet goes now; for when the handler has answered. */
+  /** What was not sent yet goes now. */
   flush(): void {
     this.#timer?.cancel()
     this.#timer = null
@@ -59,7 +106,7 @@ export class HeldInside implements Live {
     this.#progress = null
     this.#log = []
     this.#sentAt = this.#clock.mono()
-    this.#send(notes)
+    this.#outward.notes(notes)
   }
 
   #tell(): void {

@@ -14,7 +14,7 @@ import type { Clock, Timer } from '../../time/clock.js'
 import type { Cell, CellListener, Ending, Kind, OpenCell } from './cell.js'
 import { endedUnready, isolateEnded, isolateUnready } from './endings.js'
 import type { Errand } from './errand.js'
-import { fromAnswer, readTold } from './wire.js'
+import { fromAnswer, readTold, toErrorText } from './wire.js'
 import type { ErrorText, Shape, Told } from './wire.js'
 
 /** What all isolates of a pool have in common. */
@@ -150,6 +150,8 @@ export class Isolate implements CellListener {
       }
       case 'notes':
         return this.#note(told)
+      case 'step':
+        return void this.#keep(told)
       case 'answer':
         return this.#answered(told)
       case 'uncaught':
@@ -162,6 +164,18 @@ export class Isolate implements CellListener {
     const { live } = this.#errand
     if (notes.progress !== null) live.progress(notes.progress)
     for (const line of notes.log) live.log(line)
+  }
+
+  /** Never rejects. Whoever waits inside hears of it, if it is still the same run. */
+  async #keep({ run, call, step }: Extract<Told, { readonly told: 'step' }>): Promise<void> {
+    if (run !== this.#run || this.#errand === null || this.#errand.isOver) return
+    const kept = await this.#errand.live.keep(step).then(
+      (noted) => ({ noted }),
+      (error: unknown) => ({ error: toErrorText(error) }),
+    )
+    if (run === this.#run && this.#state === 'busy') {
+      this.#cell?.send({ order: 'kept', run, call, ...kept })
+    }
   }
 
   #answered({ run, answer }: Extract<Told, { readonly told: 'answer' }>): void {

@@ -33,6 +33,9 @@ async function hear(order: Order): Promise<void> {
     case 'cancel':
       if (current?.run === order.run) current.held.abort(millraceError(order.reason))
       return
+    case 'kept':
+      if (current?.run === order.run) current.held.kept(order.call, order)
+      return
     case 'end':
       process.exit(0)
   }
@@ -81,12 +84,13 @@ function unknown(task: string): Duty {
 
 async function run(number: number, job: Handed): Promise<void> {
   if (perform === null) return // a worker hands out no job before `ready`
-  const held = new HeldInside(job, systemClock, (notes) => {
-    line.tell({ told: 'notes', run: number, notes })
+  const held = new HeldInside(job, systemClock, {
+    notes: (notes) => line.tell({ told: 'notes', run: number, notes }),
+    step: (call, step) => line.tell({ told: 'step', run: number, call, step }),
   })
   current = { run: number, held }
   const asked = await perform(held)
   current = null
-  held.flush()
+  held.end()
   line.tell({ told: 'answer', run: number, answer: toAnswer(asked) })
 }

@@ -7,8 +7,9 @@ import { attemptError } from '../../engine/attempt-error.js'
 import type { Asked } from '../../engine/engine.js'
 import type { Claimed } from '../../job/claim.js'
 import type { Fault } from '../../job/errors.js'
-import type { AttemptError } from '../../job/job.js'
+import type { AttemptError, Step } from '../../job/job.js'
 import type { Settings } from '../../job/settings.js'
+import type { Noted } from '../../job/verdict.js'
 
 /** A default export that is one `Handler`, or an array of `task.handle(…)`. */
 export type Shape = 'handler' | 'tasks'
@@ -25,7 +26,11 @@ export type Order =
   | { readonly order: 'load'; readonly module: string; readonly shape: Shape }
   | { readonly order: 'run'; readonly run: number; readonly job: Handed }
   | { readonly order: 'cancel'; readonly run: number; readonly reason: Fault }
+  | ({ readonly order: 'kept'; readonly run: number; readonly call: number } & Kept)
   | { readonly order: 'end' }
+
+/** What became of a step: kept, or not since the attempt is over, or what the store said. */
+export type Kept = { readonly noted: Noted } | { readonly error: ErrorText }
 
 /** What a handler told on its way since it was last heard; of progress the last word. */
 export interface Notes {
@@ -38,11 +43,18 @@ export type Told =
   | { readonly told: 'ready'; readonly tasks: readonly string[] }
   | { readonly told: 'unready'; readonly error: ErrorText }
   | { readonly told: 'notes'; readonly run: number; readonly notes: Notes }
+  | {
+      readonly told: 'step'
+      readonly run: number
+      /** Of this run, so that the answer finds who waits for it. */
+      readonly call: number
+      readonly step: Step
+    }
   | { readonly told: 'answer'; readonly run: number; readonly answer: Answer }
   /** Nobody caught it; most often the isolate's end follows. */
   | { readonly told: 'uncaught'; readonly error: ErrorText }
 
-const WORDS: readonly unknown[] = ['ready', 'unready', 'notes', 'answer', 'uncaught']
+const WORDS: readonly unknown[] = ['ready', 'unready', 'notes', 'step', 'answer', 'uncaught']
 
 /** What was asked of a job, with its error as text. */
 export type Answer =

@@ -32,6 +32,18 @@ const deeds = {
     })
     return new Promise(() => undefined)
   },
+  /** Two steps in each attempt, of which the first is killed or fails between them. */
+  steps: async (job, { until }) => {
+    const first = await job.step('first', () => ({ by: job.attempt, at: new Date(7) }))
+    if (job.attempt === 1) await deeds[until](job, {})
+    const [second, same] = await Promise.all([
+      job.step('second', async () => job.attempt),
+      job.step('second', async () => 'never'),
+    ])
+    const none = await job.step('none', () => undefined)
+    return { first, second, same, none, told: job.history[0].steps }
+  },
+  'step too large': (job) => job.step('large', () => 'x'.repeat(2_000_000)),
   never: () => new Promise(() => undefined),
   loop: () => {
     for (;;);
