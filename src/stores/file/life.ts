@@ -5,10 +5,6 @@
  * A life ends when a sync fails: what the disk kept of the last segment is unknown then, though it
  * can still be read. The life after it is begun to `heal`: before it answers anything, it writes
  * what stands in doubt into a snapshot, which is new files, and leaves that segment behind.
- *
- * Store time is the host's time since it was started, suspended time included, and a base that the
- * first process after a start of the host writes down; so leases and delays do not care who sets
- * the wall's clock. Jobs that wait for an instant of the wall follow it by `clock` frames.
  */
 import type { Disk, DiskFile } from '../../disk/disk.js'
 import { Book } from '../../job/book/book.js'
@@ -29,10 +25,9 @@ import type { Layout } from './layout.js'
 import { Log } from './log.js'
 import type { Landed } from './log.js'
 import { filePath, snapshots } from './snapshot-files.js'
+import { StoreClock } from './store-clock.js'
+import type { Anchor } from './store-clock.js'
 import { Syncer } from './syncer.js'
-
-/** How far wall and store time may part before jobs that wait for the wall are moved. */
-const CLOCK_SLACK = 1_000
 
 /** How often others may compact away what we were about to read, while a life begins. */
 const BEGINNINGS = 16
@@ -79,7 +74,7 @@ export class Life {
   readonly #syncer: Syncer
   readonly #generations: Generations
   readonly #accord: Accord
-  #anchor: { readonly boot: string; readonly base: number } = { boot: '', base: 0 }
+  readonly #clock: StoreClock
   #rolling: Promise<void> | null = null
   #isLive = false
   #committed = 0
@@ -106,7 +101,7 @@ export class Life {
       const life = new Life(options, segment + 1)
       try {
         const head = await life.#generations.load(segment)
-        life.#anchor = { boot: head.boot, base: head.base }
+        life.#clock.begin(head)
       } catch (error) {
         life.#letGo()
         if (isMissing(error)) throw error
@@ -127,6 +122,7 @@ export class Life {
     this.#shelf = shelf
     this.book = new Book(shelf)
     this.#accord = new Accord(this.book.ledger)
+    this.#clock = new StoreClock(options.host, this.book.ledger)
     this.#log = new Log(
       {
         ...{ disk, layout, warn, writer: nonce },
@@ -141,7 +137,7 @@ export class Life {
     this.#generations = new Generations({
       ...{ disk, layout, nonce, segmentBytes, pause, warn, shelf, datas, doubtful },
       ledger: this.book.ledger,
-      anchor: () => this.#anchor,
+      anchor: () => this.#clock.anchor,
     })
   }
 
@@ -187,8 +183,8 @@ export class Life {
     }
   }
 
-  get anchor(): { readonly boot: string; readonly base: number } {
-    return this.#anchor
+  get anchor(): Anchor {
+    return this.#clock.anchor
   }
 
   /** Why nothing can be answered any more. */
@@ -202,7 +198,7 @@ export class Life {
   }
 
   now(): Millis {
-    return this.#options.host.up() + this.#anchor.base
+    return this.#clock.now()
   }
 
   refresh(): void {
@@ -263,7 +259,7 @@ export class Life {
 
   #fold(landed: Landed, own: Own | undefined): void {
     const { head } = landed
-    if (head.kind === 'boot') return this.#takeBoot(head.guards, head.time)
+    if (head.kind === 'boot') return this.#clock.take(head.guards, head.time)
     if (head.kind === 'state') return this.#compare(landed)
     const frame = own?.frame ?? readLanded(landed)
     if (frame === null) return
@@ -299,29 +295,19 @@ export class Life {
 
   /** After a start of the host its clock begins anew: the first to notice says how it goes on. */
   #anchorToBoot(): void {
-    const { host } = this.#options
-    if (this.#anchor.boot !== host.boot) {
-      const base = Math.max(host.wall(), this.book.ledger.now) - host.up()
-      const guards = JSON.stringify({ boot: host.boot, base })
-      const entry = { kind: 'boot', guards, lines: [], own: undefined }
-      this.#log.append(entry, () => host.up() + base)
+    const boot = this.#clock.boot()
+    if (boot !== null) {
+      const entry = { kind: 'boot', guards: boot.guards, lines: [], own: undefined }
+      this.#log.append(entry, boot.time)
     }
     this.#followWall()
-  }
-
-  #takeBoot(guards: string, time: number): void {
-    const said = JSON.parse(guards) as { boot: string; base: number } // as `#anchorToBoot` wrote it
-    if (said.boot === this.#anchor.boot) return
-    this.#anchor = said
-    if (time > this.book.ledger.now) this.book.ledger.now = time
   }
 
   /** The wall's clock was set: jobs that wait for an instant of it move along. */
   #followWall(): void {
     if (this.failure !== null) return
-    const wallOffset = Math.round(this.#options.host.wall() - this.now())
-    if (Math.abs(wallOffset - this.book.ledger.wallOffset) <= CLOCK_SLACK) return
-    this.commit({ kind: 'clock', wallOffset })
+    const wallOffset = this.#clock.newWallOffset()
+    if (wallOffset !== null) this.commit({ kind: 'clock', wallOffset })
   }
 }
 

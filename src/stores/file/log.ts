@@ -298,23 +298,13 @@ export class Log {
     const path = segmentPath(layout, this.#segment)
     const why = `${path} is damaged: ${rot.length} bytes at ${rot.at} are not what was written`
     warn(why)
-    this.#keepDamaged(why, rot.at, bytes.subarray(rot.at - base, rot.at - base + rot.length))
+    const name = `${path.slice(path.lastIndexOf('/') + 1)}.${rot.at}`
+    const damaged = bytes.subarray(rot.at - base, rot.at - base + rot.length)
+    keepDamaged({ ...this.#options, name, bytes: damaged, why })
     const { head } = rot
     if (head === null || head.kind === 'seal') return
     const { at, good: items } = rot
     this.#fold({ at, head, items, isSalvage: true }, bytes, base, undefined)
-  }
-
-  #keepDamaged(why: string, at: number, bytes: Buffer): void {
-    const { disk, layout, warn } = this.#options
-    const segment = segmentPath(layout, this.#segment)
-    const name = `${segment.slice(segment.lastIndexOf('/') + 1)}.${at}`
-    try {
-      keepDamaged(disk, layout, name, { bytes, why })
-    } catch (error) {
-      // The bytes are still in the log, and it can be read on.
-      warn(`${name} could not be put into quarantine: ${String(error)}`)
-    }
   }
 
   /** On to the next segment, whose predecessor's seal is made durable first. */

@@ -41,28 +41,37 @@ export class Wreckage {
   }
 }
 
+/** Bytes that are put aside under this name. */
+export interface Damaged {
+  readonly disk: Disk
+  readonly layout: Layout
+  readonly name: string
+  readonly bytes: Uint8Array
+  readonly why: string
+  readonly warn: (message: string) => void
+}
+
 /**
  * A copy of damaged bytes for whoever wants to look, with a word why beside it: where they lie they
  * stay only until the next compaction. Of several processes that see the damage the first one puts it
- * there.
+ * there. Where that fails the log can be read on all the same, and it is told.
  */
-export function keepDamaged(
-  disk: Disk,
-  layout: Layout,
-  name: string,
-  { bytes, why }: { readonly bytes: Uint8Array; readonly why: string },
-): void {
+export function keepDamaged({ disk, layout, name, bytes, why, warn }: Damaged): void {
   const path = `${layout.quarantine}/${name}`
-  if (disk.facts(path) !== null) return
-  for (const [target, content] of [
-    [path, bytes],
-    [`${path}.why`, Buffer.from(`${why}\n`)],
-  ] as const) {
-    const file = disk.create(target)
-    try {
-      writeAll(file, content)
-    } finally {
-      file.close()
-    }
+  try {
+    if (disk.facts(path) !== null) return
+    write(disk, path, bytes)
+    write(disk, `${path}.why`, Buffer.from(`${why}\n`))
+  } catch (error) {
+    warn(`${name} could not be put into quarantine: ${String(error)}`)
+  }
+}
+
+function write(disk: Disk, path: string, bytes: Uint8Array): void {
+  const file = disk.create(path)
+  try {
+    writeAll(file, bytes)
+  } finally {
+    file.close()
   }
 }
