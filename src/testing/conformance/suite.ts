@@ -7,6 +7,7 @@
  *
  * Each law opens a medium of its own and destroys it. Time is virtual. Assertions are Node's own.
  */
+import { blocking } from './blocking.js'
 import { caps } from './caps.js'
 import { claiming } from './claim.js'
 import { control } from './control.js'
@@ -80,6 +81,7 @@ const GROUPS: readonly Group[] = [
   sharing,
   groups,
   caps,
+  blocking,
   pauses,
 ]
 
