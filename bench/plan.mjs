@@ -2,20 +2,29 @@
 // better: a rate is better when it is larger, the others when they are smaller. A plan's `jobs` are
 // for Millrace; what is slower gets `fewer` of them, so that a round takes seconds for everybody.
 
-export function plans({ quick }) {
-  const seconds = quick ? 0.3 : 1.5
+function processing({ quick, jobs = 60_000 }, concurrency, processes) {
   const scale = quick ? 0.05 : 1
-  const enqueue = (measure, title) => ({
-    ...{ group: 'enqueue', title, measure, asked: { seconds }, show: 'perSecond', unit: 'jobs/s' },
-  })
-  const processing = (concurrency, processes) => ({
+  return {
     group: 'process',
     title: `process, concurrency ${concurrency}, ${processes === 1 ? '1 process' : `${processes} processes`}`,
     measure: 'process',
-    asked: { jobs: Math.round(60_000 * scale), concurrency, processes },
+    asked: { jobs: Math.round(jobs * scale), concurrency, processes },
     fewer: Math.max(200, Math.round(4_000 * scale)),
     show: 'perSecond',
     unit: 'jobs/s',
+  }
+}
+
+/** As many jobs as the most groups, so that each has one. */
+export function gatePlans({ quick }) {
+  const asked = { quick, jobs: 100_000 }
+  return [processing(asked, 10, 1), processing(asked, 100, 1), processing(asked, 100, 2)]
+}
+
+export function plans({ quick }) {
+  const seconds = quick ? 0.3 : 1.5
+  const enqueue = (measure, title) => ({
+    ...{ group: 'enqueue', title, measure, asked: { seconds }, show: 'perSecond', unit: 'jobs/s' },
   })
   const latency = (across) => ({
     group: 'latency',
@@ -31,11 +40,11 @@ export function plans({ quick }) {
     enqueue('concurrent', 'enqueue, 1,000 plain calls at once'),
     enqueue('hurried', 'enqueue, 1,000 callers'),
     enqueue('many', 'enqueueMany of 1,000'),
-    processing(1, 1),
-    processing(10, 1),
-    processing(100, 1),
-    processing(10, 2),
-    processing(100, 2),
+    processing({ quick }, 1, 1),
+    processing({ quick }, 10, 1),
+    processing({ quick }, 100, 1),
+    processing({ quick }, 10, 2),
+    processing({ quick }, 100, 2),
     latency(false),
     latency(true),
   ]

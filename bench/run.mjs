@@ -1,4 +1,4 @@
-// npm run bench -- <store> [--durability process] [--rounds 3] [--only enqueue,process,…]
+// npm run bench -- <store, or gates> [--durability process] [--rounds 3] [--only enqueue,process,…]
 //   [--alone] [--build <a dist>] [--also <another dist>] [--folder <where>] [--quick] [--json]
 // Whole library against whole library on one Node, in rounds that take turns, medians of them. What
 // is measured is in plan.mjs and measures/, who is measured in subjects/.
@@ -7,7 +7,7 @@ import { statfsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Lab, hasStrace } from './measure.mjs'
 import { havePeers } from './peers.mjs'
-import { MEDIUM_BATCHES, backlogs, plans } from './plan.mjs'
+import { MEDIUM_BATCHES, backlogs, gatePlans, plans } from './plan.mjs'
 import { subjectsFor } from './subjects.mjs'
 import { medians, spell, table } from './table.mjs'
 
@@ -30,6 +30,7 @@ const groups = new Set(options.only.split(','))
 const rounds = options.quick ? 1 : Number(options.rounds)
 const tell = (line) => process.stderr.write(`${line}\n`)
 const isFile = store === 'file'
+const isGates = store === 'gates'
 const alone = options.alone || !isFile || !havePeers(tell)
 const subjects = subjectsFor(store, { ...options, alone })
 const lab = new Lab(options.folder)
@@ -52,11 +53,12 @@ async function interleaved(run) {
 const isSlow = ({ kind }) => kind === 'plainjob'
 
 async function ladder() {
-  const wanted = plans(options).filter(({ group }) => groups.has(group))
+  const wanted = (isGates ? gatePlans(options) : plans(options)).filter(({ group }) =>
+    groups.has(group),
+  )
   report.ladder = []
   for (const plan of wanted) {
-    if (!isFile && plan.asked.processes > 1) continue
-    if (!isFile && plan.asked.across) continue
+    if (store === 'memory' && (plan.asked.processes > 1 || plan.asked.across)) continue
     tell(plan.title)
     const answers = await interleaved((subject) => {
       const jobs = isSlow(subject) && plan.fewer ? { jobs: plan.fewer } : {}
@@ -228,7 +230,7 @@ function show() {
 await ladder()
 if (isFile && groups.has('backlog')) await backlog()
 if (isFile && groups.has('cost')) await cost()
-if (groups.has('idle')) await rest()
-if (groups.has('engine')) await engine()
+if (!isGates && groups.has('idle')) await rest()
+if (!isGates && groups.has('engine')) await engine()
 if (isFile && groups.has('medium')) await medium()
 process.stdout.write(`${options.json ? JSON.stringify(report, null, 2) : show()}\n`)

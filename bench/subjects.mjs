@@ -19,8 +19,13 @@ export function subjectsFor(
     }
     case 'memory':
       return [millrace(build, label), ...builds]
+    case 'gates': {
+      const plain = { ...millrace(build, 'no gates'), store: 'file' }
+      const gated = (groups) => ({ ...plain, label: `${groups} groups, gates`, groups })
+      return [plain, gated(10), gated(100_000)]
+    }
     default:
-      throw new Error(`unknown subject ${name}: file or memory`)
+      throw new Error(`unknown subject ${name}: file, memory or gates`)
   }
 }
 

@@ -6,19 +6,29 @@ export async function load({ build }) {
   const from = (file) => import(pathToFileURL(`${build}/${file}`).href)
   const { millrace } = await from('index.js')
   const { fileStore } = await from('stores/file/file-store.js')
-  return async ({ store, folder, durability }) => {
+  return async ({ store, folder, durability, groups }) => {
     const isDefault = store === 'memory' || durability === 'power'
     const url = store === 'memory' ? 'memory:' : `file:${folder}`
-    return openOn(isDefault ? millrace(url) : millrace(fileStore({ path: folder, durability })))
+    const mill = isDefault ? millrace(url) : millrace(fileStore({ path: folder, durability }))
+    return openOn(mill, groups)
   }
 }
 
-async function openOn(mill) {
+/** Every gate that there is, each asked of every job, none ever closed. */
+const GATES = {
+  concurrency: 1_000_000,
+  groups: { concurrency: 1000, rate: { count: 1_000_000, per: '1s' }, weights: { g1: 2 } },
+  rate: { count: 1_000_000, per: '1s', key: 'bench' },
+}
+
+async function openOn(mill, groups) {
   await mill.open()
-  const queue = mill.queue('bench')
+  const queue = groups === undefined ? mill.queue('bench') : mill.queue('bench', GATES)
+  const grouped = ({ n }) => ({ group: `g${n % groups}` })
+  const options = groups === undefined ? undefined : grouped
   return {
-    add: (payload) => queue.enqueue(payload),
-    addMany: (payloads) => queue.enqueueMany(payloads),
+    add: (payload) => queue.enqueue(payload, options?.(payload)),
+    addMany: (payloads) => queue.enqueueMany(payloads, options),
     /** `run` gets the payload. Answers a function that stops, when all that ran is settled. */
     work(run, { concurrency }) {
       const worker = queue.work(run, { concurrency })
