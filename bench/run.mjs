@@ -110,10 +110,10 @@ async function backlog() {
 
 function showBacklog() {
   const headings = ['with so many waiting', 'waiting', 'µs a job', 'add/s', 'open ms', 'gap ms']
-  headings.push('MB over base', 'bytes a job', 'exactly once')
+  headings.push('slice ms', 'MB over base', 'bytes a job', 'exactly once')
   const rows = report.backlog.map((row) => [
     ...[row.subject, String(row.waiting), row.usPerJob, row.added, row.openMs, row.longestGap],
-    ...[row.overBase, row.bytesPerJob, row.isExact ? 'yes' : 'NO'],
+    ...[row.longestSlice, row.overBase, row.bytesPerJob, row.isExact ? 'yes' : 'NO'],
   ])
   return table(headings, rows)
 }

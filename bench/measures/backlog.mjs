@@ -1,7 +1,9 @@
 // What a backlog costs: opening the store, the memory of a process that has it open, the longest
 // time that opening keeps the event loop from others, the speed of workers and producers with so
-// many jobs waiting, and the bytes that a waiting job takes on disk.
-import { readdirSync, statSync } from 'node:fs'
+// many jobs waiting, and the bytes that a waiting job takes on disk. The longest time is told twice:
+// by the clock, in which whatever else the machine does counts, and by the processor, in which only
+// what this thread did itself.
+import { openSync, readSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { concurrent } from './enqueue.mjs'
 import { alone, fill } from './process.mjs'
@@ -23,13 +25,14 @@ export async function behind(open, { waiting, jobs, concurrency }) {
   const begun = performance.now()
   const subject = await open()
   const openMs = performance.now() - begun
-  const longestGap = gaps.stop()
+  const { gap: longestGap, slice: longestSlice } = gaps.stop()
   const overBase = memory() - base
   const work = await alone(subject, { jobs, stay: waiting - jobs, concurrency })
   const added = await concurrent(subject, { seconds: 1 })
   await subject.close()
   const { perSecond, usPerJob, isExact } = work
-  return { openMs, longestGap, overBase, perSecond, usPerJob, isExact, added: added.perSecond }
+  const opening = { openMs, longestGap, longestSlice, overBase }
+  return { ...opening, perSecond, usPerJob, isExact, added: added.perSecond }
 }
 
 /** What stays in memory when what can be collected is. */
@@ -39,22 +42,40 @@ function memory() {
 }
 
 function watchLoop() {
-  let longest = 0
+  const processor = processorClock()
+  const longest = { gap: 0, slice: processor === null ? null : 0 }
   let last = performance.now()
+  let spent = processor?.()
   let running = true
-  const turn = () => {
+  const look = () => {
     const now = performance.now()
-    longest = Math.max(longest, now - last)
+    longest.gap = Math.max(longest.gap, now - last)
     last = now
+    if (processor === null) return
+    const total = processor()
+    longest.slice = Math.max(longest.slice, total - spent)
+    spent = total
+  }
+  const turn = () => {
+    look()
     if (running) setImmediate(turn)
   }
   setImmediate(turn)
   return {
     stop() {
       running = false
-      return Math.max(longest, performance.now() - last)
+      look()
+      return longest
     },
   }
+}
+
+/** How long this thread was on a processor, in ms; null where the system does not tell. */
+function processorClock() {
+  if (process.platform !== 'linux') return null
+  const file = openSync('/proc/thread-self/schedstat', 'r')
+  const bytes = Buffer.alloc(64)
+  return () => Number.parseInt(bytes.toString('latin1', 0, readSync(file, bytes, 0, 64, 0))) / 1e6
 }
 
 function bytesIn(folder) {
