@@ -51,6 +51,7 @@ export class LazyStore implements Store {
   beatRecipe: Store['beatRecipe'] = () => this.#opened().beatRecipe()
   sweep: Store['sweep'] = async (ask) => this.#opened().sweep(ask)
   get: Store['get'] = async (refs) => this.#opened().get(refs)
+  parents: Store['parents'] = async (ref) => this.#opened().parents(ref)
   list: Store['list'] = async (ask) => this.#opened().list(ask)
   count: Store['count'] = async (ask) => this.#opened().count(ask)
   queues: Store['queues'] = async (page) => this.#opened().queues(page)

@@ -14,6 +14,7 @@
  */
 import type { ClaimAnswer, ClaimAsk, TokenText } from './job/claim.js'
 import type { Counts, Found, Happening, Instant, JobRecord, JobRef, Millis } from './job/job.js'
+import type { ParentRow } from './job/job.js'
 import type { Inserted, Lot } from './job/lot.js'
 import type { Planned, ScheduleAsk, ScheduleChange, ScheduleRow } from './job/schedule.js'
 import type { Tick, Ticked } from './job/schedule.js'
@@ -79,6 +80,8 @@ export interface Store<S extends string = string> {
   sweep(ask: SweepAsk): Promise<Swept>
 
   get(refs: readonly JobRef[]): Promise<readonly (Found | null)[]>
+  /** What a job comes after, in the order in which it was said; null: there is no such job. */
+  parents(ref: JobRef): Promise<readonly ParentRow[] | null>
   /** Newest first. A page may be empty and still have a cursor: a scan is bounded. */
   list(ask: ListAsk): Promise<Paged<JobRecord>>
   /** Bounded like `list`: counts of what was looked at, and where to go on. */
@@ -121,6 +124,8 @@ export interface ExchangeAsk {
 export interface Exchanged {
   readonly settled: readonly Settled[]
   readonly claimed: readonly ClaimAnswer[]
+  /** What the verdicts brought about beside: jobs that fell with their parents. Left out: nothing. */
+  readonly happened?: readonly Happening[]
 }
 
 /** One Millrace in one process. */

@@ -18,6 +18,7 @@ import type { Chance, Clock } from '../time/clock.js'
 import type { Ledger, OpenClaim } from './ledger.js'
 import { repeatAfter } from './outage.js'
 import type { Outage } from './outage.js'
+import { tellHappened } from './telling.js'
 
 /** Whoever wants jobs: a worker or a `take()`. */
 export interface Asker {
@@ -220,6 +221,7 @@ export class Exchanger {
   #deliver(trip: Trip, answer: Exchanged): void {
     const { ledger } = this.#options
     for (let at = 0; at < trip.settling.length; at++) trip.settling[at].settled(answer.settled[at])
+    tellHappened(this.#options.events, answer.happened ?? [])
     const open = answer.claimed.map(({ jobs }, at) =>
       ledger.answered(trip.claim[at].claim, jobs.length),
     )

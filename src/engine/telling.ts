@@ -103,6 +103,9 @@ function tellOne(events: Events, happened: Happening): void {
     case 'spent':
       events.emit('job.discarded', { ...ended, reason: 'attempts-spent', message: null })
       return
+    case 'parent-failed':
+      events.emit('job.discarded', { ...ended, reason: 'parent-failed', message: null })
+      return
     case 'cancelled':
       events.emit('job.cancelled', { ...job, reason: null })
   }

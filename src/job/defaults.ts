@@ -41,6 +41,8 @@ export const META_BYTES = 16 * KIB
 /** Names of queues, groups, tasks, tags and unique keys, and a user's own ids: index entries. */
 export const NAME_BYTES = 512
 export const TAGS = 32
+/** Jobs that one job may come after: they stand in its line, and each has a row of it. */
+export const PARENTS = 10_000
 /** Jobs in one lot: it is all or none, so it stands in one transaction or one frame. */
 export const LOT_JOBS = 10_000
 /** Bytes in one lot, for the same reason. */

@@ -50,6 +50,12 @@ export function makeIds(clock: Clock, chance: Chance): () => string {
   }
 }
 
+/** When an id of this form was made, by its maker's wall clock; null for any other. */
+export function madeAt(id: string): number | null {
+  if (!packId(id, scratch, 0)) return null
+  return scratch[0] * 65536 + (scratch[1] >>> 16)
+}
+
 /** Whether it has the form of an id made here. A user's own id may have it too. */
 export function isMadeId(id: string): boolean {
   return packId(id, scratch, 0)

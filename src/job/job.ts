@@ -111,6 +111,13 @@ export interface Receipt extends JobRef {
   readonly movedTo: JobRef | null
 }
 
+/** A job that another one comes after, as it stands now. */
+export interface ParentRow extends JobRef {
+  readonly state: State
+  /** Kept for as long as the child is, whatever the parent's queue keeps. */
+  readonly result: Encoded | null
+}
+
 /** What a store answers about one id. */
 export type Found =
   | { readonly kind: 'job'; readonly job: JobRecord }
@@ -118,7 +125,7 @@ export type Found =
 
 /** A transition that nobody's verdict asked for; the engine tells observers of it. */
 export interface Happening extends JobRef {
-  readonly kind: 'lost' | 'timeout' | 'expired' | 'spent' | 'cancelled'
+  readonly kind: 'lost' | 'timeout' | 'expired' | 'spent' | 'cancelled' | 'parent-failed'
   readonly task: string
   readonly group: string
   readonly attempt: number

@@ -3,7 +3,7 @@
  * `enqueue` or `enqueueMany`. Lots in one batch are independent of each other.
  */
 import type { Encoded } from './codec.js'
-import type { Instant, Millis, Origin } from './job.js'
+import type { Instant, JobRef, Millis, Origin } from './job.js'
 
 /** One job to insert. `null` means "by the queue's settings". */
 export interface NewJob {
@@ -28,10 +28,19 @@ export interface NewJob {
   readonly timeout: Millis | null
   /** From when it is due. */
   readonly expiresIn: Millis | null
+  /** It waits for these; they may stand later in the same lot. */
+  readonly after: readonly JobRef[]
+  readonly onParentFailed: ParentPolicy
   readonly tags: readonly string[]
   readonly meta: Encoded | null
   readonly origin: Origin | null
 }
+
+/**
+ * What a job does when one that it comes after is cancelled, discarded or deleted. 'wait': it waits
+ * on; 'discard': it is discarded, too; 'run': it runs when all have ended, however they did.
+ */
+export type ParentPolicy = 'wait' | 'discard' | 'run'
 
 export interface UniqueKey {
   readonly key: string
@@ -50,12 +59,21 @@ export interface Lot {
 
 /** One answer per job, in order. When one of a lot is refused, the others are `withdrawn`. */
 export type Inserted =
-  | { readonly status: 'inserted'; readonly id: string }
+  | {
+      readonly status: 'inserted'
+      readonly id: string
+      /** Of a job with parents, where it is not as its `delay` and `at` say. */
+      readonly state?: 'waiting' | 'discarded'
+      /** Of one that was discarded at once. */
+      readonly deadLetter?: JobRef | null
+    }
   /** The job that was there before: by id, or by unique key. */
   | { readonly status: 'duplicate'; readonly id: string }
   | { readonly status: 'replaced'; readonly id: string }
   | { readonly status: 'refused'; readonly code: 'QUEUE_FULL'; readonly limit: number }
   | { readonly status: 'refused'; readonly code: 'DUPLICATE'; readonly id: string }
+  /** Nobody knows a job of that name, nor can it have completed a while ago. */
+  | { readonly status: 'refused'; readonly code: 'PARENT_UNKNOWN'; readonly parent: JobRef }
   | {
       readonly status: 'refused'
       readonly code: 'PAYLOAD_TOO_LARGE'

@@ -8,9 +8,9 @@ import type { Duration } from '../time/duration.js'
 import { invalid, name, onlyKnown, record, unknownName, whole, word } from './check.js'
 import { encode } from './codec.js'
 import type { Encoded } from './codec.js'
-import { ATTEMPTS_LIMIT, TAGS } from './defaults.js'
-import type { Instant, Millis } from './job.js'
-import type { UniqueKey } from './lot.js'
+import { ATTEMPTS_LIMIT, PARENTS, TAGS } from './defaults.js'
+import type { Instant, JobRef, Millis } from './job.js'
+import type { ParentPolicy, UniqueKey } from './lot.js'
 import { priorityOf } from './priority.js'
 import { isPlainObject } from './rich.js'
 
@@ -20,6 +20,13 @@ export interface JobOptions {
   /** Unit of order and fairness ['']. */
   readonly group?: string
   readonly unique?: Unique
+  /** Runs once all of these are completed; they may be given later in the same call [none]. */
+  readonly after?: readonly JobRef[]
+  /**
+   * When one of them is cancelled, discarded or deleted: wait on, for an operator may retry it; be
+   * discarded, too; or run once all have ended, however they did ['wait'].
+   */
+  readonly onParentFailed?: ParentPolicy
   /** Runs in all, the first included; 0: never runs [the queue's]. */
   readonly attempts?: number
   /** The signal aborts and the attempt fails; `false` for none [the queue's]. */
@@ -63,6 +70,8 @@ export interface Terms {
   /** Infinity: none. */
   readonly timeout: Millis | null
   readonly expiresIn: Millis | null
+  readonly after: readonly JobRef[]
+  readonly onParentFailed: ParentPolicy
   readonly tags: readonly string[]
   readonly meta: Encoded | null
   readonly id: string | null
@@ -80,12 +89,15 @@ export const PLAIN_TERMS: Terms = {
   attempts: null,
   timeout: null,
   expiresIn: null,
+  after: [],
+  onParentFailed: 'wait',
   tags: [],
   meta: null,
   id: null,
   tx: undefined,
 }
 
+const POLICIES: readonly ParentPolicy[] = ['wait', 'discard', 'run']
 const ATTEMPTS = { least: 0, most: ATTEMPTS_LIMIT }
 
 type Draft = { -readonly [K in keyof Terms]: Terms[K] }
@@ -103,6 +115,8 @@ const TAKE: {
   attempts: (terms, value, path) => (terms.attempts = whole(value, path, ATTEMPTS)),
   timeout: (terms, value, path) => (terms.timeout = timeoutOf(value, path)),
   expiresIn: (terms, value, path) => (terms.expiresIn = millis(value, path, { infinite: true })),
+  after: (terms, value, path) => (terms.after = afterOf(value, path)),
+  onParentFailed: (terms, value, path) => (terms.onParentFailed = word(value, POLICIES, path)),
   tags: (terms, value, path) => (terms.tags = tagsOf(value, path)),
   meta: (terms, value, path) => (terms.meta = metaOf(value, path)),
   id: (terms, value, path) => (terms.id = name(value, path)),
@@ -110,10 +124,10 @@ const TAKE: {
 }
 
 const TASK_NAMES = ['attempts', 'timeout', 'priority', 'expiresIn', 'tags'] as const
-const JOB_NAMES = [...TASK_NAMES, 'group', 'unique', 'meta', 'in', 'at'] as const
+const MORE_NAMES = ['group', 'unique', 'after', 'onParentFailed', 'meta', 'in', 'at'] as const
+const JOB_NAMES = [...TASK_NAMES, ...MORE_NAMES] as const
 /** What a schedule says of its jobs. */
 export const SCHEDULE_TERMS = [...TASK_NAMES, 'group', 'meta'] as const
-const LATER = ['after', 'onParentFailed', 'tx']
 
 /**
  * Which names may be given: 'one' job by its call, 'all' jobs of a call alike, 'each' job by a
@@ -143,6 +157,10 @@ export function termsOf(options: unknown, base: Terms, scope: Scope, subject: st
   if (given.in !== undefined && given.at !== undefined) {
     throw invalid(`${subject}.at`, "either 'in' or 'at'", given.at, 'give one of the two')
   }
+  if (terms.after.length > 0 && terms.unique?.onConflict === 'replace') {
+    const remedy = "use onConflict: 'keep', or let the job without 'after' be the one that replaces"
+    throw invalid(`${subject}.after`, "no 'replace' beside it", 'both', remedy)
+  }
   return terms
 }
 
@@ -156,7 +174,7 @@ function strange(option: string, scope: Scope, subject: string): Error {
     const remedy = 'give it in the last argument, since it holds for the whole call'
     return invalid(`${subject}.tx`, 'no transaction for one of many', option, remedy)
   }
-  return unknownName(option, NAMES[scope], subject, scope === 'task' ? [] : LATER)
+  return unknownName(option, NAMES[scope], subject)
 }
 
 /** A run's time in milliseconds; `false` is none. */
@@ -184,6 +202,26 @@ function uniqueKey(value: unknown, path: string): UniqueKey {
       `${path}.onConflict`,
     ),
   }
+}
+
+/** Each once. What `enqueue` answers is a ref, too; of it only the ref is kept. */
+function afterOf(value: unknown, path: string): readonly JobRef[] {
+  if (!Array.isArray(value)) throw invalid(path, 'an array of jobs, as enqueue answers them', value)
+  const given: readonly unknown[] = value
+  if (given.length > PARENTS) {
+    throw invalid(path, `at most ${PARENTS} jobs`, value, 'put jobs between that gather some each')
+  }
+  const refs = new Map<string, JobRef>()
+  given.forEach((one, at) => {
+    const ref = refOf(one, `${path}[${at}]`)
+    refs.set(`${ref.queue}\0${ref.id}`, ref)
+  })
+  return [...refs.values()]
+}
+
+function refOf(value: unknown, path: string): JobRef {
+  const { queue, id } = record(value, path, 'a job, as enqueue answers it, or { queue, id }')
+  return { queue: name(queue, `${path}.queue`), id: name(id, `${path}.id`) }
 }
 
 function tagsOf(value: unknown, path: string): readonly string[] {

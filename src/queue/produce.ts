@@ -9,6 +9,7 @@ import { LOT_BYTES, LOT_JOBS } from '../job/defaults.js'
 import { millraceError } from '../job/errors.js'
 import type { JobRef } from '../job/job.js'
 import type { Inserted, NewJob } from '../job/lot.js'
+import { circleIn } from '../job/graph.js'
 import { termsOf } from '../job/options.js'
 import type { ItemOptions, JobOptions, Terms, When } from '../job/options.js'
 import type { Schema } from '../job/schema.js'
@@ -50,6 +51,7 @@ export async function enqueueOne(
   if (terms.tx !== undefined) refuseTx(parts, aim)
   const job = jobOf(parts, aim, payload, terms, `${aim.subject} payload`)
   if (job.payload.text.length * 3 > LOT_BYTES) refuseBytes(aim, [job])
+  refuseCircle(aim, [job])
   if (aim.input !== null) await fit(aim.input, payload, `${aim.subject} payload`)
   const ready = parts.declared.ready(aim.queue)
   if (ready !== null) await ready
@@ -77,6 +79,7 @@ export async function enqueueMany(
     jobOf(parts, aim, payload, each(payload, at), `${aim.subject} payloads[${at}]`),
   )
   refuseBytes(aim, jobs)
+  refuseCircle(aim, jobs)
   if ((whole.tx ?? sharedTx(options)) !== undefined) refuseTx(parts, aim)
   if (aim.input !== null) await fitAll(aim.input, payloads, aim)
   const ready = parts.declared.ready(aim.queue)
@@ -119,6 +122,8 @@ function jobOf(parts: Parts, aim: Aim, payload: unknown, terms: Terms, subject: 
     attempts: terms.attempts,
     timeout: terms.timeout,
     expiresIn: terms.expiresIn,
+    after: terms.after,
+    onParentFailed: terms.onParentFailed,
     tags: terms.tags,
     meta: terms.meta,
     origin: null,
@@ -143,10 +148,19 @@ async function fitAll(input: Schema, payloads: readonly unknown[], aim: Aim): Pr
 
 function refuseBytes(aim: Aim, jobs: readonly NewJob[]): void {
   let bytes = 0
-  for (const { payload, meta } of jobs) {
+  for (const { payload, meta, after } of jobs) {
     bytes += Buffer.byteLength(payload.text) + (meta === null ? 0 : Buffer.byteLength(meta.text))
+    for (const { queue, id } of after) bytes += queue.length + id.length
   }
   if (bytes > LOT_BYTES) throw lotTooLarge(aim, `${LOT_BYTES} bytes`, bytes)
+}
+
+/** Jobs that wait for each other would wait for ever. */
+function refuseCircle(aim: Aim, jobs: readonly NewJob[]): void {
+  const circle = circleIn(jobs)
+  if (circle === null) return
+  const path = circle.map(({ id }) => JSON.stringify(id)).join(' after ')
+  throw invalid(`${aim.subject}.after`, 'jobs that do not wait for each other', path, 'break it')
 }
 
 /** `limits.metaBytes` is kept here; that of payloads by the store, which has the last word on it. */
@@ -217,15 +231,26 @@ function enqueued(parts: Parts, job: NewJob, answer: Inserted, since: number): E
 /** Tells observers, if there are any: what nobody hears is not built. */
 function tell(parts: Parts, jobs: readonly NewJob[], answers: readonly Inserted[]): void {
   const { events } = parts.engine
-  if (!events.wants('job.enqueued') && !events.wants('job.replaced')) return
+  const names = ['job.enqueued', 'job.replaced', 'job.discarded'] as const
+  if (!names.some((name) => events.wants(name))) return
   for (const [at, { queue, task, group, delay, at: instant }] of jobs.entries()) {
-    const { status } = answers[at]
-    if (status !== 'inserted' && status !== 'replaced') continue
-    const ref = { queue, id: answers[at].id, task, group }
-    if (status === 'replaced') events.emit('job.replaced', ref)
-    else {
-      const dueIn = instant === null ? delay : Math.max(0, instant - parts.clock.wall())
-      events.emit('job.enqueued', { ...ref, state: dueIn > 0 ? 'scheduled' : 'available', dueIn })
+    const answer = answers[at]
+    if (answer.status !== 'inserted' && answer.status !== 'replaced') continue
+    const ref = { queue, id: answer.id, task, group }
+    if (answer.status === 'replaced') {
+      events.emit('job.replaced', ref)
+      continue
+    }
+    const dueIn = instant === null ? delay : Math.max(0, instant - parts.clock.wall())
+    const waits = answer.state === undefined ? null : 'waiting'
+    events.emit('job.enqueued', {
+      ...ref,
+      state: waits ?? (dueIn > 0 ? 'scheduled' : 'available'),
+      dueIn,
+    })
+    if (answer.state === 'discarded') {
+      const end = { attempt: 0, reason: 'parent-failed', message: null } as const
+      events.emit('job.discarded', { ...ref, ...end, deadLetter: answer.deadLetter ?? null })
     }
   }
 }

@@ -22,6 +22,15 @@ export function refusal(answer: Inserted, subject: string): MillraceError {
         received: `the key of job ${answer.id}`,
         remedy: "wait for that job, or use onConflict: 'keep' or 'replace'",
       })
+    case 'PARENT_UNKNOWN':
+      return millraceError({
+        code: 'PARENT_UNKNOWN',
+        subject: `${subject}.after`,
+        expected: 'jobs that are there, or completed within the receipts of their queue',
+        received: `job ${JSON.stringify(answer.parent.id)} of queue ${JSON.stringify(answer.parent.queue)}`,
+        remedy:
+          'give a ref that enqueue answered with; if that job completed long ago, leave it out',
+      })
     case 'PAYLOAD_TOO_LARGE':
       return millraceError({
         code: 'PAYLOAD_TOO_LARGE',

@@ -118,6 +118,7 @@ class Faulty<S extends string> implements FaultyStore<S> {
   check: Store['check'] = (ask) => this.#through('check', () => this.#store.check(ask))
   sweep: Store['sweep'] = (ask) => this.#through('sweep', () => this.#store.sweep(ask))
   get: Store['get'] = (refs) => this.#through('get', () => this.#store.get(refs))
+  parents: Store['parents'] = (ref) => this.#through('parents', () => this.#store.parents(ref))
   list: Store['list'] = (ask) => this.#through('list', () => this.#store.list(ask))
   count: Store['count'] = (ask) => this.#through('count', () => this.#store.count(ask))
   queues: Store['queues'] = (page) => this.#through('queues', () => this.#store.queues(page))

@@ -95,6 +95,7 @@ describe('a faulty store', () => {
       check: () => store.check({ node: 'n', held: [] }),
       sweep: () => store.sweep({ node: 'n', limit: 1 }),
       get: () => store.get([]),
+      parents: () => store.parents({ queue: 'q', id: 'x' }),
       list: () => store.list({ queue: 'q', which: {}, page }),
       count: () => store.count({ queue: 'q', which: {}, cursor: null }),
       queues: () => store.queues(page),

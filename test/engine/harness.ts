@@ -134,7 +134,7 @@ export function newJob(id: string, change: Partial<NewJob> = {}): NewJob {
   return {
     ...{ queue: 'q', id, ownId: false, task: 'default', payload: { text: 'null', codec: 'json' } },
     ...{ priority: 0, group: '', delay: 0, at: null, unique: null, attempts: null, timeout: null },
-    ...{ expiresIn: null, tags: [], meta: null, origin: null },
+    ...{ expiresIn: null, after: [], onParentFailed: 'wait', tags: [], meta: null, origin: null },
     ...change,
   }
 }

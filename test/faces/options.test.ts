@@ -15,6 +15,8 @@ const refusal = (options: unknown, scope: Scope = 'one'): string => {
   return 'taken'
 }
 
+const REF = { queue: 'q', id: 'a' }
+
 describe('the options of a job', () => {
   it('cost nothing when there are none', () => {
     expect(terms(undefined)).toBe(PLAIN_TERMS)
@@ -31,6 +33,8 @@ describe('the options of a job', () => {
         attempts: 3,
         timeout: false,
         expiresIn: '2m',
+        after: [REF, { ...REF, status: 'enqueued' }, { queue: 'other', id: 'b' }],
+        onParentFailed: 'run',
         tags: ['a', 'b', 'a'],
         meta: { trace: 1n },
         id: 'mine',
@@ -44,6 +48,8 @@ describe('the options of a job', () => {
       attempts: 3,
       timeout: Infinity,
       expiresIn: 120_000,
+      after: [REF, { queue: 'other', id: 'b' }],
+      onParentFailed: 'run',
       tags: ['a', 'b'],
       meta: expect.objectContaining({ codec: 'rich' }),
       id: 'mine',
@@ -61,8 +67,12 @@ describe('the options of a job', () => {
     [{ prioritet: 1 }, "did you mean 'priority'"],
     [{ Timeout: '5s' }, "did you mean 'timeout'"],
     [{ delay: 5 }, 'expected one of'],
-    [{ after: [] }, 'does not support it yet'],
-    [{ onParentFailed: 'run' }, 'does not support it yet'],
+    [{ after: 'x' }, 'an array of jobs'],
+    [{ after: ['x'] }, 'after[0]'],
+    [{ after: [{ queue: 'q' }] }, 'after[0].id'],
+    [{ after: Array.from({ length: 10_001 }, () => REF) }, 'at most 10000'],
+    [{ after: [REF], unique: { key: 'k', onConflict: 'replace' } }, "no 'replace' beside it"],
+    [{ onParentFailed: 'stop' }, "'wait' or 'discard' or 'run'"],
     [{ in: '1s', at: new Date() }, "either 'in' or 'at'"],
     [{ at: new Date(NaN) }, 'a valid Date'],
     [{ at: 5 }, "use 'in'"],

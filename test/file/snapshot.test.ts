@@ -11,6 +11,7 @@ import {
 import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js'
 import { SimDisk } from '../../src/testing/sim-disk.js'
 import { seededChance } from '../../src/time/virtual.js'
+import type { JobRef } from '../../src/job/job.js'
 import type { NewJob } from '../../src/job/lot.js'
 import type { Host } from '../../src/stores/file/host.js'
 import type { Verdict } from '../../src/job/verdict.js'
@@ -82,9 +83,18 @@ async function live(node: PlayedNode, hands: Hands, step: number): Promise<void>
   await quiet()
 }
 
+/** What it comes after may have ended, and then the job is refused, or it may have been refused. */
+function recentOnes(number: number, draw: (sides: number) => number): JobRef[] {
+  return [1, 2].map((back) => ({ queue: QUEUE, id: idOf(number - back * (1 + draw(6))) }))
+}
+
+function idOf(number: number): string {
+  return number % 3 === 0 ? `job-${number}` : `01${String(number).padStart(24, '0')}`
+}
+
 function variedJob(number: number, draw: (sides: number) => number): NewJob {
   const odd = number % 3 === 0
-  return newJob(odd ? `job-${number}` : `01${String(number).padStart(24, '0')}`, {
+  return newJob(idOf(number), {
     payload: json({ number, fill: 'x'.repeat(draw(200)) }),
     ownId: odd,
     priority: draw(5),
@@ -97,6 +107,8 @@ function variedJob(number: number, draw: (sides: number) => number): NewJob {
         ? { key: `k${draw(10)}`, while: 'unfinished', for: draw(2) * 300, onConflict: 'replace' }
         : null,
     attempts: draw(4) === 0 ? 2 : null,
+    after: draw(4) === 0 ? recentOnes(number, draw) : [],
+    onParentFailed: (['wait', 'discard', 'run'] as const)[draw(3)],
   })
 }
 

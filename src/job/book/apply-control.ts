@@ -5,6 +5,7 @@
 import type { Happening, JobRef } from '../job.js'
 import type { ControlFrame, ControlItem } from './frame.js'
 import type { Filing, OwnKey, PastOrigin } from './extra.js'
+import { bringDown } from './cascade.js'
 import {
   AT_WALL,
   CANCELLED,
@@ -14,9 +15,11 @@ import {
   RECEIPT,
   RUNNING,
   SCHEDULED,
+  WAITING,
 } from './columns.js'
 import { findHold } from './apply-insert.js'
 import { HISTORY_KEPT } from '../defaults.js'
+import { goOnWithout, parentBack, parentEnded, waitsAgain } from './kin.js'
 import type { Ledger } from './ledger.js'
 import { cancel, deadIdOf, leaveReceipt, transplant } from './outcome.js'
 import { NEWS_CONTROL } from './register.js'
@@ -35,6 +38,7 @@ export function applyControl(ledger: Ledger, frame: ControlFrame, filing: Filing
     if (!controlOne(ledger, slot, item, filing, at, happened)) return
     changed++
   })
+  happened.push(...bringDown(ledger))
   return { changed, happened }
 }
 
@@ -107,6 +111,7 @@ function retryOne(ledger: Ledger, slot: number): boolean {
   const extra = ledger.findExtra(slot)
   if (state === RUNNING) return false
   if (extra?.origin != null) return sendBack(ledger, slot, extra.origin)
+  if (state === WAITING) return goOnWithout(ledger, slot)
   if (state === DISCARDED || state === CANCELLED) {
     const key = extra?.key ?? null
     const ref = { queue: ledger.queueOf(slot).name, id: ledger.ids.text(slot) }
@@ -126,7 +131,9 @@ function retryOne(ledger: Ledger, slot: number): boolean {
   columns.lower(slot, AT_WALL)
   // What holds its group goes on holding it: whoever retries it wants it next, not last.
   columns.place.set(slot, ledger.now)
-  ledger.wait(slot, ledger.now, SCHEDULED)
+  parentBack(ledger, slot)
+  const isFinal = state >= COMPLETED
+  if (!isFinal || !waitsAgain(ledger, slot)) ledger.wait(slot, ledger.now, SCHEDULED)
   return true
 }
 
@@ -138,6 +145,7 @@ function sendBack(ledger: Ledger, slot: number, origin: PastOrigin): boolean {
   ledger.extra(copy).history = [...origin.history, ...letter.history].slice(-HISTORY_KEPT)
   takeKey(ledger, copy, origin.key)
   letter.movedTo = { queue: origin.queue, id: ledger.ids.text(copy) }
+  parentBack(ledger, slot, copy)
   letter.reason = 'retried'
   leaveReceipt(ledger, ledger.queueOf(slot), slot, 'cancelled')
   return true
@@ -169,6 +177,7 @@ function deleteOne(ledger: Ledger, slot: number): boolean {
   extra.isDeleted = true
   extra.reason = 'deleted'
   const final = state === COMPLETED ? 'completed' : state === DISCARDED ? 'discarded' : 'cancelled'
+  if (state < COMPLETED) parentEnded(ledger, slot, 'cancelled', null)
   leaveReceipt(ledger, queue, slot, final)
   return true
 }
@@ -190,8 +199,8 @@ function updateOne(
     if (item.at === null) columns.lower(slot, AT_WALL)
     else columns.raise(slot, AT_WALL)
     ledger.place(slot, due)
-    ledger.wait(slot, due, SCHEDULED)
-  } else {
+    if (state !== WAITING) ledger.wait(slot, due, SCHEDULED)
+  } else if (state !== WAITING) {
     ledger.waitOn(slot)
   }
   return true

@@ -2,10 +2,13 @@
  * Applying inserts: lot by lot, each all or none. A lot is first looked at as a whole; when one of
  * its jobs would be refused, nothing of it is entered and the others answer `withdrawn`.
  */
+import type { JobRef } from '../job.js'
 import type { Inserted, NewJob, UniqueKey } from '../lot.js'
 import type { InsertFrame } from './frame.js'
 import type { Filing } from './extra.js'
-import { AT_WALL, BY_SETTINGS, OWN_ID, RECEIPT, RUNNING, SCHEDULED } from './columns.js'
+import { bringDown } from './cascade.js'
+import { AT_WALL, BY_SETTINGS, OWN_ID, RECEIPT, RUNNING, SCHEDULED, WAITING } from './columns.js'
+import { bear, isUnknown } from './kin.js'
 import type { Ledger } from './ledger.js'
 import type { KeyHold, QueueBook } from './queue.js'
 
@@ -30,13 +33,20 @@ export function insertLot(
   into: Inserted[],
 ): void {
   const refused = refusals(ledger, items, from, to)
+  const first = into.length
+  let hasParents = false
   for (let at = from; at < to; at++) {
+    hasParents ||= items[at].after.length > 0
     into.push(
       refused === null
         ? insertOne(ledger, items[at], filing, filed + at - from)
         : (refused.get(at) ?? WITHDRAWN),
     )
   }
+  if (refused !== null || !hasParents) return
+  const answers = into.splice(first)
+  giveParents(ledger, items.slice(from, to), answers)
+  for (const answer of answers) into.push(answer)
 }
 
 const WITHDRAWN: Inserted = { status: 'withdrawn' }
@@ -51,31 +61,61 @@ function refusals(
   let refused: Map<number, Inserted> | null = null
   const added = new Map<QueueBook, number>()
   const seen = new Map<string, string>()
+  const knows = knowing(ledger, items, from, to)
   for (let at = from; at < to; at++) {
     const job = items[at]
     const queue = ledger.findQueue(job.queue)
     const limit = queue?.settings.limits.backlog ?? Infinity
-    if (limit === Infinity && job.unique === null) continue
+    if (limit === Infinity && job.unique === null && job.after.length === 0) continue
     if (isKnown(ledger, queue, job, seen)) continue
-    const answer = conflict(ledger, queue, job, seen)
-    if (
-      answer === null &&
-      queue !== undefined &&
-      limit !== Infinity &&
-      !keyHeld(ledger, queue, job)
-    ) {
-      const more = (added.get(queue) ?? 0) + 1
-      added.set(queue, more)
-      if (queue.backlog + more > limit) {
-        refused ??= new Map<number, Inserted>()
-        refused.set(at, { status: 'refused', code: 'QUEUE_FULL', limit })
+    const holder = holderOf(ledger, queue, job, seen)
+    let answer: Inserted | null = null
+    if (holder !== null) {
+      // It brings no job, and needs neither room nor parents.
+      if (job.unique?.onConflict === 'reject') answer = rejected(holder)
+    } else {
+      const stranger = job.after.find((ref) => !knows(ref))
+      if (stranger !== undefined) answer = unknownParent(stranger)
+      else if (queue !== undefined && limit !== Infinity) {
+        const more = (added.get(queue) ?? 0) + 1
+        added.set(queue, more)
+        if (queue.backlog + more > limit) answer = full(limit)
       }
-    } else if (answer !== null) {
-      refused ??= new Map<number, Inserted>()
-      refused.set(at, answer)
     }
+    if (answer !== null) (refused ??= new Map<number, Inserted>()).set(at, answer)
   }
   return refused
+}
+
+function rejected(id: string): Inserted {
+  return { status: 'refused', code: 'DUPLICATE', id }
+}
+
+function full(limit: number): Inserted {
+  return { status: 'refused', code: 'QUEUE_FULL', limit }
+}
+
+function unknownParent({ queue, id }: JobRef): Inserted {
+  return { status: 'refused', code: 'PARENT_UNKNOWN', parent: { queue, id } }
+}
+
+/** Whether a job may come after this one: it stands in the lot, in the book, or did a while ago. */
+function knowing(
+  ledger: Ledger,
+  items: readonly NewJob[],
+  from: number,
+  to: number,
+): (ref: JobRef) => boolean {
+  let lot: Set<string> | null = null
+  return (ref) => {
+    if (!isUnknown(ledger, ref)) return true
+    lot ??= new Set(items.slice(from, to).map(nameOf))
+    return lot.has(nameOf(ref))
+  }
+}
+
+function nameOf({ queue, id }: JobRef): string {
+  return `${queue}\0${id}`
 }
 
 /** The same id was there before, in the book or earlier in this lot. */
@@ -85,7 +125,7 @@ function isKnown(
   job: NewJob,
   seen: Map<string, string>,
 ): boolean {
-  const name = `i${job.queue}\0${job.id}`
+  const name = `i${nameOf(job)}`
   if (seen.has(name)) return true
   seen.set(name, job.id)
   return queue !== undefined && isTaken(ledger, queue, job.id)
@@ -97,24 +137,54 @@ function isTaken(ledger: Ledger, queue: QueueBook, id: string): boolean {
   return slot >= 0 && ledger.findExtra(slot)?.isDeleted !== true
 }
 
-/** A unique key that someone else holds and that says to reject. */
-function conflict(
+/** Who has its unique key, in the book or earlier in this lot; null: it may have it. */
+function holderOf(
   ledger: Ledger,
   queue: QueueBook | undefined,
   job: NewJob,
   seen: Map<string, string>,
-): Inserted | null {
+): string | null {
   if (job.unique === null) return null
   const name = `k${job.queue}\0${job.unique.key}`
   const hold = queue === undefined ? null : findHold(ledger, queue, job.unique.key)
   const holder = hold?.id ?? seen.get(name)
   if (holder === undefined) seen.set(name, job.id)
-  if (holder === undefined || job.unique.onConflict !== 'reject') return null
-  return { status: 'refused', code: 'DUPLICATE', id: holder }
+  return holder ?? null
 }
 
-function keyHeld(ledger: Ledger, queue: QueueBook, job: NewJob): boolean {
-  return job.unique !== null && findHold(ledger, queue, job.unique.key) !== null
+/**
+ * When all of a lot are in: those that come after others learn of them, by the names under which
+ * they stand, and what cannot run any more falls at once.
+ */
+function giveParents(ledger: Ledger, lot: readonly NewJob[], answers: Inserted[]): void {
+  const late = lot.flatMap((job, at) =>
+    job.after.length > 0 && answers[at].status === 'inserted' ? [at] : [],
+  )
+  if (late.length === 0) return
+  const stands = new Map<string, string>()
+  lot.forEach((job, at) => {
+    const answer = answers[at]
+    if ('id' in answer && answer.id !== job.id) stands.set(nameOf(job), answer.id)
+  })
+  const actual = (ref: JobRef): JobRef => {
+    const id = stands.get(nameOf(ref))
+    return id === undefined ? ref : { queue: ref.queue, id }
+  }
+  for (const at of late) bear(ledger, ledger.find(lot[at]), lot[at], actual)
+  const fallen = new Map(bringDown(ledger).map((one) => [nameOf(one), one.deadLetter]))
+  for (const at of late) answers[at] = standing(ledger, lot[at], fallen)
+}
+
+function standing(
+  ledger: Ledger,
+  job: NewJob,
+  fallen: ReadonlyMap<string, JobRef | null>,
+): Inserted {
+  const inserted = { status: 'inserted', id: job.id } as const
+  const deadLetter = fallen.get(nameOf(job))
+  if (deadLetter !== undefined) return { ...inserted, state: 'discarded', deadLetter }
+  const isWaiting = ledger.columns.state.get(ledger.find(job)) === WAITING
+  return isWaiting ? { ...inserted, state: 'waiting' } : inserted
 }
 
 function insertOne(ledger: Ledger, job: NewJob, filing: Filing, item: number): Inserted {
@@ -136,19 +206,25 @@ function insertOne(ledger: Ledger, job: NewJob, filing: Filing, item: number): I
   ledger.shelf.put(slot, filing, item)
   if (job.expiresIn !== null) ledger.extra(slot).expiresIn = job.expiresIn
   if (job.unique !== null) holdKey(ledger, queue, slot, job, job.unique)
+  if (job.after.length > 0) ledger.waitForParents(slot)
   setDue(ledger, slot, job)
   return { status: 'inserted', id: job.id }
 }
 
 /** Its place is when it is due; a past instant is a place before now. */
 function setDue(ledger: Ledger, slot: number, job: Pick<NewJob, 'at' | 'delay'>): void {
+  const { columns } = ledger
   const due = job.at === null ? ledger.now + job.delay : job.at - ledger.wallOffset
-  if (job.at !== null) ledger.columns.raise(slot, AT_WALL)
+  if (job.at === null) columns.lower(slot, AT_WALL)
+  else columns.raise(slot, AT_WALL)
   ledger.place(slot, due)
-  ledger.wait(slot, due, SCHEDULED)
+  if (columns.state.get(slot) !== WAITING) ledger.wait(slot, due, SCHEDULED)
 }
 
-/** The key has a holder: keep it, or give it what this job brings. */
+/**
+ * The key has a holder: keep it, or give it what this job brings; but not its parents, since the
+ * holder may be among what these wait for.
+ */
 function meet(
   ledger: Ledger,
   queue: QueueBook,
@@ -168,7 +244,7 @@ function meet(
   ledger.extra(hold.slot).payload = null
   columns.priority.set(hold.slot, job.priority + 100)
   if (job.at !== null || job.delay > 0) setDue(ledger, hold.slot, job)
-  else ledger.waitOn(hold.slot)
+  else if (columns.state.get(hold.slot) !== WAITING) ledger.waitOn(hold.slot)
   return { status: 'replaced', id: hold.id }
 }
 

@@ -13,7 +13,8 @@ import type {
   SweepFrame,
   SweepItem,
 } from './frame.js'
-import { COMPLETED, OWN_ID, RECEIPT, RUNNING } from './columns.js'
+import { bringDown } from './cascade.js'
+import { COMPLETED, OWN_ID, RECEIPT, RUNNING, WAITING } from './columns.js'
 import type { Ledger } from './ledger.js'
 import type { Hold } from './register.js'
 import { deadIdOf, discard, giveBack, leaveReceipt, lose } from './outcome.js'
@@ -88,7 +89,7 @@ export function applySweep(ledger: Ledger, frame: SweepFrame): SweptJobs {
     happened.push(sweepOne(ledger, slot, item))
   }
   if (frame.gone !== null && gone?.holds === 0) ledger.nodes.delete(frame.gone.node)
-  return { happened, lost }
+  return { happened: [...happened, ...bringDown(ledger)], lost }
 }
 
 function isStill(ledger: Ledger, slot: number, item: SweepItem, gone: string | null): boolean {
@@ -111,9 +112,10 @@ function isStill(ledger: Ledger, slot: number, item: SweepItem, gone: string | n
   }
 }
 
+/** For its time or its turn, not for other jobs: those neither expire nor run. */
 function isWaiting(ledger: Ledger, slot: number): boolean {
   const state = ledger.columns.state.get(slot)
-  return state !== RUNNING && state < COMPLETED
+  return state !== RUNNING && state !== WAITING && state < COMPLETED
 }
 
 /** By how much it is past its last moment to start. */

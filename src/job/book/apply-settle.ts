@@ -2,6 +2,8 @@
  * Applying verdicts and notes: fenced by the token. A dead token changes nothing; a repeat of a
  * settlement that took effect is answered as the first time, for as long as it is remembered.
  */
+import { bringDown } from './cascade.js'
+import type { Happening } from '../job.js'
 import { LOG_LINES } from '../defaults.js'
 import type { Noted, Settled } from '../verdict.js'
 import type { NoteFrame, SettleFrame, SettleItem } from './frame.js'
@@ -9,8 +11,15 @@ import type { Extra, Filing, Paper } from './extra.js'
 import type { Ledger } from './ledger.js'
 import { cancel, complete, discard, giveBack, isKept, record, retry } from './outcome.js'
 
-export function applySettle(ledger: Ledger, frame: SettleFrame, filing: Filing): Settled[] {
-  return frame.items.map((item, at) => settleOne(ledger, item, filing, at))
+export interface SettledJobs {
+  readonly settled: readonly Settled[]
+  /** What fell because a parent of it failed. */
+  readonly happened: readonly Happening[]
+}
+
+export function applySettle(ledger: Ledger, frame: SettleFrame, filing: Filing): SettledJobs {
+  const settled = frame.items.map((item, at) => settleOne(ledger, item, filing, at))
+  return { settled, happened: bringDown(ledger) }
 }
 
 const LOST: Settled = { status: 'lost' }

@@ -10,7 +10,7 @@ import type { Inserted } from '../lot.js'
 import type { Millis } from '../job.js'
 import type { StoredSettings } from '../settings.js'
 import type { Planned, Ticked } from '../schedule.js'
-import type { Noted, Settled } from '../verdict.js'
+import type { Noted } from '../verdict.js'
 import type { ClaimFrame, ClockFrame, Frame, InsertFrame, SettingsFrame } from './frame.js'
 import type { ControlFrame, NoteFrame, SettleFrame, SweepFrame } from './frame.js'
 import type { DropFrame, BeatFrame, HelloFrame, LeaveFrame } from './frame.js'
@@ -23,7 +23,9 @@ import { applyBeat, applyDrop, applyHello, applyLeave, applySweep } from './appl
 import type { SweptJobs } from './apply-node.js'
 import { applyPause } from './apply-pause.js'
 import { applyNote, applySettle } from './apply-settle.js'
-import { AT_WALL, AVAILABLE, FREE, RETRYABLE, RUNNING, SCHEDULED } from './columns.js'
+import type { SettledJobs } from './apply-settle.js'
+import { bringDown } from './cascade.js'
+import { AT_WALL, AVAILABLE, FREE, RETRYABLE, RUNNING, SCHEDULED, WAITING } from './columns.js'
 import type { Filing, Shelf } from './extra.js'
 import { Ledger } from './ledger.js'
 import { applySchedule, applyTick } from './schedules.js'
@@ -33,7 +35,7 @@ export interface Answers {
   readonly insert: readonly Inserted[]
   /** A token per item, 0 where it was not given; null: void. */
   readonly claim: Float64Array | null
-  readonly settle: readonly Settled[]
+  readonly settle: SettledJobs
   readonly note: readonly Noted[]
   readonly control: ControlledJobs
   /** False: it was so before. */
@@ -83,8 +85,11 @@ export class Book {
     filing: Filing,
   ): Answers[K] {
     if (time > this.ledger.now) this.ledger.now = time
+    const answer = this.#apply(frame, filing)
+    // What ended by a beat or a leave is told by nobody, and neither is what falls with it.
+    bringDown(this.ledger)
     // The switch answers by `kind`, which the compiler cannot tie to `K`.
-    return this.#apply(frame, filing) as Answers[K]
+    return answer as Answers[K]
   }
 
   /** What changed since the last call, by queue name, as bits of `NEWS_*`. */
@@ -168,6 +173,10 @@ function applyClock(ledger: Ledger, frame: ClockFrame): void {
     const state = columns.state.get(slot)
     // Whether a timer was looked at is this replica's own affair: what is due is asked of the time.
     const waits = state === SCHEDULED || state === AVAILABLE || state === RETRYABLE
+    if (state === WAITING && columns.has(slot, AT_WALL)) {
+      columns.place.set(slot, columns.place.get(slot) - shift)
+      continue
+    }
     if (!waits || !columns.has(slot, AT_WALL) || columns.place.get(slot) <= ledger.now) continue
     // A retry's delay is a span, and its place is past.
     if (ledger.dueOf(slot) !== columns.place.get(slot)) continue

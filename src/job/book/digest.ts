@@ -96,6 +96,13 @@ function extraWords(ledger: Ledger, extra: ExtraView): unknown {
     payload: read(extra.payload),
     result: read(extra.result),
     history: extra.history.map(past),
+    kin: extra.kin && {
+      ...extra.kin,
+      // Slots are each replica's own.
+      parents: extra.kin.parents.map(({ slot, ...row }) => {
+        return { ...row, result: read(row.result), at: slot < 0 ? null : ledger.ids.text(slot) }
+      }),
+    },
     origin: extra.origin && { ...extra.origin, history: extra.origin.history.map(past) },
     log: extra.log.map(({ paper }) => read(paper)),
     steps: extra.steps?.kept.map(({ name, paper }) => [name, read(paper)]) ?? null,

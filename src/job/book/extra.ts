@@ -7,11 +7,12 @@ import type {
   AttemptError,
   AttemptOutcome,
   DiscardReason,
+  FinalState,
   Instant,
   JobRef,
   Millis,
 } from '../job.js'
-import type { NewJob } from '../lot.js'
+import type { NewJob, ParentPolicy } from '../lot.js'
 import type { ControlItem, NoteItem, SettleItem } from './frame.js'
 
 /** Opaque to the book: made and read by the store's shelf. */
@@ -78,6 +79,28 @@ export interface PastOrigin extends JobRef {
   readonly key: OwnKey | null
 }
 
+/** A job that this one comes after. A row that changes is replaced. */
+export interface Parent extends JobRef {
+  /** How it ended; null: it has not. */
+  readonly end: FinalState | null
+  readonly result: Paper | null
+  /** Where it stands, or its dead letter, while that may still change; -1: it will not. */
+  readonly slot: number
+  /** `slot` is that of its dead letter, which may come back. */
+  readonly isDead: boolean
+  /** It failed, and an operator let this one go on without it. */
+  readonly isWaived: boolean
+}
+
+export interface Kin {
+  readonly policy: ParentPolicy
+  readonly parents: Parent[]
+  /** How many have not ended. */
+  unfinished: number
+  /** How many were cancelled, discarded or deleted, but for those that are waived. */
+  failed: number
+}
+
 export interface Extra {
   /** When it is due, if that is not its place: after a retry's delay. */
   dueAt: Millis | null
@@ -90,6 +113,8 @@ export interface Extra {
   payload: Paper | null
   history: Past[]
   origin: PastOrigin | null
+  /** What it comes after, for as long as it lives. */
+  kin: Kin | null
   result: Paper | null
   progress: number | null
   log: { readonly paper: Paper; readonly lines: number }[]
@@ -105,8 +130,12 @@ export interface Extra {
   final: 'completed' | 'cancelled' | 'discarded' | null
 }
 
+/** For reading, too. */
+export type KinView = Readonly<Omit<Kin, 'parents'>> & { readonly parents: readonly Parent[] }
+
 /** For reading: what is to be changed is asked for by `Ledger.extra`. */
-export type ExtraView = Readonly<Omit<Extra, 'history' | 'log' | 'steps'>> & {
+export type ExtraView = Readonly<Omit<Extra, 'history' | 'log' | 'steps' | 'kin'>> & {
+  readonly kin: KinView | null
   readonly history: readonly Past[]
   readonly log: Readonly<Extra['log']>
   readonly steps: { readonly kept: Readonly<Steps['kept']>; readonly told: number } | null
@@ -114,7 +143,8 @@ export type ExtraView = Readonly<Omit<Extra, 'history' | 'log' | 'steps'>> & {
 
 export function copyExtra(extra: Extra): Extra {
   const steps = extra.steps && { ...extra.steps, kept: [...extra.steps.kept] }
-  return { ...extra, history: [...extra.history], log: [...extra.log], steps }
+  const kin = extra.kin && { ...extra.kin, parents: [...extra.kin.parents] }
+  return { ...extra, kin, history: [...extra.history], log: [...extra.log], steps }
 }
 
 export function emptyExtra(): Extra {
@@ -126,6 +156,7 @@ export function emptyExtra(): Extra {
     payload: null,
     history: [],
     origin: null,
+    kin: null,
     result: null,
     progress: null,
     log: [],

@@ -12,6 +12,7 @@ import type { StoredSettings } from '../settings.js'
 import type { Columns, ColumnsLoan } from './columns.js'
 import { FREE, RECEIPT, RETRYABLE, RUNNING, SCHEDULED, WAITING } from './columns.js'
 import type { Extra } from './extra.js'
+import { restoreKin } from './kin.js'
 import type { Ledger } from './ledger.js'
 import { sorted } from './order.js'
 import type { Pause } from './queue.js'
@@ -190,6 +191,7 @@ export class Restorer {
         if (hold.slot < 0) queue.lapsing.push({ key, until: hold.until })
       }
     }
+    restoreKin(ledger)
     const order = yield* sorted(slots, byTurn(ledger.columns))
     for (let at = 0; at < order.length; at++) {
       this.#settleIn(order[at])

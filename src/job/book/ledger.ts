@@ -7,7 +7,7 @@ import { CRASHES_UNTIL_ALONE } from '../defaults.js'
 import { STATES } from '../job.js'
 import type { FinalState, Millis } from '../job.js'
 import { AVAILABLE, COMPLETED, HAS_EXTRA, HOLDS, RECEIPT } from './columns.js'
-import { RETRYABLE, RUNNING, SCHEDULED } from './columns.js'
+import { RETRYABLE, RUNNING, SCHEDULED, WAITING } from './columns.js'
 import type { Pool } from './pool.js'
 import { ALONE, DEAD } from './queue.js'
 import type { QueueBook } from './queue.js'
@@ -44,6 +44,13 @@ export class Ledger extends Register {
   waitOn(slot: number): void {
     const hasFailed = this.columns.attempt.get(slot) > 0
     this.wait(slot, this.dueOf(slot), hasFailed ? RETRYABLE : SCHEDULED)
+  }
+
+  /** It waits at its place until its parents have ended. */
+  waitForParents(slot: number): void {
+    this.columns.touch(slot)
+    this.extra(slot).dueAt = null
+    this.#count(this.queueOf(slot), slot, WAITING)
   }
 
   /** Puts a runnable job where claims look. */
@@ -173,6 +180,7 @@ export class Ledger extends Register {
     extra.steps = null
     extra.payload = null
     extra.origin = null
+    extra.kin = null
     queue.receipts.push(columns.since.get(slot) + keep, slot, columns.entry(slot))
     this.tell(queue, NEWS_ENDS)
   }
@@ -190,6 +198,7 @@ export class Ledger extends Register {
     queue.groups.part(group)
     this.groupNames.drop(group)
     if (columns.has(slot, HAS_EXTRA)) this.extras.delete(slot)
+    this.children.close(slot)
     this.shelf.drop(slot)
     columns.release(slot)
     queue.slots--

@@ -29,6 +29,7 @@ import {
   SCHEDULED,
 } from './columns.js'
 import type { Extra, Paper, Past, PastOrigin } from './extra.js'
+import { parentBuried, parentEnded } from './kin.js'
 import type { Ledger } from './ledger.js'
 import type { QueueBook } from './queue.js'
 
@@ -150,6 +151,7 @@ export function complete(ledger: Ledger, slot: number, result: Paper | null): Do
   const queue = ledger.queueOf(slot)
   ledger.letGo(slot)
   if (result !== null) ledger.extra(slot).result = result
+  parentEnded(ledger, slot, 'completed', result)
   const holdsPeriod = leaveKey(ledger, queue, slot)
   if (isKept(queue.settings.keep.completed)) {
     ledger.end(slot, 'completed')
@@ -168,6 +170,7 @@ export function cancel(ledger: Ledger, slot: number, reason: string | null): Don
   ledger.letGo(slot)
   const extra = ledger.extra(slot)
   extra.reason = reason ?? extra.reason
+  parentEnded(ledger, slot, 'cancelled', null)
   leaveKey(ledger, queue, slot)
   if (isKept(queue.settings.keep.cancelled)) ledger.end(slot, 'cancelled')
   else leaveReceipt(ledger, queue, slot, 'cancelled')
@@ -187,6 +190,7 @@ export function discard(
   const extra = ledger.extra(slot)
   extra.discarded = reason
   extra.reason = message ?? reason
+  parentEnded(ledger, slot, 'discarded', null)
   leaveKey(ledger, queue, slot)
   const grave = queue.settings.deadLetter
   const deadLetter =
@@ -207,7 +211,7 @@ function bury(
   id: string,
   reason: DiscardReason,
 ): JobRef {
-  transplant(ledger, slot, grave, id, {
+  const letter = transplant(ledger, slot, grave, id, {
     queue: ledger.queueOf(slot).name,
     id: ledger.ids.text(slot),
     history: ledger.extra(slot).history,
@@ -215,6 +219,7 @@ function bury(
     maxAttempts: ledger.columns.maxAttempts.get(slot),
     key: ledger.extra(slot).key,
   })
+  parentBuried(ledger, slot, letter)
   return { queue: grave, id }
 }
 

@@ -6,6 +6,7 @@ import { STATES } from '../job.js'
 import type { JobRef, Millis, State } from '../job.js'
 import type { RetiredSchedule } from '../schedule.js'
 import type { StoredSettings } from '../settings.js'
+import { Children } from './children.js'
 import { BY_SETTINGS, Columns, FREE, HAS_EXTRA, RETRYABLE, SCHEDULED } from './columns.js'
 import type { Extra, ExtraView, Shelf } from './extra.js'
 import { copyExtra, emptyExtra } from './extra.js'
@@ -48,6 +49,9 @@ export class Register {
   readonly columns = new Columns()
   readonly ids = new Ids(this.columns)
   readonly extras = new Sparse<Extra>(copyExtra)
+  readonly children = new Children(this.extras)
+  /** Entries of jobs that this very frame dooms, since a parent of theirs failed. */
+  readonly doomed: number[] = []
   readonly queueNames = new Names()
   readonly taskNames = new Names()
   readonly groupNames = new Names()

@@ -7,6 +7,7 @@ import { LOG_LINES } from '../defaults.js'
 import type { ClaimAsk, Claimed } from '../claim.js'
 import type { Encoded } from '../codec.js'
 import type { Attempt, Found, Instant, JobRecord, Millis, Origin, Receipt, Step } from '../job.js'
+import type { ParentRow } from '../job.js'
 import type { NewJob } from '../lot.js'
 import type { Settings } from '../settings.js'
 import { FRESH, RECEIPT } from './columns.js'
@@ -20,6 +21,16 @@ export function find(ledger: Ledger, slot: number): Found | null {
     return { kind: 'receipt', receipt: receipt(ledger, slot) }
   }
   return { kind: 'job', job: records(ledger, [slot])[0] }
+}
+
+/** What the job in this slot comes after, in the order in which it was said. */
+export function parents(ledger: Ledger, slot: number): ParentRow[] {
+  const rows = ledger.findExtra(slot)?.kin?.parents ?? []
+  return rows.map(({ queue, id, end, result, slot: at }) => {
+    // One that has not ended has a slot.
+    const state = end ?? ledger.state(at)
+    return { queue, id, state, result: result && resultIn(ledger.shelf.read(result)) }
+  })
 }
 
 function receipt(ledger: Ledger, slot: number): Receipt {
@@ -185,7 +196,10 @@ function payloadOf(ledger: Ledger, paper: NewJob, extra: ExtraView | undefined):
 
 function resultOf(ledger: Ledger, extra: ExtraView): JobRecord['result'] {
   if (extra.result === null) return null
-  const item = ledger.shelf.read(extra.result)
+  return resultIn(ledger.shelf.read(extra.result))
+}
+
+function resultIn(item: Item): JobRecord['result'] {
   return 'verdict' in item && item.verdict.kind === 'complete' ? item.verdict.result : null
 }
 

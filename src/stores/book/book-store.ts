@@ -6,20 +6,21 @@
  */
 import { NEVER_SAID } from '../../job/effective.js'
 import { millraceError } from '../../job/errors.js'
-import type { Found, Happening, JobRecord, JobRef } from '../../job/job.js'
+import type { Found, Happening, JobRecord, JobRef, ParentRow } from '../../job/job.js'
 import type { Inserted, Lot, NewJob } from '../../job/lot.js'
 import type { Planned, ScheduleAsk, ScheduleChange, ScheduleRow } from '../../job/schedule.js'
 import type { Tick, Ticked } from '../../job/schedule.js'
 import type { PageAsk, Paged } from '../../job/selector.js'
 import type { SettingsLayer, StoredSettings } from '../../job/settings.js'
-import type { Note, Noted, Settled } from '../../job/verdict.js'
+import type { Note, Noted } from '../../job/verdict.js'
+import type { SettledJobs } from '../../job/book/apply-settle.js'
 import type { Answers, Book, FrameOf } from '../../job/book/book.js'
-import { CANCEL_ASKED } from '../../job/book/columns.js'
+import { CANCEL_ASKED, RECEIPT } from '../../job/book/columns.js'
 import { decideSweep } from '../../job/book/decide-sweep.js'
 import type { Frame } from '../../job/book/frame.js'
 import { NEWS_CONTROL, NEWS_ENDS, NEWS_JOBS, NEWS_SCHEDULES } from '../../job/book/register.js'
 import { NOTHING, count, list } from '../../job/book/select.js'
-import { find } from '../../job/book/views.js'
+import { find, parents } from '../../job/book/views.js'
 import type { Beat, BeatAnswer, BeatRecipe, CheckAsk, Checked, Command } from '../../store.js'
 import type { Controlled, CountAsk, ExchangeAsk, Exchanged, Hint, ListAsk } from '../../store.js'
 import type { NodeCard, NodeRow, OpenAsk, OverrideChange, QueueRow } from '../../store.js'
@@ -92,15 +93,16 @@ export class BookStore<S extends string> implements Store<S> {
 
   async exchange(ask: ExchangeAsk): Promise<Exchanged> {
     this.#check()
-    const settled = this.#settle(ask)
+    const { settled, happened } = this.#settle(ask)
     const claims = claim(this.#medium, ask.node, ask.claim)
     if (ask.claim.length > 0) this.#lookOut(ask.node)
     if (ask.settle.length > 0 || claims.mustLast) await this.#medium.durable()
-    return { settled, claimed: claims.answers }
+    const answer = { settled, claimed: claims.answers }
+    return happened.length === 0 ? answer : { ...answer, happened }
   }
 
-  #settle(ask: ExchangeAsk): readonly Settled[] {
-    if (ask.settle.length === 0) return []
+  #settle(ask: ExchangeAsk): SettledJobs {
+    if (ask.settle.length === 0) return { settled: [], happened: [] }
     const items = ask.settle.map(({ queue, id, token, verdict, ran }) => {
       return { queue, id, token: Number(token), verdict, ran }
     })
@@ -205,6 +207,13 @@ export class BookStore<S extends string> implements Store<S> {
       if (queue !== undefined) ledger.advance(queue, now)
       return find(ledger, ledger.find(ref))
     })
+  }
+
+  async parents(ref: JobRef): Promise<readonly ParentRow[] | null> {
+    const { ledger } = this.#look()
+    const slot = ledger.find(ref)
+    if (slot < 0 || ledger.columns.state.get(slot) === RECEIPT) return null
+    return parents(ledger, slot)
   }
 
   async list(ask: ListAsk): Promise<Paged<JobRecord>> {

@@ -214,6 +214,8 @@ function dropped(queue: string, id: string, text: string): NewJob {
     attempts: null,
     timeout: null,
     expiresIn: null,
+    after: [],
+    onParentFailed: 'wait',
     tags: [],
     meta: null,
     origin: null,

@@ -5,6 +5,7 @@
  * that a reader who folds the log need not parse what only a handler wants.
  *
  *     q queue   id job        t task         p priority   g group     in delay     at wall instant
+ *     af after    pf if one of those fails
  *     n attempts  to timeout  x expires in   u unique key m meta      c codec      k token
  *     v verdict   o outcome   ms duration    e error      why, msg    d dead id    own the user's id
  *     s step
@@ -81,6 +82,8 @@ interface JobWords extends Behind {
   readonly n?: number
   readonly to?: number
   readonly x?: number
+  readonly af?: readonly (readonly [string, string])[]
+  readonly pf?: 'discard' | 'run'
   readonly tags?: readonly string[]
   readonly m?: string
   readonly mc?: 'rich'
@@ -100,6 +103,10 @@ export function jobLine(job: NewJob): string {
   if (job.attempts !== null) line += `,"n":${span(job.attempts)}`
   if (job.timeout !== null) line += `,"to":${span(job.timeout)}`
   if (job.expiresIn !== null) line += `,"x":${span(job.expiresIn)}`
+  if (job.after.length > 0) {
+    line += `,"af":${JSON.stringify(job.after.map(({ queue, id }) => [queue, id]))}`
+    if (job.onParentFailed !== 'wait') line += `,"pf":"${job.onParentFailed}"`
+  }
   if (job.tags.length > 0) line += `,"tags":${JSON.stringify(job.tags)}`
   if (job.meta !== null) {
     line += `,"m":${JSON.stringify(job.meta.text)}`
@@ -111,6 +118,7 @@ export function jobLine(job: NewJob): string {
 }
 
 const NOTHING: Encoded = { text: 'null', codec: 'json' }
+const NOBODY: NewJob['after'] = []
 
 /** `whole` false: for folding, the payload is left where it is. */
 export function readJob(line: string, whole: boolean): NewJob {
@@ -130,6 +138,8 @@ export function readJob(line: string, whole: boolean): NewJob {
     attempts: words.n === undefined ? null : readSpan(words.n),
     timeout: words.to === undefined ? null : readSpan(words.to),
     expiresIn: words.x === undefined ? null : readSpan(words.x),
+    after: words.af === undefined ? NOBODY : words.af.map(([queue, id]) => ({ queue, id })),
+    onParentFailed: words.pf ?? 'wait',
     tags: words.tags ?? [],
     meta: words.m === undefined ? null : { text: words.m, codec: words.mc ?? 'json' },
     origin: null,

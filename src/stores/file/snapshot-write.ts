@@ -9,7 +9,7 @@ import { place, writeAll } from './drafts.js'
 import { ITEM_LEAD, LINE_END } from './frames.js'
 import { addressOf, fileOf } from './file-shelf.js'
 import type { Layout } from './layout.js'
-import { papersOf } from './papers.js'
+import { inherited, papersOf } from './papers.js'
 import { SectionWriter } from './snapshot-format.js'
 import { dataNumber, dataPath, filePath, indexPath } from './snapshot-files.js'
 import { writeSections } from './snapshot-sections.js'
@@ -66,6 +66,8 @@ async function eachPaper(
   look: (address: number, length: number) => void,
 ): Promise<void> {
   const { image, address, length } = taken
+  /** Many children may share a parent's result. */
+  const shared = new Set<number>()
   for (let from = 0; from < image.columns.used; from += SLOTS_AT_ONCE) {
     const to = from + SLOTS_AT_ONCE
     for (const slot of rowsOf(image, from, to)) {
@@ -74,6 +76,11 @@ async function eachPaper(
     }
     for (const [, extra] of image.extras.entries(from, to)) {
       for (const paper of papersOf(extra)) look(paper.at, paper.length)
+      for (const paper of inherited(extra)) {
+        if (shared.has(paper.at)) continue
+        shared.add(paper.at)
+        look(paper.at, paper.length)
+      }
     }
     await pause()
   }

@@ -36,6 +36,8 @@ export function newJob(id: string, words: JobWords = {}): NewJob {
     attempts: null,
     timeout: null,
     expiresIn: null,
+    after: [],
+    onParentFailed: 'wait',
     tags: [],
     meta: null,
     origin: null,

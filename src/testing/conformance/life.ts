@@ -37,6 +37,7 @@ const VERBS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   check: (store) => store.check({ node: 'n', held: [] }),
   sweep: (store) => store.sweep({ node: 'n', limit: 1 }),
   get: (store) => store.get([]),
+  parents: (store) => store.parents({ queue: 'q', id: 'x' }),
   list: (store) => store.list({ queue: 'q', which: {}, page: PAGE }),
   count: (store) => store.count({ queue: 'q', which: {}, cursor: null }),
   queues: (store) => store.queues(PAGE),

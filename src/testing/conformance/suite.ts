@@ -15,6 +15,8 @@ import { crashes } from './crashes.js'
 import { deadLetters } from './dead-letters.js'
 import { declared } from './declared.js'
 import { expiry } from './expiry.js'
+import { failedParents } from './failed-parents.js'
+import { graphs } from './graphs.js'
 import { groups } from './groups.js'
 import { history } from './history.js'
 import { inserting } from './insert.js'
@@ -25,6 +27,7 @@ import { lostClaims } from './lost-claims.js'
 import type { Group } from './law.js'
 import type { OpenMedium } from './medium.js'
 import { ordering } from './order.js'
+import { parents } from './parents.js'
 import { pauses } from './pauses.js'
 import { payloads } from './payload.js'
 import { receipts } from './receipts.js'
@@ -75,6 +78,9 @@ const GROUPS: readonly Group[] = [
   crashes,
   declared,
   control,
+  parents,
+  failedParents,
+  graphs,
   views,
   schedules,
   slots,
