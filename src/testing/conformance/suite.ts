@@ -30,6 +30,7 @@ import { ordering } from './order.js'
 import { parents } from './parents.js'
 import { pauses } from './pauses.js'
 import { payloads } from './payload.js'
+import { rates } from './rates.js'
 import { receipts } from './receipts.js'
 import { Rig } from './rig.js'
 import { schedules } from './schedules.js'
@@ -86,6 +87,7 @@ const GROUPS: readonly Group[] = [
   slots,
   sharing,
   groups,
+  rates,
   caps,
   blocking,
   pauses,
