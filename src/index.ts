@@ -25,6 +25,7 @@ export type {
   QueueOptions,
   QueueSettings,
 } from './job/declare.js'
+export type { GroupOptions, Rate } from './job/declare-gates.js'
 export type { Backoff } from './job/backoff.js'
 export type { ItemOptions, JobOptions, Unique, When } from './job/options.js'
 export type { EnqueueOptions, ManyOptions } from './queue/produce.js'

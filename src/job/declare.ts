@@ -7,7 +7,9 @@ import { millis } from '../time/duration.js'
 import type { Duration } from '../time/duration.js'
 import { planBackoff } from './backoff.js'
 import type { Backoff, BackoffFunction as AnyBackoffFunction } from './backoff.js'
-import { invalid, name, notYet, onlyKnown, record, whole, word } from './check.js'
+import { invalid, name, onlyKnown, record, whole, word } from './check.js'
+import { capOf, groupsOf, rateOf } from './declare-gates.js'
+import type { GroupOptions, Rate } from './declare-gates.js'
 import { ATTEMPTS_LIMIT, LOT_BYTES } from './defaults.js'
 import { timeoutOf } from './options.js'
 import { schemaOf } from './schema.js'
@@ -25,8 +27,14 @@ export interface QueueSettings {
   readonly timeout?: Duration | false
   /** 'at-most-once': taken means gone; one attempt, no snooze ['at-least-once']. */
   readonly delivery?: 'at-least-once' | 'at-most-once'
-  /** By priority, then by place ['fifo']. */
-  readonly order?: 'fifo'
+  /** 'blocking': within a group one at a time, in order; a failing job holds the rest ['fifo']. */
+  readonly order?: 'fifo' | 'blocking'
+  /** Runs at once, over all nodes [Infinity]. */
+  readonly concurrency?: number
+  /** Per group; the rotation between groups is always fair. */
+  readonly groups?: GroupOptions
+  /** Starts over all nodes [false]. */
+  readonly rate?: Rate | false
   /** The queue that discarded jobs move to; a cycle is refused [false: they stay]. */
   readonly deadLetter?: string | false
   readonly limits?: {
@@ -82,7 +90,7 @@ export interface Overriding {
   readonly takeBack: readonly (keyof SettingsLayer)[]
 }
 
-type SettingName = Exclude<keyof SettingsLayer, 'concurrency' | 'groups' | 'rate'>
+type SettingName = keyof SettingsLayer
 type Read<K extends SettingName> = (value: unknown, path: string, queue: string) => LayerDraft[K]
 
 /** How each setting is checked. */
@@ -91,7 +99,10 @@ const READ: { readonly [K in SettingName]: Read<K> } = {
   backoff: planBackoff,
   timeout: timeoutOf,
   delivery: (value, path) => word(value, ['at-least-once', 'at-most-once'], path),
-  order: orderOf,
+  order: (value, path) => word(value, ['fifo', 'blocking'], path),
+  concurrency: capOf,
+  groups: groupsOf,
+  rate: rateOf,
   deadLetter: deadLetterOf,
   limits: limitsOf,
   keep: keepOf,
@@ -99,7 +110,6 @@ const READ: { readonly [K in SettingName]: Read<K> } = {
 }
 const SETTINGS = Object.keys(READ) as SettingName[] // as: READ has no other keys
 const OPTIONS = [...SETTINGS, 'input', 'output']
-const LATER = ['concurrency', 'groups', 'rate']
 const LIMITS = ['payloadBytes', 'resultBytes', 'metaBytes', 'backlog', 'age'] as const
 const KEEPS = ['completed', 'cancelled', 'discarded'] as const
 /** Sizes end where a lot ends: a larger payload could not be handed in. */
@@ -109,7 +119,7 @@ const SIZE = { least: 0, most: LOT_BYTES }
 export function declarationOf(queue: string, options: unknown): Declaration {
   const subject = `queue(${JSON.stringify(queue)})`
   const given = record(options, subject)
-  onlyKnown(given, OPTIONS, subject, LATER)
+  onlyKnown(given, OPTIONS, subject)
   const layer: LayerDraft = {}
   for (const option of SETTINGS) {
     const value = given[option]
@@ -128,7 +138,7 @@ export function declarationOf(queue: string, options: unknown): Declaration {
 export function overridesOf(queue: string, overrides: unknown): Overriding {
   const subject = `queue(${JSON.stringify(queue)}).set`
   const given = record(overrides, subject)
-  onlyKnown(given, SETTINGS, subject, LATER)
+  onlyKnown(given, SETTINGS, subject)
   if (typeof given.backoff === 'function') {
     const remedy = 'only plain data is stored: declare the function with the queue'
     throw invalid(`${subject}.backoff`, 'a backoff of plain data', given.backoff, remedy)
@@ -151,11 +161,6 @@ function read<K extends SettingName>(
   path: string,
 ): void {
   layer[option] = READ[option](value, path, queue)
-}
-
-function orderOf(value: unknown, path: string): 'fifo' {
-  if (value === 'blocking') throw notYet(`${path}: 'blocking'`)
-  return word(value, ['fifo'], path)
 }
 
 function deadLetterOf(value: unknown, path: string, queue: string): string | null {

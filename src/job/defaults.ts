@@ -122,6 +122,13 @@ export const PREFETCH_SPAN = 50
 /** Crashes after which a job is claimed alone, so that the poison one takes no neighbour along. */
 export const CRASHES_UNTIL_ALONE = 2
 /** Jobs that one call of a batch handler gets at most. */
+/** The shortest window of a rate: below it the allowance for starting is most of it. */
+export const RATE_SPAN_LEAST = 10
+/** Shares of groups, within a million of each other: an exact step in the rotation either way. */
+export const WEIGHT_LEAST = 0.001
+export const WEIGHT_MOST = 1_000_000
+/** Groups that may be given a share of their own: settings travel with every claim. */
+export const WEIGHTS = 1000
 export const BATCH_SIZE = 100
 /** How long a batch waits until it is full. */
 export const BATCH_WAIT = 200

@@ -4,7 +4,9 @@
  */
 import type { Keep, QueueSettings } from '../job/declare.js'
 import { effective } from '../job/effective.js'
-import type { Kept, SettingsLayer, StoredSettings } from '../job/settings.js'
+import type { GroupOptions, Rate } from '../job/declare-gates.js'
+import type { GroupSettings, Kept, RateSetting } from '../job/settings.js'
+import type { SettingsLayer, StoredSettings } from '../job/settings.js'
 
 /** The backoff `{ type: 'custom' }` stands for a function, which lives in the workers' processes. */
 export interface SettingsView {
@@ -24,18 +26,34 @@ export function settingsView(stored: StoredSettings): SettingsView {
 }
 
 function shown(layer: SettingsLayer): QueueSettings {
-  const { attempts, backoff, timeout, delivery, order, deadLetter, limits, keep, receipts } = layer
+  const { attempts, backoff, timeout, delivery, deadLetter, limits, keep, receipts } = layer
+  const { order, concurrency, groups, rate } = layer
   return {
     ...(attempts !== undefined && { attempts }),
     ...(backoff !== undefined && { backoff }),
     ...(timeout !== undefined && { timeout: timeout === Infinity ? false : timeout }),
     ...(delivery !== undefined && { delivery }),
-    ...(order === 'fifo' && { order }),
+    ...(order !== undefined && { order }),
+    ...(concurrency !== undefined && { concurrency }),
+    ...(groups !== undefined && { groups: groupsShown(groups) }),
+    ...(rate !== undefined && { rate: rate === null ? false : rateShown(rate) }),
     ...(deadLetter !== undefined && { deadLetter: deadLetter ?? false }),
     ...(limits !== undefined && { limits }),
     ...(keep !== undefined && { keep: keepShown(keep) }),
     ...(receipts !== undefined && { receipts }),
   }
+}
+
+function groupsShown({ concurrency, rate, weights }: Partial<GroupSettings>): GroupOptions {
+  return {
+    ...(concurrency !== undefined && { concurrency }),
+    ...(rate !== undefined && { rate: rate ?? false }),
+    ...(weights !== undefined && { weights }),
+  }
+}
+
+function rateShown({ count, per, key }: RateSetting): Rate {
+  return key === null ? { count, per } : { count, per, key }
 }
 
 function keepShown(keep: NonNullable<SettingsLayer['keep']>): NonNullable<QueueSettings['keep']> {

@@ -48,13 +48,41 @@ describe('a declaration', () => {
     })
   })
 
+  it('reads order, caps, rates and shares', () => {
+    const { layer } = declarationOf('q', {
+      order: 'blocking',
+      concurrency: 5,
+      rate: { count: 1000, per: '6s', key: 'smtp' },
+      groups: { concurrency: Infinity, rate: false, weights: { default: 1, 'customer-7': 2.5 } },
+    })
+    expect(layer).toEqual({
+      order: 'blocking',
+      concurrency: 5,
+      rate: { count: 1000, per: 6000, key: 'smtp' },
+      groups: { concurrency: Infinity, rate: null, weights: { default: 1, 'customer-7': 2.5 } },
+    })
+    expect(declarationOf('q', { rate: { count: 1, per: '1h' } }).layer.rate?.key).toBeNull()
+    expect(declarationOf('q', { rate: false }).layer.rate).toBeNull()
+  })
+
   it.each([
     [{ atempts: 3 }, "did you mean 'attempts'"],
     [{ attempts: '3' }, 'a whole number'],
-    [{ order: 'blocking' }, 'does not support it yet'],
-    [{ concurrency: 5 }, 'does not support it yet'],
-    [{ groups: {} }, 'does not support it yet'],
-    [{ rate: { count: 1, per: '1s' } }, 'does not support it yet'],
+    [{ order: 'lifo' }, "'fifo' or 'blocking'"],
+    [{ concurrency: 0 }, 'a whole number of at least 1'],
+    [{ concurrency: 2.5 }, 'concurrency'],
+    [{ rate: { count: 0, per: '1s' } }, 'rate.count'],
+    [{ rate: { count: 1 } }, 'rate.per'],
+    [{ rate: { count: 1, per: 5 } }, 'a span of at least 10ms'],
+    [{ rate: { count: 1, per: Infinity } }, 'rate.per'],
+    [{ rate: { count: 1, per: '1s', key: '' } }, 'rate.key'],
+    [{ rate: { count: 1, per: '1s', burst: 2 } }, 'rate.burst'],
+    [{ rate: true }, '{ count, per, key? }, or false'],
+    [{ groups: { concurrency: -1 } }, 'groups.concurrency'],
+    [{ groups: { rate: { count: 1, per: '1s', key: 'k' } } }, 'groups.rate.key'],
+    [{ groups: { weight: { a: 2 } } }, "did you mean 'weights'"],
+    [{ groups: { weights: { a: 0 } } }, 'groups.weights["a"]'],
+    [{ groups: { weights: { a: Infinity } } }, 'a share from 0.001 to 1000000'],
     [{ deadLetter: 'q' }, 'another queue'],
     [{ limits: { backlogg: 1 } }, "did you mean 'backlog'"],
     [{ limits: { payloadBytes: -1 } }, 'limits.payloadBytes'],
@@ -77,7 +105,10 @@ describe('an override', () => {
       takeBack: ['attempts'],
     })
     expect(refusal(() => overridesOf('q', { backoff: () => 1 }))).toContain('plain data')
-    expect(refusal(() => overridesOf('q', { concurrency: null }))).toContain('not support it yet')
+    expect(overridesOf('q', { concurrency: null, rate: null, order: 'fifo' })).toEqual({
+      say: { order: 'fifo' },
+      takeBack: ['concurrency', 'rate'],
+    })
   })
 })
 
@@ -105,6 +136,10 @@ describe('the settings in force', () => {
       timeout: false as const,
       deadLetter: 'dead',
       keep: { completed: { count: 5 }, cancelled: 0, discarded: 1000 },
+      order: 'blocking' as const,
+      concurrency: 4,
+      rate: { count: 3, per: 1000 },
+      groups: { rate: false as const, weights: { a: 2 } },
     }
     const { layer } = declarationOf('q', said)
     const view = settingsView({ revision: 4, declared: layer, overrides: {} })

@@ -53,6 +53,8 @@ export async function producing(mill: Millrace<'file'>) {
   const keep: Keep = { count: 5, for: '7d' }
   const settings: QueueSettings = {
     ...{ attempts: 20, timeout: '60s', delivery: 'at-least-once', order: 'fifo' },
+    ...{ concurrency: 50, rate: { count: 1000, per: '6s', key: 'smtp' } },
+    groups: { concurrency: 1, rate: { count: 10, per: '1s' }, weights: { default: 1, 'c-7': 3 } },
     backoff: { type: 'exponential', min: '1s', max: '1h', factor: 2, jitter: 0.1 },
     deadLetter: 'graveyard',
     limits: { payloadBytes: 1, resultBytes: 1, metaBytes: 1, backlog: Infinity, age: '1d' },

@@ -173,8 +173,8 @@ describe('types', () => {
       await queue.enqueue(1, { in: 5, at: new Date() })
       // @ts-expect-error ids are for one job each
       await queue.enqueueMany([1], { id: 'x' })
-      // @ts-expect-error not in this version
-      file.queue('q', { concurrency: 5 })
+      // @ts-expect-error a key is for the queue's own rate
+      file.queue('q', { groups: { rate: { count: 1, per: '1s', key: 'k' } } })
       // @ts-expect-error running jobs are never purged
       await queue.purge(['running'])
     }))
