@@ -8,10 +8,12 @@ import { onlyOnce } from './engine/judge.js'
 import type { Claimed } from './job/claim.js'
 import { millraceError } from './job/errors.js'
 import type { MillraceError } from './job/errors.js'
-import { invalid } from './job/check.js'
+import { invalid, word } from './job/check.js'
+import type { Throttle } from './job/verdict.js'
 import { historyOf, metaOf, originOf } from './job/view.js'
 import type { Attempt, JobData, Origin } from './job/view.js'
 import { JobSteps } from './steps.js'
+import { millis } from './time/duration.js'
 import type { Duration } from './time/duration.js'
 import type { PostgresClient, SqliteHandle } from './transaction.js'
 import { discarding, snoozing } from './verdict.js'
@@ -38,6 +40,13 @@ export interface LiveJob<P = unknown> extends JobData<P> {
    * together `limits.resultBytes`, else RESULT_INVALID. LEASE_LOST when the attempt is over.
    */
   step<T>(name: string, run: () => T | Promise<T>): Promise<T>
+  /**
+   * The other side asked us to wait: nothing more starts for so long, on any node, of this queue
+   * ['queue'], of all queues that share its rate's key, or of this job's group. What runs goes on;
+   * it lands before this job's verdict. The longest that was asked for counts. OPTION_INVALID for
+   * 'key' on a queue whose rate has none.
+   */
+  throttle(delay: Duration, what?: 'queue' | 'key' | 'group'): void
 }
 
 /** The handler's second argument: return what these build. */
@@ -144,6 +153,10 @@ export class RunningJob {
     return this.#steps.do(name, run) as Promise<T> // as: the caller names the type, as with any stored data
   }
 
+  throttle(delay: Duration, what: unknown = 'queue'): void {
+    this.#run.live.throttle(throttling(this.#run.live, delay, what))
+  }
+
   snooze(delay: Duration): Verdict {
     return this.#again(snoozing(delay))
   }
@@ -187,6 +200,23 @@ export function fractionOf(fraction: number): number {
     fraction,
     'divide what is done by the whole',
   )
+}
+
+/** A throttle, checked. */
+export function throttling(live: Live, delay: unknown, what: unknown): Throttle {
+  const asked = word(what, ['queue', 'key', 'group'], 'job.throttle of')
+  const { queue } = live.claimed
+  if (asked === 'key' && live.settings.rate?.key == null) {
+    const subject = `job.throttle of 'key'`
+    const expected = `a rate with a key in queue(${JSON.stringify(queue)})`
+    throw invalid(
+      subject,
+      expected,
+      live.settings.rate,
+      "declare rate.key, or throttle the 'queue'",
+    )
+  }
+  return { what: asked, delay: millis(delay, 'job.throttle delay') }
 }
 
 /** The answer of a store without transactions. */

@@ -341,12 +341,20 @@ export class Engine {
       case 'ends':
         return this.#waiter.hint(queue)
       case 'control':
+        this.#makeRoom(queue)
         this.#lookFor(queue)
         this.#waiter.hint(queue)
         void this.#heart.check()
         return
       case 'sweep':
         return this.#sweeper.nudge()
+    }
+  }
+
+  /** What was fetched ahead goes back, and is claimed anew under what holds now. */
+  #makeRoom(queue: string | null): void {
+    for (const worker of this.#workers) {
+      if (queue === null || worker.queue === queue) worker.makeRoom()
     }
   }
 

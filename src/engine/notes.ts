@@ -1,13 +1,14 @@
 /**
- * Progress and log lines on their way to the store. They are gathered for a moment: of progress
- * the last word counts, of log lines the last ones stay. Promises: what a job said is tried before
+ * Progress, log lines and throttles on their way to the store. The first two are gathered for a
+ * moment: of progress the last word counts, of log lines the last ones stay. Promises: what a job said is tried before
  * its verdict goes out (`flush`), and nothing waits longer than `NOTES_WAIT` else. A note is no
  * verdict: after a few tries it is dropped, and that is told.
  */
 import type { Claimed, TokenText } from '../job/claim.js'
 import { LOG_LINES, LOG_LINE_BYTES, NOTES_WAIT, NOTE_ITEMS, NOTE_TRIES } from '../job/defaults.js'
 import { MillraceError } from '../job/errors.js'
-import type { Note, Noted } from '../job/verdict.js'
+import type { Millis } from '../job/job.js'
+import type { Note, Noted, Throttle } from '../job/verdict.js'
 import type { Events } from '../observe/events.js'
 import type { Store } from '../store.js'
 import { sleep } from '../time/clock.js'
@@ -32,6 +33,8 @@ interface Pending {
   readonly of: Noting
   progress: number | null
   readonly log: string[]
+  /** The longest of each kind; null: none. */
+  throttles: Map<Throttle['what'], Millis> | null
 }
 
 export class Notes {
@@ -55,6 +58,14 @@ export class Notes {
     const { log } = this.#of(of)
     log.push(cutBytes(line, LOG_LINE_BYTES))
     if (log.length > LOG_LINES) log.shift()
+  }
+
+  /** Goes out at once: others are about to start. */
+  throttle(of: Noting, { what, delay }: Throttle): void {
+    const pending = this.#of(of)
+    pending.throttles ??= new Map()
+    pending.throttles.set(what, Math.max(delay, pending.throttles.get(what) ?? 0))
+    void this.#send()
   }
 
   /** Whether this job said something that the store has not heard. */
@@ -86,7 +97,7 @@ export class Notes {
     const { token } = of.claimed
     const known = this.#pending.get(token)
     if (known !== undefined) return known
-    const fresh = { of, progress: null, log: [] }
+    const fresh: Pending = { of, progress: null, log: [], throttles: null }
     this.#pending.set(token, fresh)
     this.#timer ??= this.#options.clock.after(NOTES_WAIT, () => void this.#send(), {
       ref: false,
@@ -146,7 +157,9 @@ export class Notes {
   }
 }
 
-function asNote({ of, progress, log }: Pending): Note {
+function asNote({ of, progress, log, throttles }: Pending): Note {
   const { queue, id, token } = of.claimed
-  return { queue, id, token, progress, log }
+  const note = { queue, id, token, progress, log }
+  if (throttles === null) return note
+  return { ...note, throttles: Array.from(throttles, ([what, delay]) => ({ what, delay })) }
 }

@@ -15,7 +15,7 @@ import { millraceError } from '../job/errors.js'
 import type { MillraceError } from '../job/errors.js'
 import type { Millis, Step } from '../job/job.js'
 import type { Settings } from '../job/settings.js'
-import type { Noted, Settled, Settlement } from '../job/verdict.js'
+import type { Noted, Settled, Settlement, Throttle } from '../job/verdict.js'
 import type { Events } from '../observe/events.js'
 import type { Chance, Clock } from '../time/clock.js'
 import { LATE_GRACE } from '../job/defaults.js'
@@ -37,6 +37,8 @@ export interface Live {
   readonly signal: AbortSignal
   progress(fraction: number): void
   log(line: string): void
+  /** The other side wants a rest; lands before the verdict. */
+  throttle(throttle: Throttle): void
   /** The attempt goes on; after its end nothing of it can be kept. */
   readonly isHeld: boolean
   /** Keeps a step with the job; durable when it answers. 'lost': the attempt is over. */
@@ -130,6 +132,10 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
 
   log(line: string): void {
     if (this.#state === 'running') this.#shop.notes.log(this, line)
+  }
+
+  throttle(throttle: Throttle): void {
+    if (this.#state === 'running') this.#shop.notes.throttle(this, throttle)
   }
 
   get isHeld(): boolean {

@@ -54,6 +54,17 @@ export interface Note extends JobRef {
   readonly log: readonly string[]
   /** A step that was done; one of a name that is kept already changes nothing. */
   readonly step?: Step
+  /** What the other side wants a rest from. */
+  readonly throttles?: readonly Throttle[]
+}
+
+/**
+ * Nothing starts for so long of the job's queue, of all queues that share its rate's key (without
+ * one: of the queue), or of its group. The longest that was asked for counts.
+ */
+export interface Throttle {
+  readonly what: 'queue' | 'key' | 'group'
+  readonly delay: Millis
 }
 
 export type Noted = 'done' | 'lost'

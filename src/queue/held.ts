@@ -9,7 +9,7 @@ import { MillraceError } from '../job/errors.js'
 import type { Schema } from '../job/schema.js'
 import { historyOf, metaOf, originOf } from '../job/view.js'
 import type { Attempt, Origin } from '../job/view.js'
-import { fractionOf, tokenOf } from '../job-face.js'
+import { fractionOf, throttling, tokenOf } from '../job-face.js'
 import type { LiveJob, ResultArgs, Token } from '../job-face.js'
 import { resultFor } from '../perform.js'
 import { JobSteps, leaseLost } from '../steps.js'
@@ -104,6 +104,9 @@ export class PulledJob implements HeldJob<unknown, unknown> {
   step<T>(name: string, run: () => T | Promise<T>): Promise<T> {
     this.#steps ??= new JobSteps(this.#held.live)
     return this.#steps.do(name, run) as Promise<T> // as: the caller names the type, as with any stored data
+  }
+  throttle(delay: Duration, what: unknown = 'queue'): void {
+    this.#held.live.throttle(throttling(this.#held.live, delay, what))
   }
 
   async complete(result?: unknown): Promise<void> {

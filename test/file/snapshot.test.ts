@@ -62,8 +62,9 @@ async function live(node: PlayedNode, hands: Hands, step: number): Promise<void>
   const { jobs: held } = await node.claim({ limit: 5, alone: true })
   const [first, ...rest] = held
   if (first !== undefined) {
+    const throttles = [{ what: 'group', delay: step % 5 === 0 ? 150 : 0 }] as const
     const done = { name: `step ${step}`, value: json({ step }) }
-    await store.note([{ ...first, progress: 0.5, log: [`step ${step}`], step: done }])
+    await store.note([{ ...first, progress: 0.5, log: [`step ${step}`], step: done, throttles }])
   }
   await node.settleAll(rest.map((job) => settlement(job, verdictOf(job.id, draw(6)))))
   if (first !== undefined && draw(3) > 0)

@@ -44,6 +44,13 @@ describe.skipIf(!built).each(KINDS)('work in a %s', (kind) => {
     expect(job.history.map(({ steps }) => steps)).toEqual([['first'], ['second', 'none']])
   })
 
+  it('throttles its queue', async () => {
+    const { run, queue } = await working(kind)
+    expect((await run({ deed: 'throttle' })).state).toBe('completed')
+    await queue.enqueue({ deed: 'who' })
+    expect(await queue.take()).toBeNull()
+  })
+
   it('refuses a step whose value is too large', async () => {
     const { run } = await working(kind)
     expect(lastError(await run({ deed: 'step too large' }))?.message).toContain('RESULT_INVALID')

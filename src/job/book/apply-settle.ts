@@ -8,6 +8,7 @@ import { LOG_LINES } from '../defaults.js'
 import type { Noted, Settled } from '../verdict.js'
 import type { NoteFrame, SettleFrame, SettleItem } from './frame.js'
 import type { Extra, Filing, Paper } from './extra.js'
+import { throttle } from './gates.js'
 import type { Ledger } from './ledger.js'
 import { cancel, complete, discard, giveBack, isKept, record, retry } from './outcome.js'
 
@@ -76,19 +77,25 @@ export function applyNote(ledger: Ledger, frame: NoteFrame, filing: Filing): Not
   return frame.items.map((item, at) => {
     const slot = ledger.find(item)
     if (slot < 0 || ledger.holds.get(slot)?.token !== item.token) return 'lost'
-    const extra = ledger.extra(slot)
-    if (item.progress !== null) extra.progress = item.progress
-    if (item.log.length > 0) {
-      extra.log.push({ paper: ledger.shelf.paper(filing, at), lines: item.log.length })
-      extra.lines += item.log.length
-      while (extra.lines - extra.log[0].lines >= LOG_LINES) {
-        extra.lines -= extra.log[0].lines
-        extra.log.shift()
-      }
+    if (item.progress !== null) ledger.extra(slot).progress = item.progress
+    if (item.log.length > 0 || item.step !== undefined) {
+      const paper = ledger.shelf.paper(filing, at)
+      if (item.log.length > 0) keepLines(ledger.extra(slot), item.log.length, paper)
+      if (item.step !== undefined) keepStep(ledger.extra(slot), item.step.name, paper)
     }
-    if (item.step !== undefined) keepStep(extra, item.step.name, ledger.shelf.paper(filing, at))
+    for (const { what, delay } of item.throttles ?? []) throttle(ledger, slot, what, delay)
     return 'done'
   })
+}
+
+/** The last lines stay. */
+function keepLines(extra: Extra, lines: number, paper: Paper): void {
+  extra.log.push({ paper, lines })
+  extra.lines += lines
+  while (extra.lines - extra.log[0].lines >= LOG_LINES) {
+    extra.lines -= extra.log[0].lines
+    extra.log.shift()
+  }
 }
 
 /** The first value counts: a note whose answer was lost may come again. */

@@ -12,7 +12,7 @@ import type { NewJob } from '../lot.js'
 import type { ScheduleChange, Tick } from '../schedule.js'
 import type { SettingsLayer } from '../settings.js'
 import type { Encoded } from '../codec.js'
-import type { Ran, Verdict } from '../verdict.js'
+import type { Ran, Throttle, Verdict } from '../verdict.js'
 
 export type Frame =
   | InsertFrame
@@ -84,6 +84,7 @@ export interface NoteItem extends JobRef {
   readonly progress: number | null
   readonly log: readonly string[]
   readonly step?: Step
+  readonly throttles?: readonly Throttle[]
 }
 
 export interface NoteFrame {

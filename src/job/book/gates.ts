@@ -12,6 +12,7 @@ import { HOLDS } from './columns.js'
 import type { Ledger } from './ledger.js'
 import type { Pause, QueueBook } from './queue.js'
 import { groupName, groupRate, keyName, queueName } from './rates.js'
+import { NEWS_CONTROL } from './register.js'
 import { OPEN } from './window.js'
 
 /** What one claim has picked and not been given yet. */
@@ -196,10 +197,7 @@ export function charge(ledger: Ledger, queue: QueueBook, slot: number): void {
   ledger.rates.charge(groupRate(queue.name, group, groups.rate), null, ledger.now)
 }
 
-/**
- * Nothing starts for so long of the job's queue, of all that share its queue's key, or of its group.
- * Of a queue without a key: of the queue.
- */
+/** See `Throttle` in the seam. Whoever fetched ahead hears of it. */
 export function throttle(
   ledger: Ledger,
   slot: number,
@@ -212,4 +210,7 @@ export function throttle(
   const name = key === null ? queueName(queue.name) : keyName(key)
   const of = what === 'group' ? groupName(queue.name, group) : name
   ledger.rates.throttle(of, ledger.now, delay)
+  for (const one of key === null ? [queue] : ledger.queues.values()) {
+    if (one === queue || one.settings.rate?.key === key) ledger.tell(one, NEWS_CONTROL)
+  }
 }

@@ -8,7 +8,7 @@
  *     af after    pf if one of those fails
  *     n attempts  to timeout  x expires in   u unique key m meta      c codec      k token
  *     v verdict   o outcome   ms duration    e error      why, msg    d dead id    own the user's id
- *     s step
+ *     s step      th throttles
  *
  *     tk a slot: [schedule, revision, slot, at, due, next at, next due]
  *
@@ -19,7 +19,7 @@ import type { NewJob, UniqueKey } from '../../job/lot.js'
 import type { AttemptError, AttemptOutcome, DiscardReason } from '../../job/job.js'
 import type { ControlItem, NoteItem, SettleItem, SweepItem } from '../../job/book/frame.js'
 import type { Slot, Tick } from '../../job/schedule.js'
-import type { Verdict } from '../../job/verdict.js'
+import type { Throttle, Verdict } from '../../job/verdict.js'
 
 const TAB = '\t'
 
@@ -234,12 +234,15 @@ interface NoteWords extends Behind {
   readonly log?: readonly string[]
   /** The name of a step, whose value stands behind. */
   readonly s?: string
+  readonly th?: readonly Throttle[]
 }
 
 export function noteLine(item: NoteItem): string {
   const { queue: q, id, token: k, progress: p, step } = item
   const log = item.log.length === 0 ? undefined : item.log
-  const words: NoteWords = { q, id, k, ...(p === null ? {} : { p }), ...(log && { log }) }
+  const { throttles: th } = item
+  const said = { ...(p === null ? {} : { p }), ...(log && { log }), ...(th && { th }) }
+  const words: NoteWords = { q, id, k, ...said }
   if (step === undefined) return JSON.stringify(words)
   const value = behind(step.value)
   return JSON.stringify({ ...words, s: step.name, ...value.words }) + value.text
@@ -248,8 +251,8 @@ export function noteLine(item: NoteItem): string {
 export function readNote(line: string): NoteItem {
   const [front, text] = split(line)
   const words = JSON.parse(front) as NoteWords // the line's checksum was good, so `noteLine` wrote it
-  const { q: queue, id, k: token, p: progress = null, log = [], s: name } = words
-  const note = { queue, id, token, progress, log }
+  const { q: queue, id, k: token, p: progress = null, log = [], s: name, th } = words
+  const note = { queue, id, token, progress, log, ...(th && { throttles: th }) }
   return name === undefined ? note : { ...note, step: { name, value: readBehind(words, text) } }
 }
 

@@ -38,6 +38,7 @@ import { sharing } from './sharing.js'
 import { slots } from './slots.js'
 import { steps } from './steps.js'
 import { sweeping } from './sweep.js'
+import { throttles } from './throttles.js'
 import { tokens } from './tokens.js'
 import { uniqueKeys } from './unique.js'
 import { verdicts } from './verdicts.js'
@@ -91,6 +92,7 @@ const GROUPS: readonly Group[] = [
   caps,
   blocking,
   pauses,
+  throttles,
 ]
 
 const SEEDS = [1, 20_260_101, 987_654_321]

@@ -9,7 +9,7 @@ import type { Claimed } from '../../job/claim.js'
 import { ISOLATE_NOTES, LOG_LINES, LOG_LINE_BYTES } from '../../job/defaults.js'
 import type { Step } from '../../job/job.js'
 import type { Settings } from '../../job/settings.js'
-import type { Noted } from '../../job/verdict.js'
+import type { Noted, Throttle } from '../../job/verdict.js'
 import type { Clock, Timer } from '../../time/clock.js'
 import { fromErrorText } from './wire.js'
 import type { Handed, Kept, Notes } from './wire.js'
@@ -35,6 +35,7 @@ export class HeldInside implements Live {
   readonly #controller = new AbortController()
   #progress: number | null = null
   #log: string[] = []
+  #throttles: Throttle[] = []
   #sentAt = -Infinity
   #timer: Timer | null = null
   readonly #waiting = new Map<number, Waiting>()
@@ -62,6 +63,12 @@ export class HeldInside implements Live {
     this.#log.push(cutBytes(line, LOG_LINE_BYTES))
     if (this.#log.length > LOG_LINES) this.#log.shift()
     this.#tell()
+  }
+
+  /** Goes out at once. */
+  throttle(throttle: Throttle): void {
+    this.#throttles.push(throttle)
+    this.flush()
   }
 
   get isHeld(): boolean {
@@ -101,12 +108,14 @@ export class HeldInside implements Live {
   flush(): void {
     this.#timer?.cancel()
     this.#timer = null
-    if (this.#progress === null && this.#log.length === 0) return
     const notes = { progress: this.#progress, log: this.#log }
+    const throttles = this.#throttles
+    if (notes.progress === null && notes.log.length + throttles.length === 0) return
     this.#progress = null
     this.#log = []
+    this.#throttles = []
     this.#sentAt = this.#clock.mono()
-    this.#outward.notes(notes)
+    this.#outward.notes(throttles.length === 0 ? notes : { ...notes, throttles })
   }
 
   #tell(): void {

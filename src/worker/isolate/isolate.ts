@@ -164,6 +164,7 @@ export class Isolate implements CellListener {
     const { live } = this.#errand
     if (notes.progress !== null) live.progress(notes.progress)
     for (const line of notes.log) live.log(line)
+    for (const throttle of notes.throttles ?? []) live.throttle(throttle)
   }
 
   /** Never rejects. Whoever waits inside hears of it, if it is still the same run. */

@@ -9,7 +9,7 @@ import type { Claimed } from '../../job/claim.js'
 import type { Fault } from '../../job/errors.js'
 import type { AttemptError, Step } from '../../job/job.js'
 import type { Settings } from '../../job/settings.js'
-import type { Noted } from '../../job/verdict.js'
+import type { Noted, Throttle } from '../../job/verdict.js'
 
 /** A default export that is one `Handler`, or an array of `task.handle(…)`. */
 export type Shape = 'handler' | 'tasks'
@@ -36,6 +36,7 @@ export type Kept = { readonly noted: Noted } | { readonly error: ErrorText }
 export interface Notes {
   readonly progress: number | null
   readonly log: readonly string[]
+  readonly throttles?: readonly Throttle[]
 }
 
 /** From the isolate. */
