@@ -10,6 +10,7 @@ import {
 } from '../../src/testing/conformance/build.js'
 import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js'
 import { SimDisk } from '../../src/testing/sim-disk.js'
+import { turn } from '../../src/time/system.js'
 import { seededChance } from '../../src/time/virtual.js'
 import type { JobRef } from '../../src/job/job.js'
 import type { NewJob } from '../../src/job/lot.js'
@@ -27,7 +28,7 @@ interface Machine {
   readonly hands: Hands
   /** What a crash leaves of it, when only the processes die. */
   survivor(disk?: SimDisk): Machine
-  open(nonce: string, segmentBytes?: number): Promise<Process>
+  open(nonce: string, segmentBytes?: number, pause?: () => Promise<void>): Promise<Process>
 }
 
 function machine(): Machine {
@@ -40,8 +41,8 @@ function machineOn(disk: SimDisk, hands: Hands, host: Host): Machine {
     disk,
     hands,
     survivor: (left = disk.crash('kill', seededChance(1))) => machineOn(left, hands, host),
-    open: (nonce, segmentBytes = SEGMENT_BYTES) =>
-      openProcess({ disk: disk.fork(), host, nonce, segmentBytes }),
+    open: (nonce, segmentBytes = SEGMENT_BYTES, pause = async () => undefined) =>
+      openProcess({ disk: disk.fork(), host, nonce, segmentBytes, pause }),
   }
 }
 
@@ -188,6 +189,29 @@ describe('the log, compacted', () => {
       expect(names(disk, 'snap', '.index').length).toBeGreaterThan(1)
       expect(names(disk, 'log', '.log').length).toBeLessThan(archive.disk.list('/whole/log').length)
       expect(processes.flatMap(({ warnings }) => warnings)).toEqual([])
+    },
+  )
+
+  it(
+    'writes down the state at the seal, whatever changes meanwhile',
+    { timeout: 60_000 },
+    async () => {
+      const { disk, hands, open, survivor } = machine()
+      const living = await open('a', SEGMENT_BYTES, turn)
+      const node = await PlayedNode.enlist(living.store, cardOf('node-a'))
+      let made = 0
+      for (let step = 0; step < 200; step++) {
+        // `live` waits for some turns only: a snapshot takes more, and work goes on beneath it.
+        await live(node, hands, step)
+        const indexes = names(disk, 'snap', '.index').length
+        if (step % 20 !== 0 || indexes === 0) continue
+        made++
+        const begun = await survivor().open('begun')
+        expect(begun.book()).toEqual(living.book())
+        expect(begun.warnings).toEqual([])
+      }
+      expect(made).toBeGreaterThan(5)
+      expect(living.warnings).toEqual([])
     },
   )
 
