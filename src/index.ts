@@ -28,6 +28,8 @@ export type {
 export type { GroupOptions, Rate } from './job/declare-gates.js'
 export type { Backoff } from './job/backoff.js'
 export type { ItemOptions, JobOptions, Unique, When } from './job/options.js'
+export type { PlanOptions, ScheduleOptions } from './job/schedule-options.js'
+export type { ScheduleInfo } from './queue/schedule.js'
 export type { EnqueueOptions, ManyOptions } from './queue/produce.js'
 export type { Enqueued } from './queue/enqueued.js'
 

@@ -23,7 +23,7 @@ export interface MillraceOptions {
   readonly beat?: Duration
   /** The longest sleep between two looks when no hint comes ['2s']. */
   readonly poll?: Duration
-  /** Whether this process sweeps beside its workers [true]. */
+  /** Whether this process sweeps and runs schedules beside its workers [true]. */
   readonly upkeep?: boolean
   /** On these signals workers drain and the process's Millrace closes [none]. */
   readonly drainOn?: readonly DrainSignal[]

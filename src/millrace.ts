@@ -10,6 +10,7 @@ import { invalid, name, onlyKnown, record } from './job/check.js'
 import { declarationOf } from './job/declare.js'
 import type { QueueOptions } from './job/declare.js'
 import { MillraceError, millraceError } from './job/errors.js'
+import type { ScheduleOptions } from './job/schedule-options.js'
 import type { InputOf, OutputOf, Schema } from './job/schema.js'
 import { millraceTerms } from './millrace-options.js'
 import type { DrainSignal, MillraceOptions, Terms } from './millrace-options.js'
@@ -25,6 +26,8 @@ import { pageAsk } from './queue/page.js'
 import type { Page, PageOptions } from './queue/page.js'
 import { enqueueMany, enqueueOne } from './queue/produce.js'
 import type { EnqueueOptions, ManyOptions } from './queue/produce.js'
+import { declareSchedule } from './queue/schedule.js'
+import type { ScheduleInfo } from './queue/schedule.js'
 import { storeByUrl } from './store-url.js'
 import type { StoreOf, StoreUrl } from './store-url.js'
 import type { Store } from './store.js'
@@ -72,6 +75,12 @@ export interface Millrace<S extends string = string> extends AsyncDisposable {
     options?: ManyOptions<In, S>,
     lot?: Lot<TxOf[S]>,
   ): Promise<readonly Enqueued<R>[]>
+  /** As `queue.schedule`, for jobs of this task, in its queue. */
+  schedule<In>(
+    task: TaskRef<In>,
+    name: string,
+    options: ScheduleOptions<NoInfer<In>>,
+  ): Promise<ScheduleInfo>
   /** One worker, many tasks. A task that it does not know stays, for a worker that does. */
   work(queue: string, handlers: readonly TaskHandler<S>[], options?: WorkOptions): Worker
   /** The module's default export is an array of `task.handle(…)`, which run in isolates. */
@@ -84,7 +93,7 @@ export interface Millrace<S extends string = string> extends AsyncDisposable {
   health(): Promise<Health>
   /** One bounded round by hand; workers do it by themselves. */
   sweep(): Promise<Swept>
-  /** Runs what is runnable, sweeps included, then returns; `maxMs` in milliseconds [Infinity]. */
+  /** Runs what is runnable, schedules and sweeps included, then returns; `maxMs` in milliseconds [Infinity]. */
   runUntilIdle(options?: {
     maxMs?: number
   }): Promise<{ readonly ran: number; readonly idle: boolean }>
@@ -162,7 +171,8 @@ export class Mill implements Millrace {
   constructor(making: Making) {
     const { store, terms, clock, chance, transactions, onInserted, workers } = making
     const { scope, lease, beat, poll, upkeep } = terms
-    const engine = new Engine({ store, scope, clock, chance, lease, beat, poll, upkeep })
+    const time = { clock, chance, lease, beat, poll }
+    const engine = new Engine({ store, scope, ...time, upkeep, onFired: onInserted })
     const declared = new Declared(engine, clock)
     const shared = { engine, clock, poll, declared, transactions, onInserted, workers }
     this.#engine = engine
@@ -203,6 +213,10 @@ export class Mill implements Millrace {
   ): Promise<readonly Enqueued<R>[]> {
     const lots = enqueueMany(this.#parts, aimOf(task), payloads, options, lot)
     return lots as Promise<readonly Enqueued<R>[]> // as: the task names the type of its result
+  }
+
+  async schedule(task: unknown, name: string, options: unknown): Promise<ScheduleInfo> {
+    return declareSchedule(this.#parts, aimOf(task), name, options)
   }
 
   work(queueName: string, handlers: unknown, options?: WorkOptions): Worker {

@@ -9,6 +9,7 @@ import { DEFAULT_TASK } from './job/defaults.js'
 import type { Counts, State } from './job/job.js'
 import type { Overrides } from './job/declare.js'
 import { PLAIN_TERMS } from './job/options.js'
+import type { ScheduleOptions, PlanOptions } from './job/schedule-options.js'
 import type { JobOptions, When } from './job/options.js'
 import type { JobView } from './job/view.js'
 import type { Parts } from './parts.js'
@@ -21,6 +22,8 @@ import type { Page, PageOptions } from './queue/page.js'
 import { enqueueMany, enqueueOne } from './queue/produce.js'
 import type { Aim, EnqueueOptions, ManyOptions } from './queue/produce.js'
 import { stream, takeBy } from './queue/pull.js'
+import * as planned from './queue/schedule.js'
+import type { ScheduleInfo } from './queue/schedule.js'
 import type { TakeOptions } from './queue/pull.js'
 import type { Selector } from './queue/select.js'
 import type { SettingsView } from './queue/settings-view.js'
@@ -100,6 +103,28 @@ export interface Queue<P = unknown, R = unknown, S extends string = string, In =
   /** Operator's override; stands above declarations until `null`. */
   set(overrides: Overrides): Promise<SettingsView>
   settings(): Promise<SettingsView>
+
+  /**
+   * Declares; answers when it is stored. The same again changes nothing, another one of the same
+   * name replaces it. OPTION_INVALID: a line that never comes, a zone that does not exist, an
+   * interval under '1s', an instant that is over. PAYLOAD_TOO_LARGE: over 64 KiB.
+   */
+  schedule(name: string, options: ScheduleOptions<In>): Promise<ScheduleInfo>
+  /** By name. */
+  schedules(page?: PageOptions): Promise<Page<ScheduleInfo>>
+  /** False: there was none. */
+  unschedule(name: string): Promise<boolean>
+  /** No slot fires until it is resumed, from whatever process. False: there is none. */
+  pauseSchedule(name: string): Promise<boolean>
+  /** From the next slot on: what came while it was paused is over. False: there is none. */
+  resumeSchedule(name: string): Promise<boolean>
+  /** One run now, beside the plan. OPTION_INVALID: there is no such schedule. */
+  runNow(name: string): Promise<Enqueued<R>>
+  /**
+   * When a schedule would fire, paused or not, the next `count` times [5], at most 1000. Given a plan
+   * that is not declared, its jitter is left out.
+   */
+  preview(which: string | PlanOptions, count?: number): Promise<readonly Date[]>
 }
 
 /** How a queue tells of the workers that it starts. */
@@ -190,6 +215,28 @@ export class NamedQueue implements Queue {
   }
   settings(): Promise<SettingsView> {
     return operate.settings(this.#parts, this.name)
+  }
+
+  schedule(name: string, options: unknown): Promise<ScheduleInfo> {
+    return planned.declareSchedule(this.#parts, this.#toPlain(), name, options)
+  }
+  schedules(page?: PageOptions): Promise<Page<ScheduleInfo>> {
+    return planned.schedulesOf(this.#parts, this.name, page)
+  }
+  unschedule(name: string): Promise<boolean> {
+    return planned.unschedule(this.#parts, this.name, name)
+  }
+  pauseSchedule(name: string): Promise<boolean> {
+    return planned.pauseSchedule(this.#parts, this.name, name)
+  }
+  resumeSchedule(name: string): Promise<boolean> {
+    return planned.resumeSchedule(this.#parts, this.name, name)
+  }
+  runNow(name: string): Promise<Enqueued> {
+    return planned.runNow(this.#parts, this.#toPlain(), name)
+  }
+  preview(which: unknown, count?: number): Promise<readonly Date[]> {
+    return planned.preview(this.#parts, this.name, which, count)
   }
 
   #assignment(handler: unknown, options: unknown): Assignment {

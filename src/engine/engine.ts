@@ -10,10 +10,11 @@
 import { makeIds } from '../job/id.js'
 import type { JobRef, Millis } from '../job/job.js'
 import type { Inserted, Lot } from '../job/lot.js'
+import type { Planned, ScheduleChange } from '../job/schedule.js'
 import { Events } from '../observe/events.js'
 import type { Command, Hint, Store, Swept } from '../store.js'
 import type { Chance, Clock, Timer } from '../time/clock.js'
-import { ALIVE_TICK, SETTLE_WAIT, SWEEP_ROUNDS } from '../job/defaults.js'
+import { ALIVE_TICK, SETTLE_WAIT } from '../job/defaults.js'
 import { Deadlines } from './deadlines.js'
 import { Exchanger } from './exchanger.js'
 import { Heart } from './heart.js'
@@ -27,10 +28,10 @@ import { Roster } from './roster.js'
 import type { Workshop } from './runner.js'
 import { Solitude } from './solitude.js'
 import { Steps } from './steps.js'
-import { Sweeper } from './sweeper.js'
 import { Taker } from './take.js'
 import type { Held, TakeSpec } from './take.js'
 import { tellHappened } from './telling.js'
+import { Upkeep } from './upkeep.js'
 import { Waiter } from './waiter.js'
 import type { Ended } from './waiter.js'
 
@@ -51,8 +52,13 @@ export interface EngineOptions {
   readonly beat: Millis
   /** The longest sleep between two looks when no hint comes. */
   readonly poll: Millis
-  /** Whether this node sweeps beside its workers. */
+  /** Whether this node sweeps and runs schedules beside its workers. */
   readonly upkeep: boolean
+  /**
+   * For tests of users: awaited with the jobs that schedules bring. With it they fire also where
+   * nobody works.
+   */
+  readonly onFired?: ((jobs: readonly JobRef[]) => Promise<void>) | null
 }
 
 export class Engine {
@@ -70,7 +76,7 @@ export class Engine {
   readonly #notes: Notes
   readonly #steps: Steps
   readonly #deadlines: Deadlines
-  readonly #sweeper: Sweeper
+  readonly #upkeep: Upkeep
   readonly #waiter: Waiter
   readonly #solitude: Solitude
   readonly #shop: Workshop
@@ -110,18 +116,11 @@ export class Engine {
     this.#notes = new Notes({ store, clock, chance, events })
     this.#steps = new Steps({ store, clock, chance, outage, leaseGone })
     this.#deadlines = new Deadlines(clock)
-    const wanted = (): boolean => this.#isActive()
-    this.#sweeper = new Sweeper({
-      store,
-      clock,
-      chance,
-      events,
-      outage,
-      node,
-      beat,
-      ready,
-      wanted,
+    this.#upkeep = new Upkeep({
+      ...{ store, clock, chance, events, outage, node, beat, ready },
       heart: this.#heart,
+      wanted: () => this.#isActive(),
+      onFired: options.onFired ?? null,
     })
     this.#waiter = new Waiter({ store, clock, outage, poll })
     this.#solitude = new Solitude({
@@ -158,6 +157,7 @@ export class Engine {
     await this.store.open({ scope: this.#options.scope })
     this.#unwatch = this.store.watch((hint) => this.#hear(hint))
     this.#opened = true
+    if (this.#options.onFired != null) this.#upkeep.scheduler.start()
   }
 
   close({ timeout }: { readonly timeout: Millis }): Promise<void> {
@@ -167,7 +167,7 @@ export class Engine {
 
   async #close(timeout: Millis): Promise<void> {
     const { clock } = this.#options
-    this.#sweeper.stop()
+    this.#upkeep.stop()
     this.#waiter.close(storeClosed('waiting for a result'))
     const givenBack = Promise.all([...this.#takers.values()].map((taker) => taker.close()))
     let enough = (): void => undefined
@@ -183,7 +183,7 @@ export class Engine {
     this.#steps.close()
     this.#deadlines.close()
     this.#solitude.close()
-    await this.#sweeper.close()
+    await this.#upkeep.close()
     await this.#roster.close()
     await this.#heart.close()
     this.#alive?.cancel()
@@ -238,10 +238,18 @@ export class Engine {
     return changed
   }
 
+  /** Declares, changes or removes a schedule. */
+  async plan(change: ScheduleChange): Promise<Planned> {
+    await this.open()
+    const planned = await this.store.plan(change)
+    this.#upkeep.scheduler.nudge()
+    return planned
+  }
+
   /** One bounded round. */
   async sweep(): Promise<Swept> {
     await this.open()
-    return this.#sweeper.round()
+    return this.#upkeep.sweeper.round()
   }
 
   // ── What workers ask ──────────────────────────────────────────────────────────────────────────
@@ -257,7 +265,7 @@ export class Engine {
       solitude: this.#solitude,
       hurried: () => this.#hurrying > 0,
       halted: () => this.#heart.suspect,
-      onNeed: () => this.#sweeper.nudge(),
+      onNeed: () => this.#upkeep.sweeper.nudge(),
       onAloneDue: (asker) => this.#solitude.wish(asker),
       onChange: (changed) => this.#changed(changed),
       onRan: () => this.#ran++,
@@ -265,7 +273,7 @@ export class Engine {
     })
     this.#workers.add(worker)
     this.#keepAlive()
-    if (upkeep) this.#sweeper.start()
+    if (upkeep) this.#upkeep.start()
     const { queue, concurrency } = spec
     this.events.emit('worker.started', { worker: worker.id, queue, concurrency })
     this.#roster.add(worker)
@@ -274,7 +282,7 @@ export class Engine {
 
   async take(spec: TakeSpec): Promise<readonly Held[]> {
     await this.open()
-    if (this.#options.upkeep) this.#sweeper.start()
+    if (this.#options.upkeep) this.#upkeep.start()
     return this.#takerOf(spec.queue).take(spec)
   }
 
@@ -294,7 +302,7 @@ export class Engine {
     try {
       for (let rested = -1; rested !== this.#ran && !over;) {
         rested = this.#ran
-        await this.#sweepAll()
+        await this.#upkeep.run()
         this.#lookAll()
         await this.#untilStill(() => over)
       }
@@ -303,12 +311,6 @@ export class Engine {
       timer.cancel()
     }
     return { ran: this.#ran - before, idle: !over }
-  }
-
-  async #sweepAll(): Promise<void> {
-    for (let round = 0; round < SWEEP_ROUNDS; round++) {
-      if (!(await this.#sweeper.round()).more) return
-    }
   }
 
   async #untilStill(over: () => boolean): Promise<void> {
@@ -347,7 +349,9 @@ export class Engine {
         void this.#heart.check()
         return
       case 'sweep':
-        return this.#sweeper.nudge()
+        return this.#upkeep.sweeper.nudge()
+      case 'schedules':
+        return this.#upkeep.scheduler.nudge()
     }
   }
 

@@ -63,6 +63,14 @@ export async function enqueueOne(
   return enqueued(parts, job, answers[0], since)
 }
 
+/** A job that was made and checked before. */
+export async function handIn(parts: Parts, aim: Aim, job: NewJob): Promise<Enqueued<unknown>> {
+  const since = parts.clock.mono()
+  const answers = await parts.engine.insert({ jobs: [job] })
+  await heed(parts, aim, [job], answers)
+  return enqueued(parts, job, answers[0], since)
+}
+
 /** Many jobs, all or none; an error names the index. */
 export async function enqueueMany(
   parts: Parts,
@@ -107,7 +115,13 @@ function sharedTx(options: unknown): unknown {
   return typeof options === 'object' && options !== null && 'tx' in options ? options.tx : undefined
 }
 
-function jobOf(parts: Parts, aim: Aim, payload: unknown, terms: Terms, subject: string): NewJob {
+export function jobOf(
+  parts: Parts,
+  aim: Aim,
+  payload: unknown,
+  terms: Terms,
+  subject: string,
+): NewJob {
   return {
     queue: aim.queue,
     id: terms.id ?? parts.engine.newId(),

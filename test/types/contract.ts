@@ -10,8 +10,16 @@ import type { FinalState, Handler, Health, HeldJob, IsolateOptions } from '../..
 import type { ItemOptions, Job, JobData, JobOptions, JobRef, JobView } from '../../src/index.js'
 import type { Keep, LiveJob, Lot, ManyOptions, Middleware, Millis } from '../../src/index.js'
 import type { Millrace, MillraceEvent, MillraceOptions, Overrides } from '../../src/index.js'
-import type { Page, PageOptions, PostgresClient, PostgresTx, Queue } from '../../src/index.js'
+import type {
+  Page,
+  PageOptions,
+  PlanOptions,
+  PostgresClient,
+  PostgresTx,
+  Queue,
+} from '../../src/index.js'
 import type { QueueInfo, QueueOptions, QueueSettings, Schema } from '../../src/index.js'
+import type { ScheduleInfo, ScheduleOptions } from '../../src/index.js'
 import type { Selector, SettingsView, SqliteHandle, SqliteTx, State } from '../../src/index.js'
 import type { Store, StoreName, StoreOf, StoreUrl, Swept, TakeOptions } from '../../src/index.js'
 import type { Task, TaskHandler, TaskOptions, TaskRef, Token, Traits } from '../../src/index.js'
@@ -189,6 +197,34 @@ export async function operating(mill: Millrace) {
   const { ran, idle } = await mill.runUntilIdle({ maxMs: 5 })
   const next: string | null = page.next
   return [view, next, counts, length, changed, done, backoff, queues, state, swept, ran, idle]
+}
+
+export async function scheduling(mill: Millrace<'file'>) {
+  const emails = mill.queue<Email>('emails')
+  const options: ScheduleOptions<Email> = {
+    ...{ cron: '0 9 * * 1-5', timeZone: 'Europe/Paris', payload: { to: 'x' }, missed: 'skip' },
+    ...{ overlap: 'queue', jitter: '5m', priority: 'low', group: 'g', tags: ['t'], meta: { a: 1 } },
+  }
+  const info: ScheduleInfo = await emails.schedule('digest', options)
+  await emails.schedule('often', { every: '15m', payload: { to: 'x' }, attempts: 2 })
+  await emails.schedule('once', { at: new Date(), payload: { to: 'x' }, missed: 'once' })
+  const welcome = defineTask('send-welcome', { queue: 'emails', input: email })
+  await mill.schedule(welcome, 'weekly', { cron: '@weekly', payload: { userId: '7' } })
+  // @ts-expect-error -- exactly one of cron, every and at
+  await emails.schedule('both', { every: '15m', cron: '@daily', payload: { to: 'x' } })
+  // @ts-expect-error -- its payload is typed by the task
+  await mill.schedule(welcome, 'wrong', { every: '1h', payload: { userId: 7 } })
+  const plan: PlanOptions = { every: '1d' }
+  const moments: readonly Date[] = [
+    ...(await emails.preview(plan)),
+    ...(await emails.preview('x', 2)),
+  ]
+  const all: Page<ScheduleInfo> = await emails.schedules({ limit: 10 })
+  const run: Enqueued<unknown> = await emails.runNow('digest')
+  const done: boolean[] = [await emails.pauseSchedule('digest'), await emails.unschedule('digest')]
+  const { name, queue, task, revision, next, last, paused } = info
+  const job: JobRef | undefined = last?.job
+  return [moments, all, run, done, name, queue, task, revision, next, job, paused, plan]
 }
 
 export async function listening(mill: Millrace) {

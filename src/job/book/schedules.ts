@@ -8,7 +8,7 @@
  * to the rules of applying: a store that keeps frames freezes them.
  */
 import { RETIRED, RETIRED_FOR, SCHEDULES } from '../defaults.js'
-import type { Instant, JobRef } from '../job.js'
+import type { Instant, JobRef, Millis } from '../job.js'
 import type { Inserted } from '../lot.js'
 import type { Planned, Schedule, ScheduleChange, Tick, Ticked } from '../schedule.js'
 import { insertLot } from './apply-insert.js'
@@ -109,6 +109,9 @@ function wallOf(ledger: Ledger): Instant {
   return ledger.now + ledger.wallOffset
 }
 
+/** Rounding must make no slot early: instants since 1970 are sums that are good to a tenth of this. */
+export const ROUNDING: Millis = 0.001
+
 // ── Slots ──────────────────────────────────────────────────────────────────────────────────────
 
 export function applyTick(ledger: Ledger, frame: TickFrame, filing: Filing): Ticked[] {
@@ -132,7 +135,7 @@ export function weighTick(
   if (schedule.revision !== tick.revision || schedule.next.at !== tick.slot) return STALE
   const until = tick.run?.slot ?? schedule.next
   if (until.at < tick.slot || (tick.next !== null && tick.next.at <= until.at)) return STALE
-  return Math.max(schedule.next.due, until.due) > wall ? { status: 'early' } : null
+  return Math.max(schedule.next.due, until.due) > wall + ROUNDING ? { status: 'early' } : null
 }
 
 function tickOne(

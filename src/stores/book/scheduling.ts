@@ -8,7 +8,7 @@ import type { Planned, ScheduleAsk, ScheduleChange, ScheduleRow } from '../../jo
 import type { Schedule, Tick, Ticked } from '../../job/schedule.js'
 import type { Paged } from '../../job/selector.js'
 import type { Ledger } from '../../job/book/ledger.js'
-import { weighChange, weighTick } from '../../job/book/schedules.js'
+import { ROUNDING, weighChange, weighTick } from '../../job/book/schedules.js'
 import type { Medium } from './medium.js'
 import { oversized } from './sizes.js'
 
@@ -60,13 +60,19 @@ export function scheduleRows(ledger: Ledger, now: Millis, ask: ScheduleAsk): Pag
     found.splice(placeOf(found, rank), 0, { rank, schedule })
     if (found.length > limit + 1) found.pop()
   }
-  const wall = now + ledger.wallOffset
-  const items = found.slice(0, limit).map(({ rank, schedule }): ScheduleRow => {
-    const dueIn = schedule.next === null || schedule.paused ? null : schedule.next.due - wall
-    return { queue: rank[1], ...schedule, dueIn }
+  const items = found.slice(0, limit).map(({ rank, schedule }) => {
+    return rowOf(ledger, rank[1], schedule, now)
   })
   const more = found.length > limit && limit > 0
   return { items, cursor: more ? JSON.stringify(found[limit - 1].rank) : null }
+}
+
+function rowOf(ledger: Ledger, queue: string, schedule: Schedule, now: Millis): ScheduleRow {
+  const { next, paused } = schedule
+  if (next === null || paused) return { queue, ...schedule, dueIn: null }
+  // In store time, whose numbers are smaller, so that the span is exact.
+  const left = next.due - ledger.wallOffset - now
+  return { queue, ...schedule, dueIn: left > ROUNDING ? left : Math.min(left, 0) }
 }
 
 function* schedulesOf(ledger: Ledger, ask: ScheduleAsk): Generator<[string, Schedule]> {

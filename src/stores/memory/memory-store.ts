@@ -93,7 +93,7 @@ class MemoryMedium implements Medium {
     this.#room = known ?? this.#room
     if (known === undefined) {
       scopes.set(scope, this.#room)
-      this.book.apply({ kind: 'clock', wallOffset: clock.wall() - clock.mono() }, clock.mono(), [])
+      this.book.apply({ kind: 'clock', wallOffset: offsetOf(clock) }, clock.mono(), [])
     }
     this.#onNews = onNews
     this.#room.bell.watchers.add(onNews)
@@ -110,7 +110,7 @@ class MemoryMedium implements Medium {
   /** The wall's clock may be set: what waits for an instant of it moves along. */
   refresh(): void {
     const { clock } = this.#shared
-    const wallOffset = clock.wall() - clock.mono()
+    const wallOffset = offsetOf(clock)
     if (Math.abs(wallOffset - this.book.ledger.wallOffset) < CLOCK_SLACK) return
     this.book.apply({ kind: 'clock', wallOffset }, clock.mono(), [])
   }
@@ -147,6 +147,11 @@ class MemoryMedium implements Medium {
 function filed(frame: Frame): readonly (Item | undefined)[] {
   if (frame.kind === 'tick') return frame.items.map(({ run }) => run?.job)
   return 'items' in frame ? (frame.items as readonly Item[]) : [] // only kinds with papers are filed
+}
+
+/** Whole, so that a whole instant of the wall is one of store time too. */
+function offsetOf(clock: Clock): number {
+  return Math.round(clock.wall() - clock.mono())
 }
 
 /** By how much wall and store time may part before jobs are moved. */
