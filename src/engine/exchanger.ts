@@ -24,7 +24,8 @@ import { tellHappened } from './telling.js'
 export interface Asker {
   /** What it wants now; null: nothing any more. Asked at the moment of departure. */
   ask(): Asking | null
-  answered(answer: ClaimAnswer, claim: OpenClaim): void
+  /** `sentAt`: when it departed, by `mono`. */
+  answered(answer: ClaimAnswer, claim: OpenClaim, sentAt: number): void
   /** The store did not answer; whether to ask again when it does. */
   failed(error: unknown): 'again' | 'enough'
   /** The Millrace was closed. */
@@ -202,7 +203,7 @@ export class Exchanger {
       this.#failures = 0
       this.#most = Math.min(SETTLE_ITEMS, this.#most * 2)
       outage.answered()
-      if (trip.node === node()) this.#deliver(trip, answer)
+      if (trip.node === node()) this.#deliver(trip, answer, begun)
       else this.#forget(trip)
       this.#tell(trip, answer, clock.mono() - begun)
     }
@@ -218,14 +219,16 @@ export class Exchanger {
     return answer
   }
 
-  #deliver(trip: Trip, answer: Exchanged): void {
+  #deliver(trip: Trip, answer: Exchanged, begun: number): void {
     const { ledger } = this.#options
     for (let at = 0; at < trip.settling.length; at++) trip.settling[at].settled(answer.settled[at])
     tellHappened(this.#options.events, answer.happened ?? [])
     const open = answer.claimed.map(({ jobs }, at) =>
       ledger.answered(trip.claim[at].claim, jobs.length),
     )
-    for (let at = 0; at < open.length; at++) trip.askers[at].answered(answer.claimed[at], open[at])
+    for (let at = 0; at < open.length; at++) {
+      trip.askers[at].answered(answer.claimed[at], open[at], begun)
+    }
   }
 
   /** The node went on under a new id meanwhile: what the old one held or got is lost. */

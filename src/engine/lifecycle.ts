@@ -11,10 +11,12 @@
  * When to claim is left to the poller, what a run is to `runner.ts`.
  */
 import type { ClaimAnswer } from '../job/claim.js'
-import { CRASHES_UNTIL_ALONE, SETTLE_WAIT, TURN_SPAN, TURN_STARTS } from '../job/defaults.js'
+import { CRASHES_UNTIL_ALONE, OUTAGE_TOLD_EVERY, SETTLE_WAIT } from '../job/defaults.js'
+import { TURN_SPAN, TURN_STARTS } from '../job/defaults.js'
 import type { Millis } from '../job/job.js'
 import type { Settled } from '../job/verdict.js'
 import type { WorkerCard } from '../store.js'
+import { startedLate } from './allowance.js'
 import { Gatherer } from './gatherer.js'
 import type { BackoffFunction } from './judge.js'
 import type { OpenClaim } from './ledger.js'
@@ -96,6 +98,8 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
   #starts = 0
   #turnedAt = 0
   #stopping: Promise<void> | null = null
+  /** When it was last told that jobs of a rate could not be started in time. */
+  #lateTold = -Infinity
   #found: 'unknown' | 'nothing' | 'something' = 'unknown'
 
   constructor(id: string, spec: WorkSpec, options: WorkingOptions) {
@@ -242,13 +246,13 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
 
   // ── Its jobs ──────────────────────────────────────────────────────────────────────────────────
 
-  received(answer: ClaimAnswer, claim: OpenClaim): void {
+  received(answer: ClaimAnswer, claim: OpenClaim, sentAt: number): void {
     const { shop, solitude } = this.#options
     const { jobs, settings } = answer
     const at = shop.clock.mono()
     if (jobs.length > 0) this.#found = 'something'
     for (const claimed of jobs) {
-      const attempt = new Attempt(shop, this, { claimed, settings, claim, at })
+      const attempt = new Attempt(shop, this, { claimed, settings, claim, sentAt, at })
       this.#held++
       if (!this.open || solitude.shut) this.#giveBack(attempt)
       else if (claimed.crashes < CRASHES_UNTIL_ALONE) this.#gatherer.add(attempt)
@@ -309,6 +313,7 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
 
   /** One run: of a lone job, or of a batch. */
   #start(attempts: readonly Attempt[]): void {
+    for (const late of attempts.filter(({ isLate }) => isLate)) this.#tooLate(late)
     const held = attempts.filter(({ state }) => state === 'held')
     if (held.length === 0) return
     if (this.#slots === 0) this.#poller.busy()
@@ -318,6 +323,16 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     const { perform } = this.#spec
     const each = typeof perform === 'function' ? perform : perform.together(held)
     for (const attempt of held) void attempt.run(each)
+  }
+
+  /** Its grant of a rate may be over: it goes back, and the rate is slower for that. */
+  #tooLate(attempt: Attempt): void {
+    const { clock, events } = this.#options.shop
+    this.#giveBack(attempt)
+    if (clock.mono() - this.#lateTold < OUTAGE_TOLD_EVERY) return
+    this.#lateTold = clock.mono()
+    const late = this.#lateTold - attempt.startBy
+    events.fault(startedLate(attempt, attempt.settings, late))
   }
 
   /** Its slot is free when none of its run goes on. */

@@ -36,7 +36,7 @@ export interface Host {
   readonly buffered: number
   /** Whether it may fetch more than it has room for. */
   readonly prefetches: boolean
-  received(answer: ClaimAnswer, claim: OpenClaim): void
+  received(answer: ClaimAnswer, claim: OpenClaim, sentAt: number): void
   /** The last claim said that there is nothing to run now. */
   foundNothing(): void
   /** It asks no more, after it was told to rest or found that it wants nothing. */
@@ -127,14 +127,14 @@ export class Poller implements Asker {
     return { queue, worker, tasks, limit: this.#limit, idle: occupied + buffered === 0 }
   }
 
-  answered(answer: ClaimAnswer, claim: OpenClaim): void {
+  answered(answer: ClaimAnswer, claim: OpenClaim, sentAt: number): void {
     this.#asking = false
     const got = answer.jobs.length
     const full = got > 0 && got >= this.#limit
     this.#frugal = answer.frugal
     this.#reach = full ? Math.min(PREFETCH_JOBS, 2 * got) : got
     if (got > 0) this.#races = 0
-    this.#host.received(answer, claim)
+    this.#host.received(answer, claim, sentAt)
     if (answer.aloneDue === true && this.#host.open) this.#options.onAloneDue(this)
     if (!this.#host.open) return this.#host.rested()
     if (this.#asking) return

@@ -19,6 +19,7 @@ import type { Noted, Settled, Settlement, Throttle } from '../job/verdict.js'
 import type { Events } from '../observe/events.js'
 import type { Chance, Clock } from '../time/clock.js'
 import { LATE_GRACE } from '../job/defaults.js'
+import { allowanceOf } from './allowance.js'
 import type { Deadlines, Timed } from './deadlines.js'
 import type { Exchanger, Settling } from './exchanger.js'
 import { judge } from './judge.js'
@@ -78,7 +79,8 @@ export interface Claim {
   readonly claimed: Claimed
   readonly settings: Settings
   readonly claim: OpenClaim
-  /** When the answer came, by `mono`. */
+  /** When the claim was sent, and when its answer came, by `mono`. */
+  readonly sentAt: number
   readonly at: number
 }
 
@@ -89,6 +91,8 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
   readonly settings: Settings
   readonly claim: OpenClaim
   readonly claimedAt: number
+  /** By `mono`: later it must not start, since its grant of a rate may be over. */
+  readonly startBy: number
   readonly #shop: Workshop
   readonly #employer: Employer
   #state: AttemptState = 'held'
@@ -108,6 +112,7 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     this.settings = job.settings
     this.claim = job.claim
     this.claimedAt = job.at
+    this.startBy = job.sentAt + allowanceOf(job.settings)
     shop.ledger.hold(this)
   }
 
@@ -220,6 +225,11 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     if (end.by !== 'handler') return end
     if (now - this.deadline > LATE_GRACE) return { by: 'timeout', error: this.#timeUp() }
     return this.#stopping && end.asked.kind === 'fail' ? { by: 'stopped' } : end
+  }
+
+  /** Whether it may not start any more. */
+  get isLate(): boolean {
+    return this.startBy !== Infinity && this.#shop.clock.mono() > this.startBy
   }
 
   /** Never started, it goes back to where it was, and its attempt with it. */

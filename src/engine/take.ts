@@ -160,22 +160,31 @@ class Take implements Asker {
     return { queue, worker: this.#taker.id, tasks: null, limit, idle: true }
   }
 
-  answered(answer: ClaimAnswer, claim: OpenClaim): void {
+  answered(answer: ClaimAnswer, claim: OpenClaim, sentAt: number): void {
     this.#asking = false
     const { shop, solitude, poll } = this.#options
     const { jobs, settings, nextIn } = answer
     const at = shop.clock.mono()
-    const got = jobs.map((claimed) => {
-      return new HeldAttempt(shop, this.#taker, this.#spec, { claimed, settings, claim, at })
+    const all = jobs.map((claimed) => {
+      return new HeldAttempt(shop, this.#taker, this.#spec, {
+        claimed,
+        settings,
+        claim,
+        sentAt,
+        at,
+      })
     })
-    if (this.#over) return got.forEach((attempt) => attempt.giveBack())
+    for (const one of all) if (this.#over || one.live.isLate) one.giveBack()
+    if (this.#over) return
+    const got = all.filter(({ live }) => live.state === 'held')
     if (got.length > 0) {
       const lonely = got.find(({ live }) => live.claimed.crashes >= CRASHES_UNTIL_ALONE)
       if (lonely !== undefined) return solitude.enter(lonely.live, () => this.#done([lonely]))
       return this.#done(got)
     }
     if (this.#last) return this.#done([])
-    if (this.#hinted || nextIn === 0) return this.#again(this.#hinted ? 0 : 1)
+    const isMore = this.#hinted || all.length > 0
+    if (isMore || nextIn === 0) return this.#again(isMore ? 0 : 1)
     this.#again(Math.min(nextIn ?? poll, poll))
   }
 

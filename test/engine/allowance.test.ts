@@ -1,0 +1,95 @@
+// The start allowance: a grant of a rate counts from when the store gave it, so what could not be
+// started soon after goes back unrun.
+import { describe, expect, it } from 'vitest'
+import type { Live } from '../../src/engine/engine.js'
+import { startAllowance } from '../../src/job/rate.js'
+import type { SettingsLayer } from '../../src/job/settings.js'
+import { sleep } from '../../src/time/clock.js'
+import { COMPLETE, insert, newJob, rig, stateOf, working } from './harness.js'
+
+const PER = 6_400
+const ALLOWED = startAllowance(PER)
+const RATED: SettingsLayer = { rate: { count: 100, per: PER, key: null } }
+
+/** Three jobs whose first claim takes so long on its way back. */
+async function slow(by: number, settings: SettingsLayer, count = 3) {
+  const parts = rig()
+  const { engine, scripted, clock } = parts
+  await engine.open()
+  await engine.store.declare('q', settings)
+  await insert(engine, ...Array.from({ length: count }, (_, at) => newJob(`j${at}`)))
+  scripted.next('exchange', async (call) => {
+    const answer = await call()
+    await sleep(clock, by)
+    return answer
+  })
+  const starts: [string, number][] = []
+  const perform = ({ claimed }: Live) => (starts.push([claimed.id, clock.mono()]), COMPLETE)
+  return { ...parts, starts, perform }
+}
+
+describe('a job of a rated queue', () => {
+  it('is started when its claim was quick enough', async () => {
+    const { engine, clock, starts, perform, told } = await slow(ALLOWED, RATED)
+    engine.start(working(perform))
+    await clock.advance(ALLOWED + 1)
+    expect(starts).toHaveLength(3)
+    expect(told('job.released')).toEqual([])
+  })
+
+  it('goes back unrun when it was not, with its attempt, and is told once', async () => {
+    const { engine, clock, starts, perform, told } = await slow(ALLOWED + 1, RATED)
+    engine.start(working(perform))
+    await clock.advance(ALLOWED + 2)
+    expect(told('job.released')).toHaveLength(3)
+    expect(told('store.error')).toMatchObject([
+      { error: { code: 'OPTION_INVALID', subject: 'queue("q").rate' } },
+    ])
+    await clock.advance(1_000)
+    expect(starts.map(([id]) => id)).toEqual(['j0', 'j1', 'j2'])
+    expect(told('job.completed').map(({ attempt }) => attempt)).toEqual([1, 1, 1])
+  })
+
+  it('goes back for a rate of groups, too, and by the shorter of both', async () => {
+    const groups = { concurrency: Infinity, rate: { count: 100, per: PER / 10 }, weights: {} }
+    const { engine, clock, perform, told } = await slow(ALLOWED, { ...RATED, groups })
+    engine.start(working(perform))
+    await clock.advance(ALLOWED + 1)
+    expect(told('job.released')).toHaveLength(3)
+  })
+
+  it('may be as late as it likes where there is no rate', async () => {
+    const { engine, clock, starts, perform } = await slow(20_000, {})
+    engine.start(working(perform))
+    await clock.advance(20_001)
+    expect(starts).toHaveLength(3)
+  })
+
+  it('waits for a batch no longer than half of that', async () => {
+    const { engine, clock, told } = await slow(0, RATED)
+    const seen: [number, number][] = []
+    engine.start({
+      ...working(() => COMPLETE),
+      perform: {
+        size: 10,
+        wait: 60_000,
+        together: (lives) => {
+          seen.push([lives.length, clock.mono()])
+          return async () => COMPLETE
+        },
+      },
+    })
+    await clock.advance(1_000)
+    expect(seen).toEqual([[3, ALLOWED / 2]])
+    expect(told('job.released')).toEqual([])
+  })
+
+  it('is not handed to a taker too late either; who waits gets it with the next claim', async () => {
+    const { engine, clock } = await slow(ALLOWED + 1, RATED, 1)
+    const taken = engine.take({ queue: 'q', limit: 1, wait: 5_000, backoff: null })
+    await clock.advance(ALLOWED + 10)
+    const [held] = await taken
+    expect(held.live.claimed).toMatchObject({ id: 'j0', attempt: 1 })
+    expect(await stateOf(engine, 'j0')).toBe('running')
+  })
+})
