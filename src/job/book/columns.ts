@@ -55,6 +55,9 @@ export type ColumnsLoan = Pick<
   'used' | 'id' | (typeof FLOATS)[number] | (typeof WORDS)[number] | (typeof BYTES)[number]
 >
 
+/** Slots looked at between two yields. */
+const SLOTS_AT_ONCE = 16_384
+
 const STAMP_MASK = 0xfffff
 const ENTRY_UNIT = 4294967296
 
@@ -160,11 +163,12 @@ export class Columns {
     this.#used = used
   }
 
-  /** After filling in: what stayed free may be taken. */
-  collectFree(): void {
+  /** After filling in: what stayed free may be taken. Yields, so that others may run between. */
+  *collectFree(): Generator<void> {
     this.#free = []
     for (let slot = this.#used - 1; slot >= 0; slot--) {
       if (this.state.get(slot) === FREE) this.#free.push(slot)
+      if (slot % SLOTS_AT_ONCE === 0) yield
     }
   }
 

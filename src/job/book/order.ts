@@ -6,7 +6,7 @@
 /** Sorted at once: some 2 ms. */
 const RUN = 2_048
 /** Merged or looked at between two yields. */
-const STEP = 32_768
+const STEP = 8_192
 
 /** Answers the slots sorted; those that are in order already cost one look. `compare`: as of arrays. */
 export function* sorted(

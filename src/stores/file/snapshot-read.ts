@@ -66,7 +66,7 @@ async function load(
     }
   }
   for (const _ of restorer.finish(all)) await pause()
-  into.ledger.columns.collectFree()
+  for (const _ of into.ledger.columns.collectFree()) await pause()
   return head
 }
 
