@@ -11,6 +11,11 @@ const all = webhookTypes.flatMap(({ name, examples }) =>
   examples.map((body) => ({ event: name, body })),
 )
 
+/** Whose webhook it is: the repository's, else the organization's, else of all events of its kind. */
+export function groupOf({ event, body }) {
+  return body.repository?.full_name ?? body.organization?.login ?? event
+}
+
 /** `place`: a store's URL. `scope`: keeps this run apart from what else is in that store. */
 export function readOptions() {
   const { store, deliveries = String(all.length) } = readWords()

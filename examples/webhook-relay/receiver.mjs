@@ -14,8 +14,8 @@ export function moodOf(number) {
   if (number % 41 === 0) return 'gone' // 410: it wants no more of these
   if (number % 53 === 0) return 'down' // 503, every time
   if (number % 59 === 0) return 'silent' // never answers
-  if (number % 17 === 0) return 'late' // accepts it; its first answer comes too late
-  if (number % 6 === 0) return 'busy' // 503 once or twice, then accepts it
+  if (number % 29 === 0) return 'late' // accepts it; its first answer comes too late
+  if (number % 9 === 0) return 'busy' // 503 once or twice, then accepts it
   return 'well'
 }
 
@@ -25,6 +25,10 @@ export async function startReceiver({ port = 0, mood = moodOf, onAccepted = () =
   const accepted = new Map()
   /** Job id → how often it was brought. */
   const tries = new Map()
+  /** Job ids in the order in which they were brought, each time. */
+  const visits = []
+  /** Job id → how often this digest came. */
+  const digests = new Map()
 
   function accept(id, by) {
     accepted.set(id, [...(accepted.get(id) ?? []), by])
@@ -34,6 +38,12 @@ export async function startReceiver({ port = 0, mood = moodOf, onAccepted = () =
   async function receive(request, response) {
     await json(request)
     const id = String(request.headers['x-delivery'])
+    if (request.url === '/news') return response.writeHead(204).end()
+    if (request.url === '/digest') {
+      digests.set(id, (digests.get(id) ?? 0) + 1)
+      return response.writeHead(204).end()
+    }
+    visits.push(id)
     const by = {
       worker: Number(request.headers['x-worker']),
       attempt: Number(request.headers['x-attempt']),
@@ -44,7 +54,7 @@ export async function startReceiver({ port = 0, mood = moodOf, onAccepted = () =
 
     const answer = (status) => response.writeHead(status).end()
     const isRepeat = accepted.has(id)
-    if (!isRepeat) await delay(80 + ((number * 97) % 240)) // it has other things to do
+    if (!isRepeat) await delay(20 + ((number * 97) % 40)) // it has other things to do
     if (response.destroyed) return // the sender gave up waiting
 
     switch (isRepeat ? 'well' : mood(number)) {
@@ -58,7 +68,7 @@ export async function startReceiver({ port = 0, mood = moodOf, onAccepted = () =
         accept(id, by)
         return once(response, 'close')
       case 'busy':
-        if (seen <= (number % 12 === 0 ? 2 : 1)) return answer(503)
+        if (seen <= (number % 18 === 0 ? 2 : 1)) return answer(503)
     }
     accept(id, by)
     answer(204)
@@ -73,7 +83,8 @@ export async function startReceiver({ port = 0, mood = moodOf, onAccepted = () =
   return {
     url: `http://127.0.0.1:${server.address().port}/`,
     accepted,
-    tries,
+    visits,
+    digests,
     async close() {
       server.close()
       server.closeAllConnections()

@@ -4,9 +4,12 @@
 /**
  * `ids`: all that was handed in. `accepted`: by job id, who brought it each time. `completed` and
  * `dead`: the jobs as the queues show them. `lastWords`: what was said of those that were given up,
- * by job id. `killed`: the process that was killed.
+ * by job id. `killed`: the process that was killed. `groups`: by job id, in the order in which they
+ * were handed in. `visits`: job ids as they were brought. `starts`: instants. `rate`: what was
+ * allowed. `digests`: by job id, how often it came.
  */
-export function addUp({ ids, accepted, completed, dead, lastWords, killed }) {
+export function addUp(story) {
+  const { ids, accepted, completed, dead, lastWords, killed, groups, digests } = story
   const done = new Map(completed.map((job) => [job.id, job]))
   const buried = new Map(dead.map((letter) => [letter.origin.id, letter]))
   const repeats = [...accepted].flatMap(([id, visits]) => {
@@ -47,7 +50,14 @@ export function addUp({ ids, accepted, completed, dead, lastWords, killed }) {
       letters.filter(({ reason }) => reason === null).map(({ id }) => id),
     ),
     ...problem('more dead letters than jobs that died', dead.length === buried.size ? [] : ['?']),
+    ...problem('brought before the one that stands before it had ended', outOfOrder(story)),
+    ...problem(
+      'digests that came twice',
+      [...digests].filter(([, times]) => times > 1).map(([id]) => id),
+    ),
   ]
+  const most = mostIn(story.rate.per, story.starts)
+  if (most > story.rate.count) faults.push(`${most} runs began within ${story.rate.per} ms`)
   return {
     total: ids.length,
     accepted: accepted.size,
@@ -55,8 +65,40 @@ export function addUp({ ids, accepted, completed, dead, lastWords, killed }) {
     repeats: tally(repeats),
     letters: tally(letters),
     lost,
+    order: { groups: new Set(groups.values()).size, largest: largest([...groups.values()]) },
+    rate: { most, ...story.rate },
+    digests: digests.size,
     faults,
   }
+}
+
+/** Deliveries that came although a later one of their group had been brought before. */
+function outOfOrder({ groups, visits }) {
+  const places = new Map([...groups.keys()].map((id, place) => [id, place]))
+  const reached = new Map()
+  return visits.filter((id) => {
+    const group = groups.get(id)
+    const isLate = places.get(id) < (reached.get(group) ?? 0)
+    if (!isLate) reached.set(group, places.get(id))
+    return isLate
+  })
+}
+
+/** The most starts that lie in any window of that length. */
+function mostIn(span, starts) {
+  const sorted = starts.toSorted((a, b) => a - b)
+  let from = 0
+  return sorted.reduce((most, start, at) => {
+    while (start - sorted[from] >= span) from++
+    return Math.max(most, at - from + 1)
+  }, 0)
+}
+
+function largest(groups) {
+  const counts = new Map()
+  for (const group of groups) counts.set(group, (counts.get(group) ?? 0) + 1)
+  const [name, count] = [...counts].sort(([, a], [, b]) => b - a)[0]
+  return { name, count }
 }
 
 /** The queue's own history says how the attempt ended that the receiver accepted. */
@@ -89,7 +131,8 @@ function tally(items) {
 }
 
 /** The verdict, as lines to print. */
-export function summaryLines({ total, accepted, dead, repeats, letters, lost, faults }, paint) {
+export function summaryLines(summary, paint) {
+  const { total, accepted, dead, repeats, letters, lost, order, rate, digests, faults } = summary
   const number = (value) => String(value).padStart(5)
   const reasons = (counted) =>
     counted.map(({ reason, count }) =>
@@ -104,6 +147,9 @@ export function summaryLines({ total, accepted, dead, repeats, letters, lost, fa
     `${number(again)}  were brought again after they had been accepted`,
     ...reasons(repeats),
     `${number(lost)}  were running in the worker that was killed; others ran them again`,
+    `${number(order.groups)}  repositories, each in its order; ${order.largest.count} came from ${order.largest.name}`,
+    `${number(rate.most)}  began in the busiest second, of ${rate.count} allowed to both queues together`,
+    `${number(digests)}  digests went out by the clock`,
     '',
     ...(faults.length === 0
       ? [

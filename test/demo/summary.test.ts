@@ -14,6 +14,11 @@ interface Story {
   dead: { origin: { id: string; reason: string; history: Attempt[] } }[]
   lastWords: Map<string, string>
   killed: number
+  groups: Map<string, string>
+  visits: string[]
+  starts: number[]
+  rate: { count: number; per: number }
+  digests: Map<string, number>
 }
 interface Judged {
   readonly accepted: number
@@ -66,6 +71,17 @@ function story(): Story {
     ],
     lastWords: new Map([['gone', '410 Gone']]),
     killed: 9,
+    groups: new Map([
+      ['well', 'a'],
+      ['late', 'b'],
+      ['killed', 'a'],
+      ['gone', 'b'],
+      ['down', 'b'],
+    ]),
+    visits: ['well', 'late', 'killed', 'late', 'gone', 'killed', 'down', 'down'],
+    starts: [0, 100, 1100, 1200],
+    rate: { count: 2, per: 1000 },
+    digests: new Map([['digest-1', 1]]),
   }
 }
 
@@ -92,6 +108,9 @@ describe('the demo’s summary', () => {
       ({ dead }) => Object.assign(dead[0].origin, { reason: 'expired' }),
     ],
     ['a job that is buried twice', ({ dead }) => dead.push(dead[0])],
+    ['one that overtook another of its group', ({ visits }) => visits.push('late')],
+    ['a second that saw too many starts', ({ starts }) => starts.push(1150)],
+    ['a digest that came twice', ({ digests }) => digests.set('digest-1', 2)],
   ])('finds %s', (_, spoil) => {
     const spoilt = story()
     spoil(spoilt)
