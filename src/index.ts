@@ -38,6 +38,7 @@ export type { Attempt, JobData, JobView } from './job/view.js'
 export type { Commit, CommitOf, Job, LiveJob, Token } from './job-face.js'
 export { Cancel, Discard, Release, Snooze } from './verdict.js'
 export type { Verdict } from './verdict.js'
+export type { ParentView } from './parents.js'
 export type { HeldJob } from './queue/held.js'
 export type { TakeOptions } from './queue/pull.js'
 

@@ -12,6 +12,8 @@ import { invalid, word } from './job/check.js'
 import type { Throttle } from './job/verdict.js'
 import { historyOf, metaOf, originOf } from './job/view.js'
 import type { Attempt, JobData, Origin } from './job/view.js'
+import { parentsOf } from './parents.js'
+import type { ParentView } from './parents.js'
 import { JobSteps } from './steps.js'
 import { millis } from './time/duration.js'
 import type { Duration } from './time/duration.js'
@@ -30,6 +32,8 @@ export interface LiveJob<P = unknown> extends JobData<P> {
   /** Aborts at the timeout, when cancelled, when the lease is lost, when the stop runs out. */
   readonly signal: AbortSignal
   readonly token: Token
+  /** What it comes after, with their results, in the order of `after`; none: []. */
+  parents(): Promise<readonly ParentView[]>
   /** 0…1; gathered, the last one counts. */
   progress(fraction: number): void
   /** A line that stays with the job, the last 100 do; gathered. */
@@ -140,6 +144,10 @@ export class RunningJob {
   }
   get signal(): AbortSignal {
     return this.#run.live.signal
+  }
+
+  parents(): Promise<readonly ParentView[]> {
+    return parentsOf(this.#run.live)
   }
 
   progress(fraction: number): void {

@@ -12,6 +12,7 @@ import { PLAIN_TERMS } from './job/options.js'
 import type { ScheduleOptions, PlanOptions } from './job/schedule-options.js'
 import type { JobOptions, When } from './job/options.js'
 import type { JobView } from './job/view.js'
+import type { ParentView } from './parents.js'
 import type { Parts } from './parts.js'
 import type { Handler } from './perform.js'
 import type { Enqueued } from './queue/enqueued.js'
@@ -84,6 +85,8 @@ export interface Queue<P = unknown, R = unknown, S extends string = string, In =
   get(id: string): Promise<JobView<In, R> | null>
   /** Newest first. */
   list(selector?: Selector, page?: PageOptions): Promise<Page<JobView<In, R>>>
+  /** What a job comes after, with their results; `null` when it is not there. */
+  parents(id: string): Promise<readonly ParentView[] | null>
   /** Ends what waits, asks what runs. An empty selector is refused. */
   cancel(which: string | Selector): Promise<Changed>
   /**
@@ -194,6 +197,9 @@ export class NamedQueue implements Queue {
   }
   list(selector?: Selector, page?: PageOptions): Promise<Page<JobView>> {
     return operate.list(this.#parts, this.name, selector, page)
+  }
+  parents(id: string): Promise<readonly ParentView[] | null> {
+    return operate.parents(this.#parts, this.name, id)
   }
   cancel(which: string | Selector): Promise<Changed> {
     return operate.command(this.#parts, 'cancel', this.name, which)

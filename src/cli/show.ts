@@ -1,6 +1,7 @@
 /** `millrace show`: everything that is known of one job. */
 import type { Command } from 'commander'
 import type { Attempt, JobView } from '../job/view.js'
+import type { ParentView } from '../parents.js'
 import { formatDuration } from '../time/duration.js'
 import { paintState } from './job-words.js'
 import { away, instant, safe, whole } from './plain.js'
@@ -16,8 +17,12 @@ export function showCommand(program: Command, shell: Shell): void {
 }
 
 async function show(shell: Shell, queue: string, id: string): Promise<Exit> {
-  const job = await shell.within('there', (mill) => mill.queue(queue).get(id))
-  shell.answer(job, () => (job === null ? [] : lines(shell, job)))
+  const [job, found] = await shell.within('there', async (mill) => {
+    const there = mill.queue(queue)
+    return Promise.all([there.get(id), there.parents(id)])
+  })
+  const parents = found ?? []
+  shell.answer(job && { ...job, parents }, () => (job === null ? [] : lines(shell, job, parents)))
   if (job !== null) return 0
   shell.complain(
     `there is no job ${JSON.stringify(id)} in queue ${JSON.stringify(queue)}. A completed job leaves ` +
@@ -27,7 +32,7 @@ async function show(shell: Shell, queue: string, id: string): Promise<Exit> {
 }
 
 /** What explains it comes first, the payload last: it may be long. */
-function lines(shell: Shell, job: JobView): readonly string[] {
+function lines(shell: Shell, job: JobView, parents: readonly ParentView[]): readonly string[] {
   const { paint, terminal } = shell
   const part = (title: string, body: readonly string[]): readonly string[] =>
     body.length === 0 ? [] : ['', paint.dim(title), ...body.map((line) => `  ${line}`)]
@@ -37,6 +42,7 @@ function lines(shell: Shell, job: JobView): readonly string[] {
   return [
     `${safe(job.queue)} ${paint.bold(safe(job.id))} ${paintState(paint, job, job.state)}`,
     ...facts,
+    ...part('comes after', parentLines(shell, parents)),
     ...part('attempts', attempts(shell, job.history)),
     ...(job.origin === null
       ? []
@@ -47,6 +53,17 @@ function lines(shell: Shell, job: JobView): readonly string[] {
     ...(job.result === undefined ? [] : part('result', whole(job.result))),
     ...part('payload', whole(job.payload)),
   ]
+}
+
+/** Parents that are told by name. */
+const PARENTS_TOLD = 20
+
+function parentLines({ paint }: Shell, parents: readonly ParentView[]): readonly string[] {
+  const told = parents.slice(0, PARENTS_TOLD).map(({ queue, id, state }) => {
+    return `${safe(queue)} ${safe(id)} ${paintState(paint, { state }, state)}`
+  })
+  const more = parents.length - told.length
+  return more === 0 ? told : [...told, `and ${more} more`]
 }
 
 function factsOf(job: JobView, now: number): readonly (readonly [string, string])[] {

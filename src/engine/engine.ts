@@ -134,6 +134,7 @@ export class Engine {
       notes: this.#notes,
       steps: this.#steps,
       deadlines: this.#deadlines,
+      parents: (ref) => store.parents(ref),
       onSettled: (queue) => this.#waiter.hint(queue),
     }
   }

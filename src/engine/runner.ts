@@ -13,7 +13,7 @@
 import type { Claimed, TokenText } from '../job/claim.js'
 import { millraceError } from '../job/errors.js'
 import type { MillraceError } from '../job/errors.js'
-import type { Millis, Step } from '../job/job.js'
+import type { JobRef, Millis, ParentRow, Step } from '../job/job.js'
 import type { Settings } from '../job/settings.js'
 import type { Noted, Settled, Settlement, Throttle } from '../job/verdict.js'
 import type { Events } from '../observe/events.js'
@@ -44,6 +44,8 @@ export interface Live {
   readonly isHeld: boolean
   /** Keeps a step with the job; durable when it answers. 'lost': the attempt is over. */
   keep(step: Step): Promise<Noted>
+  /** What the job comes after, as the store knows it now; null: the job is gone. */
+  parents(): Promise<readonly ParentRow[] | null>
 }
 
 /** Decodes, validates, runs middleware and handler. A rejection counts as `fail`. */
@@ -60,6 +62,7 @@ export interface Workshop {
   readonly steps: Steps
   readonly deadlines: Deadlines
   readonly newId: () => string
+  readonly parents: (ref: JobRef) => Promise<readonly ParentRow[] | null>
   /** A verdict of ours landed: who waits for ends in this queue may look. */
   readonly onSettled: (queue: string) => void
 }
@@ -150,6 +153,10 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
   keep(step: Step): Promise<Noted> {
     if (this.#state !== 'running') return Promise.resolve('lost')
     return this.#shop.steps.keep(this, step)
+  }
+
+  parents(): Promise<readonly ParentRow[] | null> {
+    return this.#shop.parents({ queue: this.queue, id: this.id })
   }
 
   // ── What the others see ───────────────────────────────────────────────────────────────────────

@@ -11,6 +11,8 @@ import { historyOf, metaOf, originOf } from '../job/view.js'
 import type { Attempt, Origin } from '../job/view.js'
 import { fractionOf, throttling, tokenOf } from '../job-face.js'
 import type { LiveJob, ResultArgs, Token } from '../job-face.js'
+import { parentsOf } from '../parents.js'
+import type { ParentView } from '../parents.js'
 import { resultFor } from '../perform.js'
 import { JobSteps, leaseLost } from '../steps.js'
 import type { Duration } from '../time/duration.js'
@@ -93,6 +95,10 @@ export class PulledJob implements HeldJob<unknown, unknown> {
   }
   get signal(): AbortSignal {
     return this.#held.live.signal
+  }
+
+  parents(): Promise<readonly ParentView[]> {
+    return parentsOf(this.#held.live)
   }
 
   progress(fraction: number): void {

@@ -14,6 +14,8 @@ import { priorityOf } from '../job/priority.js'
 import type * as job from '../job/selector.js'
 import { viewOf } from '../job/view.js'
 import type { JobView } from '../job/view.js'
+import { parentView } from '../parents.js'
+import type { ParentView } from '../parents.js'
 import type { Parts } from '../parts.js'
 import { readyFor } from '../parts.js'
 import type { JobChange, JobsCommand, Store } from '../store.js'
@@ -77,6 +79,16 @@ export async function list<P, R>(
   const store = await storeOf(parts, queue)
   if (selectsNothing(selector)) return page([], null)
   return fill(ask, (next) => store.list({ queue, which: selector, page: next }), viewOf<P, R>)
+}
+
+export async function parents(
+  parts: Parts,
+  queue: string,
+  id: string,
+): Promise<readonly ParentView[] | null> {
+  const ref = { queue, id: name(id, 'parents') }
+  const store = await storeOf(parts, queue)
+  return (await store.parents(ref))?.map(parentView) ?? null
 }
 
 /** Cancels, retries or deletes what `which` means, which may not be everything by accident. */

@@ -274,6 +274,20 @@ describe('show and stats', () => {
     })
   })
 
+  it('tell what a job comes after', async () => {
+    const mill = millrace(url)
+    const parent = await mill.queue('parts').enqueue(1, { id: 'wheel' })
+    const { id } = await mill.queue('q').enqueue(1, { after: [parent] })
+    await mill.close()
+    const { out } = await at(['show', 'q', id])
+    expect(out).toContain('comes after')
+    expect(out).toContain('parts wheel available')
+    expect(await json(['show', 'q', id])).toMatchObject({
+      state: 'waiting',
+      parents: [{ queue: 'parts', id: 'wheel', state: 'available' }],
+    })
+  })
+
   it('tell settings and counts of one queue', async () => {
     const mill = millrace(url)
     await mill.queue('q', { attempts: 3 }).enqueue(1)

@@ -51,6 +51,15 @@ describe.skipIf(!built).each(KINDS)('work in a %s', (kind) => {
     expect(await queue.take()).toBeNull()
   })
 
+  it('tells what the job comes after', async () => {
+    const { queue } = await working(kind)
+    const value = new Map([['at', new Date(7)]])
+    const first = await queue.enqueue({ deed: 'echo', value })
+    const job = await queue.enqueue({ deed: 'parents' }, { after: [first] })
+    const seen = [{ queue: 'q', id: first.id, state: 'completed', result: value }]
+    expect(await job.result()).toEqual([seen, seen])
+  })
+
   it('refuses a step whose value is too large', async () => {
     const { run } = await working(kind)
     expect(lastError(await run({ deed: 'step too large' }))?.message).toContain('RESULT_INVALID')

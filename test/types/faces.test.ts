@@ -10,6 +10,7 @@ import type {
   JobView,
   Millrace,
   MillraceEvent,
+  ParentView,
   PostgresTx,
   Queue,
   Store,
@@ -41,6 +42,23 @@ describe('types', () => {
       queue.workBatch((payloads) => payloads.map(({ n }) => n))
       // @ts-expect-error one answer for all of them
       queue.workBatch(() => 'fine')
+    }))
+
+  it('take jobs and refs to come after, and give what they left', () =>
+    unrun(async () => {
+      const first = await file.queue<number, string>('a').enqueue(1)
+      const after = [first, { queue: 'b', id: 'x' }]
+      await file.queue('q').enqueue(1, { after, onParentFailed: 'run' })
+      await file.queue('q').enqueueMany([1], () => ({ id: 'y', after }))
+      file.queue('q').work(async (_, job) => {
+        const [parent] = await job.parents()
+        expectTypeOf(parent).toEqualTypeOf<ParentView>()
+        expectTypeOf(parent.result).toEqualTypeOf<unknown>()
+      })
+      // @ts-expect-error an id alone says no queue
+      await file.queue('q').enqueue(1, { after: ['x'] })
+      // @ts-expect-error no such policy
+      await file.queue('q').enqueue(1, { after, onParentFailed: 'stop' })
     }))
 
   it('give a step the type of what it does', () =>

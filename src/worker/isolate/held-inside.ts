@@ -7,22 +7,23 @@ import { cutBytes } from '../../engine/attempt-error.js'
 import type { Live } from '../../engine/engine.js'
 import type { Claimed } from '../../job/claim.js'
 import { ISOLATE_NOTES, LOG_LINES, LOG_LINE_BYTES } from '../../job/defaults.js'
-import type { Step } from '../../job/job.js'
+import type { ParentRow, Step } from '../../job/job.js'
 import type { Settings } from '../../job/settings.js'
 import type { Noted, Throttle } from '../../job/verdict.js'
 import type { Clock, Timer } from '../../time/clock.js'
 import { fromErrorText } from './wire.js'
-import type { Handed, Kept, Notes } from './wire.js'
+import type { Handed, Kept, Notes, Parents } from './wire.js'
 
 /** The way out, to the worker. */
 export interface Outward {
   notes(notes: Notes): void
   step(call: number, step: Step): void
+  parents(call: number): void
 }
 
-/** Who waits for a step to be kept. */
-interface Waiting {
-  readonly resolve: (noted: Noted) => void
+/** Who waits for a step to be kept, or for what the store knows of parents. */
+interface Waiting<T> {
+  readonly resolve: (answer: T) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -38,7 +39,8 @@ export class HeldInside implements Live {
   #throttles: Throttle[] = []
   #sentAt = -Infinity
   #timer: Timer | null = null
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting = new Map<number, Waiting<Noted>>()
+  readonly #asking = new Map<number, Waiting<readonly ParentRow[] | null>>()
   #calls = 0
   #isHeld = true
 
@@ -92,12 +94,30 @@ export class HeldInside implements Live {
     else waiting?.reject(fromErrorText(kept.error))
   }
 
+  parents(): Promise<readonly ParentRow[] | null> {
+    if (!this.#isHeld) return Promise.resolve(null)
+    return new Promise((resolve, reject) => {
+      const call = ++this.#calls
+      this.#asking.set(call, { resolve, reject })
+      this.#outward.parents(call)
+    })
+  }
+
+  /** The worker's answer about parents. */
+  toldParents(call: number, told: Parents): void {
+    const asking = this.#asking.get(call)
+    this.#asking.delete(call)
+    if ('rows' in told) asking?.resolve(told.rows)
+    else asking?.reject(fromErrorText(told.error))
+  }
+
   /** The handler has answered: what it said goes out, and what it still does counts no more. */
   end(): void {
     this.#isHeld = false
     this.flush()
     for (const { resolve } of this.#waiting.values()) resolve('lost')
     this.#waiting.clear()
+    this.#asking.clear() // who asked and did not wait needs no answer
   }
 
   abort(reason: Error): void {

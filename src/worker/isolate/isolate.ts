@@ -152,6 +152,8 @@ export class Isolate implements CellListener {
         return this.#note(told)
       case 'step':
         return void this.#keep(told)
+      case 'parents':
+        return void this.#parents(told)
       case 'answer':
         return this.#answered(told)
       case 'uncaught':
@@ -176,6 +178,18 @@ export class Isolate implements CellListener {
     )
     if (run === this.#run && this.#state === 'busy') {
       this.#cell?.send({ order: 'kept', run, call, ...kept })
+    }
+  }
+
+  /** Never rejects, as above. */
+  async #parents({ run, call }: Extract<Told, { readonly told: 'parents' }>): Promise<void> {
+    if (run !== this.#run || this.#errand === null || this.#errand.isOver) return
+    const parents = await this.#errand.live.parents().then(
+      (rows) => ({ rows }),
+      (error: unknown) => ({ error: toErrorText(error) }),
+    )
+    if (run === this.#run && this.#state === 'busy') {
+      this.#cell?.send({ order: 'parents', run, call, ...parents })
     }
   }
 

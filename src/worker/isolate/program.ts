@@ -33,6 +33,9 @@ async function hear(order: Order): Promise<void> {
     case 'cancel':
       if (current?.run === order.run) current.held.abort(millraceError(order.reason))
       return
+    case 'parents':
+      if (current?.run === order.run) current.held.toldParents(order.call, order)
+      return
     case 'kept':
       if (current?.run === order.run) current.held.kept(order.call, order)
       return
@@ -86,6 +89,7 @@ async function run(number: number, job: Handed): Promise<void> {
   if (perform === null) return // a worker hands out no job before `ready`
   const held = new HeldInside(job, systemClock, {
     notes: (notes) => line.tell({ told: 'notes', run: number, notes }),
+    parents: (call) => line.tell({ told: 'parents', run: number, call }),
     step: (call, step) => line.tell({ told: 'step', run: number, call, step }),
   })
   current = { run: number, held }

@@ -7,7 +7,7 @@ import { attemptError } from '../../engine/attempt-error.js'
 import type { Asked } from '../../engine/engine.js'
 import type { Claimed } from '../../job/claim.js'
 import type { Fault } from '../../job/errors.js'
-import type { AttemptError, Step } from '../../job/job.js'
+import type { AttemptError, ParentRow, Step } from '../../job/job.js'
 import type { Settings } from '../../job/settings.js'
 import type { Noted, Throttle } from '../../job/verdict.js'
 
@@ -27,10 +27,14 @@ export type Order =
   | { readonly order: 'run'; readonly run: number; readonly job: Handed }
   | { readonly order: 'cancel'; readonly run: number; readonly reason: Fault }
   | ({ readonly order: 'kept'; readonly run: number; readonly call: number } & Kept)
+  | ({ readonly order: 'parents'; readonly run: number; readonly call: number } & Parents)
   | { readonly order: 'end' }
 
 /** What became of a step: kept, or not since the attempt is over, or what the store said. */
 export type Kept = { readonly noted: Noted } | { readonly error: ErrorText }
+
+/** What the job comes after, or what the store said. */
+export type Parents = { readonly rows: readonly ParentRow[] | null } | { readonly error: ErrorText }
 
 /** What a handler told on its way since it was last heard; of progress the last word. */
 export interface Notes {
@@ -51,11 +55,20 @@ export type Told =
       readonly call: number
       readonly step: Step
     }
+  | { readonly told: 'parents'; readonly run: number; readonly call: number }
   | { readonly told: 'answer'; readonly run: number; readonly answer: Answer }
   /** Nobody caught it; most often the isolate's end follows. */
   | { readonly told: 'uncaught'; readonly error: ErrorText }
 
-const WORDS: readonly unknown[] = ['ready', 'unready', 'notes', 'step', 'answer', 'uncaught']
+const WORDS: readonly unknown[] = [
+  'ready',
+  'unready',
+  'notes',
+  'step',
+  'parents',
+  'answer',
+  'uncaught',
+]
 
 /** What was asked of a job, with its error as text. */
 export type Answer =

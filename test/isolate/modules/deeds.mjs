@@ -43,6 +43,7 @@ const deeds = {
     const none = await job.step('none', () => undefined)
     return { first, second, same, none, told: job.history[0].steps }
   },
+  parents: async (job) => [await job.parents(), await job.parents()],
   throttle: (job) => job.throttle('1h'),
   'step too large': (job) => job.step('large', () => 'x'.repeat(2_000_000)),
   never: () => new Promise(() => undefined),
