@@ -121,7 +121,11 @@ describe.skipIf(isSkipped)(`real processes on one folder${reason}`, () => {
     const jobs = new Map<string, Set<string>>()
     const children: ChildProcess[] = []
     let enough = (): void => undefined
-    const said = new Promise<void>((resolve) => (enough = resolve))
+    let failed = (_: Error): void => undefined
+    const said = new Promise<void>((resolve, reject) => {
+      enough = resolve
+      failed = reject
+    })
     const listen = (child: ChildProcess): void => {
       if (child.stdout === null) throw new Error('its output is a pipe')
       createInterface(child.stdout).on('line', (line) => {
@@ -136,6 +140,9 @@ describe.skipIf(isSkipped)(`real processes on one folder${reason}`, () => {
         const stdio = ['ignore', 'pipe', 'inherit'] as const
         const child = spawn(process.execPath, [program, folder], { stdio: [...stdio] })
         children.push(child)
+        child.on('exit', (code) => {
+          if (code !== null) failed(new Error(`it ended by itself, with ${code}`))
+        })
         listen(child)
       }
       await said
