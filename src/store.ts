@@ -15,6 +15,7 @@
 import type { ClaimAnswer, ClaimAsk, TokenText } from './job/claim.js'
 import type { Counts, Found, Happening, Instant, JobRecord, JobRef, Millis } from './job/job.js'
 import type { ParentRow } from './job/job.js'
+import type { Explained, GroupRow, QueueExplained } from './job/gate.js'
 import type { Inserted, Lot } from './job/lot.js'
 import type { Planned, ScheduleAsk, ScheduleChange, ScheduleRow } from './job/schedule.js'
 import type { Tick, Ticked } from './job/schedule.js'
@@ -86,6 +87,12 @@ export interface Store<S extends string = string> {
   list(ask: ListAsk): Promise<Paged<JobRecord>>
   /** Bounded like `list`: counts of what was looked at, and where to go on. */
   count(ask: CountAsk): Promise<{ readonly counts: Counts; readonly cursor: string | null }>
+  /** Why each of these is not running now; null: unknown. */
+  explain(refs: readonly JobRef[]): Promise<readonly (Explained | null)[]>
+  /** Why this queue does not move; null: never heard of it. */
+  explainQueue(queue: string): Promise<QueueExplained | null>
+  /** By name. A page may be empty and still have a cursor. */
+  groups(queue: string, page: PageAsk): Promise<Paged<GroupRow>>
   queues(page: PageAsk): Promise<Paged<QueueRow>>
   nodes(page: PageAsk): Promise<Paged<NodeRow>>
 

@@ -121,6 +121,11 @@ class Faulty<S extends string> implements FaultyStore<S> {
   parents: Store['parents'] = (ref) => this.#through('parents', () => this.#store.parents(ref))
   list: Store['list'] = (ask) => this.#through('list', () => this.#store.list(ask))
   count: Store['count'] = (ask) => this.#through('count', () => this.#store.count(ask))
+  explain: Store['explain'] = (refs) => this.#through('explain', () => this.#store.explain(refs))
+  explainQueue: Store['explainQueue'] = (queue) =>
+    this.#through('explainQueue', () => this.#store.explainQueue(queue))
+  groups: Store['groups'] = (queue, page) =>
+    this.#through('groups', () => this.#store.groups(queue, page))
   queues: Store['queues'] = (page) => this.#through('queues', () => this.#store.queues(page))
   nodes: Store['nodes'] = (page) => this.#through('nodes', () => this.#store.nodes(page))
   control: Store['control'] = (command, cursor) =>

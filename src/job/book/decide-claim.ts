@@ -9,7 +9,7 @@ import type { Millis } from '../job.js'
 import type { ClaimFrame, ClaimItem, ClaimPart } from './frame.js'
 import { gatesGroups, groupOpens, isGated, queueOpens, queueRoom, Tally } from './gates.js'
 import type { Ledger } from './ledger.js'
-import type { Pool } from './pool.js'
+import type { Pool, Standing } from './pool.js'
 import { ALONE, DEAD, kindOf, poolKey } from './queue.js'
 import type { QueueBook } from './queue.js'
 import { OPEN } from './window.js'
@@ -32,6 +32,7 @@ export function decideClaim(
 ): ClaimProposal {
   const now = Math.max(time, ledger.now)
   const slots: number[] = []
+  const stood: Standing[] = []
   const items: ClaimItem[] = []
   const parts: ClaimPart[] = []
   const guards = new Map<string, number>()
@@ -41,7 +42,7 @@ export function decideClaim(
     const before = slots.length
     if (queue !== undefined && ask.limit > 0) {
       ledger.advance(queue, now)
-      pick({ ledger, queue, ask, now, tally }, slots)
+      pick({ ledger, queue, ask, now, tally }, slots, stood)
       guards.set(queue.name, queue.version)
     }
     for (let at = before; at < slots.length; at++) {
@@ -63,20 +64,21 @@ export function decideClaim(
         }
   const entries = slots.map((slot) => ledger.columns.entry(slot))
   const undo = (): void => {
-    putBack(ledger, entries)
+    putBack(ledger, entries, stood)
     tally.unpark()
   }
   return { frame, slots, tally, undo }
 }
 
 /** What was picked and still waits goes back to where claims look. */
-function putBack(ledger: Ledger, entries: readonly number[]): void {
-  for (const entry of entries) {
+function putBack(ledger: Ledger, entries: readonly number[], stood: readonly Standing[]): void {
+  for (const [at, entry] of entries.entries()) {
     if (!ledger.columns.isCurrent(entry)) continue
     const slot = ledger.columns.slotOf(entry)
     const queue = ledger.queueOf(slot)
-    if (queue.groups.isBlocking) ledger.show(queue, ledger.columns.group.get(slot))
-    else ledger.poolOf(queue, slot).giveBack(slot)
+    const { groups } = queue
+    const back = groups.isBlocking ? groups.show(ledger.columns.group.get(slot)) : slot
+    if (back >= 0) ledger.poolOf(queue, back).giveBack(back, stood[at])
   }
 }
 
@@ -89,7 +91,7 @@ interface Look {
   readonly tally: Tally
 }
 
-function pick(look: Look, into: number[]): void {
+function pick(look: Look, into: number[], stood: Standing[]): void {
   const { ledger, queue, ask, now, tally } = look
   const gated = isGated(ledger, queue)
   const room = gated ? Math.min(ask.limit, queueRoom(ledger, queue, now, tally)) : ask.limit
@@ -101,11 +103,13 @@ function pick(look: Look, into: number[]): void {
     while (taken < room) {
       const pool = best(ledger, shared, taken === 0 ? alone : [])
       if (pool === null) return
+      const { standing } = pool
       const slot = pool.shift()
       const late = isLate(ledger, queue, slot, now)
       if (queue.groups.isBlocking) take(ledger, queue, slot, late)
       if (late) continue
       into.push(slot)
+      stood.push(standing)
       taken++
       if (gated) tally.pick(queue, ledger.columns.group.get(slot))
       if (alone.includes(pool)) return
@@ -129,7 +133,7 @@ function behindGates({ ledger, queue, ask, now, tally }: Look, run: () => void):
     run()
   } finally {
     groups.keeper = null
-    for (const group of without) groups.unpark(group)
+    for (const group of without) groups.unpark(group, true)
   }
 }
 
@@ -140,8 +144,17 @@ function take(ledger: Ledger, queue: QueueBook, slot: number, late: boolean): vo
   if (late) ledger.show(queue, group)
 }
 
+/** Blocking order: heads that were not started in time give way, as in a claim. */
+export function passLate(ledger: Ledger, queue: QueueBook, group: number, now: Millis): void {
+  for (;;) {
+    const head = queue.groups.get(group)?.head ?? -1
+    if (head < 0 || !isLate(ledger, queue, ledger.columns.slotOf(head), now)) return
+    take(ledger, queue, ledger.columns.slotOf(head), true)
+  }
+}
+
 /** It was not started in time: sweep will end it. */
-function isLate(ledger: Ledger, queue: QueueBook, slot: number, now: Millis): boolean {
+export function isLate(ledger: Ledger, queue: QueueBook, slot: number, now: Millis): boolean {
   if (ledger.columns.attempt.get(slot) > 0) return false
   return now - ledger.columns.place.get(slot) > ledger.lifespan(queue, slot)
 }

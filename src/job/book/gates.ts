@@ -46,7 +46,7 @@ export class Tally {
   /** Groups that this claim alone may have closed take their turns again. */
   unpark(): void {
     for (const [queue, { groups }] of this.#queues) {
-      for (const group of groups.keys()) queue.groups.unpark(group)
+      for (const group of groups.keys()) queue.groups.unpark(group, true)
     }
   }
 }

@@ -147,13 +147,13 @@ export class Groups implements Rotation {
     return false
   }
 
-  /** Its gate may be open again. */
-  unpark(group: number): void {
+  /** Its gate may be open again. `wasMistake`: it was never closed, but to a claim that came to nothing. */
+  unpark(group: number, wasMistake = false): void {
     const known = this.#all.get(group)
     if (known?.parked == null) return
     const { parked } = known
     known.parked = null
-    for (const level of parked) level.unpark(group)
+    for (const level of parked) level.unpark(group, wasMistake)
   }
 
   unparkAll(): void {

@@ -17,6 +17,8 @@ export class Line {
   #strays: Heap | null = null
   /** Where it stands in the turns of its level; an entry there that says otherwise is void. */
   pass = Infinity
+  /** Where it stood when it was parked. */
+  stood: { readonly pass: number; readonly tie: number } | null = null
 
   constructor(columns: Columns) {
     this.#columns = columns

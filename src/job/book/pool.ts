@@ -28,6 +28,14 @@ export interface Rotation {
   admits(group: number, level: Level): boolean
 }
 
+/** Where a group stands among the turns of a level: by pass, then by the number of its first job. */
+export interface Standing {
+  readonly pass: number
+  readonly tie: number
+}
+
+const NOWHERE: Standing = { pass: Infinity, tie: 0 }
+
 /** The jobs of one priority. */
 export class Level {
   readonly priority: number
@@ -42,35 +50,44 @@ export class Level {
     this.#rotation = rotation
   }
 
-  add(slot: number): Line {
+  add(slot: number): void {
     const group = this.#columns.group.get(slot)
     const known = this.lines.get(group)
     if (known !== undefined) {
       known.add(slot)
-      return known
+      return
     }
     const line = new Line(this.#columns)
     line.add(slot)
     this.lines.set(group, line)
-    this.#enter(group, line, this.#joining(group), slot)
-    return line
+    this.#enter(group, line, this.#joining(group), this.#columns.seq.get(slot))
   }
 
-  /** As `add`, of a job that was taken out in vain: its group gets its turn back, too. */
-  giveBack(slot: number): void {
-    const line = this.add(slot)
+  /** Puts back what was taken out in vain, and its group where it stood then. */
+  giveBack(slot: number, stood: Standing): void {
     const group = this.#columns.group.get(slot)
-    const pass = this.#joining(group)
-    // One that is parked has no turn that would be too late.
-    if (line.pass !== Infinity && line.pass > pass) this.#enter(group, line, pass, slot)
+    let line = this.lines.get(group)
+    if (line === undefined) {
+      line = new Line(this.#columns)
+      this.lines.set(group, line)
+    }
+    line.add(slot)
+    if (line.pass > stood.pass) this.#enter(group, line, stood.pass, stood.tie)
   }
 
-  unpark(group: number): void {
+  /** Its gate may be open: it joins where the rotation stands, or where it stood if that was a mistake. */
+  unpark(group: number, wasMistake: boolean): void {
     const line = this.lines.get(group)
     if (line === undefined || line.pass !== Infinity) return
     const entry = line.first()
-    if (entry < 0) this.lines.delete(group)
-    else this.#enter(group, line, this.#joining(group), this.#columns.slotOf(entry))
+    if (entry < 0) {
+      this.lines.delete(group)
+    } else if (wasMistake && line.stood !== null) {
+      this.#enter(group, line, line.stood.pass, line.stood.tie)
+    } else {
+      const slot = this.#columns.slotOf(entry)
+      this.#enter(group, line, this.#joining(group), this.#columns.seq.get(slot))
+    }
   }
 
   /** The slot that is next; -1 when there is none whose gate is open. Its group's turn is in front. */
@@ -93,14 +110,15 @@ export class Level {
       const pass = this.#rotation.turn(group).pass
       if (pass > turns.key) {
         turns.pop()
-        this.#enter(group, line, pass, slot)
+        this.#enter(group, line, pass, this.#columns.seq.get(slot))
       } else if (!this.#rotation.shows(group, slot)) {
         line.shift()
       } else if (this.#rotation.admits(group, this)) {
         return slot
       } else {
-        turns.pop()
+        line.stood = { pass: turns.key, tie: turns.tie }
         line.pass = Infinity
+        turns.pop()
       }
     }
     return -1
@@ -119,16 +137,16 @@ export class Level {
       return
     }
     const step = 1 / this.#rotation.turn(group).weight
-    this.#enter(group, line, pass + step, this.#columns.slotOf(next))
+    this.#enter(group, line, pass + step, this.#columns.seq.get(this.#columns.slotOf(next)))
   }
 
   #joining(group: number): number {
     return Math.max(this.#rotation.turn(group).pass, this.#rotation.pass)
   }
 
-  #enter(group: number, line: Line, pass: number, slot: number): void {
+  #enter(group: number, line: Line, pass: number, tie: number): void {
     line.pass = pass
-    this.turns.push(pass, this.#columns.place.get(slot), group)
+    this.turns.push(pass, tie, group)
   }
 }
 
@@ -149,9 +167,9 @@ export class Pool {
     this.#level(this.#columns.priority.get(slot)).add(slot)
   }
 
-  /** Puts back what `shift` took out in vain. */
-  giveBack(slot: number): void {
-    this.#level(this.#columns.priority.get(slot)).giveBack(slot)
+  /** Puts back what `shift` took out in vain; `stood`: what `standing` was then. */
+  giveBack(slot: number, stood: Standing): void {
+    this.#level(this.#columns.priority.get(slot)).giveBack(slot, stood)
   }
 
   /** The slot that is next; -1 when the pool has none whose gate is open. Stays until `shift`. */
@@ -173,6 +191,11 @@ export class Pool {
   /** Of the slot that `first` answered: where its group stands. */
   get pass(): number {
     return this.#front?.turns.key ?? Infinity
+  }
+
+  get standing(): Standing {
+    const turns = this.#front?.turns
+    return turns === undefined ? NOWHERE : { pass: turns.key, tie: turns.tie }
   }
 
   /** Takes out the slot that `first` answers, and moves the rotation on; -1 when there is none. */

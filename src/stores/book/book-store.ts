@@ -6,6 +6,7 @@
  */
 import { NEVER_SAID } from '../../job/effective.js'
 import { millraceError } from '../../job/errors.js'
+import type { Explained, GroupRow, QueueExplained } from '../../job/gate.js'
 import type { Found, Happening, JobRecord, JobRef, ParentRow } from '../../job/job.js'
 import type { Inserted, Lot, NewJob } from '../../job/lot.js'
 import type { Planned, ScheduleAsk, ScheduleChange, ScheduleRow } from '../../job/schedule.js'
@@ -17,6 +18,8 @@ import type { SettledJobs } from '../../job/book/apply-settle.js'
 import type { Answers, Book, FrameOf } from '../../job/book/book.js'
 import { CANCEL_ASKED, RECEIPT } from '../../job/book/columns.js'
 import { decideSweep } from '../../job/book/decide-sweep.js'
+import { explain, explainQueue } from '../../job/book/explain.js'
+import type { ExplainView } from '../../job/book/explain.js'
 import type { Frame } from '../../job/book/frame.js'
 import { NEWS_CONTROL, NEWS_ENDS, NEWS_JOBS, NEWS_SCHEDULES } from '../../job/book/register.js'
 import { NOTHING, count, list } from '../../job/book/select.js'
@@ -30,7 +33,7 @@ import { controlStep } from './controlling.js'
 import { overridden, sameLayer } from './layers.js'
 import { Lookout } from './lookout.js'
 import type { Medium, News } from './medium.js'
-import { nodeRows, queueRows } from './rows.js'
+import { groupRows, nodeRows, queueRows } from './rows.js'
 import { plan, scheduleRows, tick } from './scheduling.js'
 import { oversized } from './sizes.js'
 
@@ -228,6 +231,33 @@ export class BookStore<S extends string> implements Store<S> {
     const queue = ledger.findQueue(ask.queue)
     if (queue === undefined) return { counts: NOTHING, cursor: null }
     return count(ledger, queue, ask.which, ask.cursor, this.#medium.now())
+  }
+
+  async explain(refs: readonly JobRef[]): Promise<readonly (Explained | null)[]> {
+    const { ledger } = this.#look()
+    const view = this.#explainView()
+    return refs.map((ref) => {
+      const slot = ledger.find(ref)
+      return slot < 0 ? null : explain(ledger, slot, view)
+    })
+  }
+
+  async explainQueue(name: string): Promise<QueueExplained | null> {
+    const { ledger } = this.#look()
+    const queue = ledger.findQueue(name)
+    return queue === undefined ? null : explainQueue(ledger, queue, this.#explainView())
+  }
+
+  #explainView(): ExplainView {
+    const medium = this.#medium
+    return { now: medium.now(), liveness: (card) => medium.liveness(card) }
+  }
+
+  async groups(name: string, page: PageAsk): Promise<Paged<GroupRow>> {
+    const { ledger } = this.#look()
+    const queue = ledger.findQueue(name)
+    if (queue === undefined) return { items: [], cursor: null }
+    return groupRows(ledger, queue, this.#medium.now(), page)
   }
 
   async queues(page: PageAsk): Promise<Paged<QueueRow>> {

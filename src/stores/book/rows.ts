@@ -1,13 +1,18 @@
 /**
- * Queues and nodes as operators see them, in pages by name.
+ * Queues, groups and nodes as operators see them, in pages by name.
  */
-import type { Millis } from '../../job/job.js'
+import type { GroupRow } from '../../job/gate.js'
+import { STATES } from '../../job/job.js'
+import type { Counts, Millis, State } from '../../job/job.js'
 import type { PageAsk, Paged } from '../../job/selector.js'
 import type { Liveness } from '../../job/book/decide-sweep.js'
+import { RECEIPT } from '../../job/book/columns.js'
+import { holderOf } from '../../job/book/explain-gates.js'
 import type { Card } from '../../job/book/frame.js'
 import type { Ledger } from '../../job/book/ledger.js'
 import type { NodeState } from '../../job/book/register.js'
-import { counts } from '../../job/book/select.js'
+import type { QueueBook } from '../../job/book/queue.js'
+import { NOTHING, counts } from '../../job/book/select.js'
 import { wallTime } from '../../job/book/views.js'
 import type { NodeRow, QueueRow } from '../../store.js'
 
@@ -25,6 +30,58 @@ export function queueRows(ledger: Ledger, now: Millis, page: PageAsk): Paged<Que
     const paused = ledger.paused !== null || queue.paused !== null
     return { name, counts: counts(queue), paused, workers, oldestDue }
   })
+}
+
+/** What is counted of a page of groups takes one look at every job of the book. */
+export function groupRows(
+  ledger: Ledger,
+  queue: QueueBook,
+  now: Millis,
+  page: PageAsk,
+): Paged<GroupRow> {
+  ledger.advance(queue, now)
+  const names = new Set(queue.pausedGroups.keys())
+  for (const [group] of queue.groups.entries()) names.add(ledger.groupNames.text(group))
+  const { items, cursor } = paged([...names], page, (name) => name)
+  const counted = countGroups(ledger, queue, items)
+  const rows = items.map((group): GroupRow => {
+    const number = ledger.groupNames.find(group)
+    const isHeld = queue.groups.isBlocking && number !== undefined
+    const holder = isHeld ? holderOf(ledger, queue, number) : -1
+    return {
+      group,
+      counts: counted.get(group) ?? NOTHING,
+      paused: queue.pausedGroups.has(group),
+      blockedBy: holder < 0 ? null : ledger.ids.text(holder),
+    }
+  })
+  // A group of which only receipts are left is none to operators.
+  const isSeen = ({ paused, counts: of }: GroupRow): boolean =>
+    paused || Object.values(of).some((count) => count > 0)
+  return { items: rows.filter(isSeen), cursor }
+}
+
+function countGroups(
+  { columns, groupNames }: Ledger,
+  queue: QueueBook,
+  names: readonly string[],
+): ReadonlyMap<string, Counts> {
+  const counted = new Map<number, Record<State, number>>()
+  const byName = new Map<string, Counts>()
+  for (const name of names) {
+    const number = groupNames.find(name)
+    if (number === undefined) continue
+    const of = { ...NOTHING }
+    counted.set(number, of)
+    byName.set(name, of)
+  }
+  for (let slot = 0; slot < columns.used; slot++) {
+    const state = columns.state.get(slot)
+    if (state >= RECEIPT || columns.queue.get(slot) !== queue.number) continue
+    const of = counted.get(columns.group.get(slot))
+    if (of !== undefined) of[STATES[state]]++
+  }
+  return byName
 }
 
 export function nodeRows(

@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict'
 import type { Claimed, TokenText } from '../../job/claim.js'
 import type { Happening, JobRecord, JobRef, State } from '../../job/job.js'
-import type { Inserted } from '../../job/lot.js'
+import type { Inserted, NewJob } from '../../job/lot.js'
 import type { Settled, Settlement } from '../../job/verdict.js'
 import type { Beat, Swept } from '../../store.js'
 import { isLater } from './tokens.js'
@@ -33,6 +33,8 @@ interface Entry {
   attempt: number
   hold: Hold | null
   lastToken: TokenText | null
+  /** It may have a unique key, which somebody else may have taken by now. */
+  readonly isKeyed: boolean
 }
 
 function standingOf(state: State): Standing {
@@ -59,12 +61,14 @@ export class Ledger {
   readonly #entries = new Map<string, Entry>()
   /** Jobs that came back from the dead letters, whose new ids only a look can tell, by queue. */
   readonly #expected = new Map<string, number>()
+  /** Retries that somebody else's unique key may have refused, as only a look can tell. */
+  #undecided: JobRecord[] = []
 
   get size(): number {
     return this.#entries.size
   }
 
-  inserted(ref: JobRef): void {
+  inserted(ref: JobRef, isKeyed: boolean): void {
     assert.ok(!this.#entries.has(keyOf(ref)), `${keyOf(ref)} was not there before`)
     this.#entries.set(keyOf(ref), {
       ref,
@@ -72,18 +76,19 @@ export class Ledger {
       attempt: 0,
       hold: null,
       lastToken: null,
+      isKeyed,
     })
   }
 
   /** A lot and its answers: all or none. */
-  answered(jobs: readonly JobRef[], answers: readonly Inserted[]): void {
+  answered(jobs: readonly NewJob[], answers: readonly Inserted[]): void {
     const isRefused = answers.some(({ status }) => status === 'refused' || status === 'withdrawn')
     jobs.forEach((job, index) => {
       const answer = answers[index]
       const { status } = answer
       const isTaken = status === 'inserted' || status === 'replaced'
       assert.ok(!(isRefused && isTaken), 'a lot is all or none')
-      if (status === 'inserted') this.inserted(job)
+      if (status === 'inserted') this.inserted(job, job.unique !== null)
       if (status !== 'replaced') return
       const holder = this.#entry({ queue: job.queue, id: answer.id })
       assert.equal(holder.standing, 'waiting', `${answer.id} was waiting to be replaced`)
@@ -163,6 +168,7 @@ export class Ledger {
   /** The whole store as it is seen now. */
   audit(jobs: readonly JobRecord[]): void {
     const seen = new Set<string>()
+    this.#decide(jobs)
     for (const job of jobs) {
       const key = keyOf(job)
       assert.ok(!seen.has(key), `${key} is listed once`)
@@ -196,13 +202,34 @@ export class Ledger {
         this.#entries.delete(keyOf(job))
         return 'yes'
       case 'retry':
-        entry.attempt = 0
-        entry.standing = 'waiting'
-        if (job.origin === null) return 'yes'
-        this.#entries.delete(keyOf(job))
-        this.#expected.set(job.origin.queue, (this.#expected.get(job.origin.queue) ?? 0) + 1)
+        if (entry.isKeyed && (entry.standing !== 'waiting' || job.origin !== null)) {
+          this.#undecided.push(job)
+          return 'again'
+        }
+        this.#retried(entry, job)
         return 'yes'
     }
+  }
+
+  #retried(entry: Entry, job: JobRecord): void {
+    entry.attempt = 0
+    entry.standing = 'waiting'
+    if (job.origin === null) return
+    this.#entries.delete(keyOf(job))
+    this.#expected.set(job.origin.queue, (this.#expected.get(job.origin.queue) ?? 0) + 1)
+  }
+
+  /** A retry took effect, or the job stands as before. */
+  #decide(jobs: readonly JobRecord[]): void {
+    if (this.#undecided.length === 0) return
+    const seen = new Map(jobs.map((job) => [keyOf(job), standingOf(job.state)]))
+    for (const job of this.#undecided) {
+      const now = seen.get(keyOf(job))
+      if (job.origin === null ? now === 'waiting' : now === undefined) {
+        this.#retried(this.#entry(job), job)
+      }
+    }
+    this.#undecided = []
   }
 
   #mayHappen(one: Happening, entry: Entry, mayLose: (node: string) => boolean): void {
@@ -232,14 +259,14 @@ export class Ledger {
     if (deadLetter === null) return
     assert.equal(state, 'discarded', 'only what is discarded becomes a dead letter')
     this.#entries.delete(keyOf(entry.ref))
-    this.inserted({ queue: deadLetter.queue, id: deadLetter.id })
+    this.inserted({ queue: deadLetter.queue, id: deadLetter.id }, entry.isKeyed)
   }
 
   #adopt(job: JobRecord): void {
     const missing = this.#expected.get(job.queue) ?? 0
     assert.ok(missing > 0, `${keyOf(job)} did not come from nowhere`)
     this.#expected.set(job.queue, missing - 1)
-    this.inserted({ queue: job.queue, id: job.id })
+    this.inserted({ queue: job.queue, id: job.id }, true)
   }
 
   #entry(ref: JobRef): Entry {

@@ -14,6 +14,7 @@ import { control } from './control.js'
 import { crashes } from './crashes.js'
 import { deadLetters } from './dead-letters.js'
 import { declared } from './declared.js'
+import { explaining } from './explain.js'
 import { expiry } from './expiry.js'
 import { failedParents } from './failed-parents.js'
 import { graphs } from './graphs.js'
@@ -88,6 +89,7 @@ const GROUPS: readonly Group[] = [
   slots,
   sharing,
   groups,
+  explaining,
   rates,
   caps,
   blocking,

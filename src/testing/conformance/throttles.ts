@@ -66,10 +66,7 @@ const laws: Laws = {
     const held = await node.take()
     await rig.store.note([restOf(held, 'group', 10_000)])
     const { jobs } = await node.claim()
-    assert.deepEqual(
-      jobs.map(({ group }) => group).sort(),
-      ['g1', 'g1', 'g2', 'g2'],
-    )
+    assert.deepEqual(jobs.map(({ group }) => group).sort(), ['g1', 'g1', 'g2', 'g2'])
     assert.equal(await claimable(rig), 0)
     await rig.clock.advance(10_000)
     assert.equal(await claimable(rig), 1)
