@@ -14,6 +14,7 @@ import { turn } from '../../src/time/system.js'
 import { seededChance } from '../../src/time/virtual.js'
 import type { JobRef } from '../../src/job/job.js'
 import type { NewJob } from '../../src/job/lot.js'
+import type { SettingsLayer } from '../../src/job/settings.js'
 import type { Host } from '../../src/stores/file/host.js'
 import type { Verdict } from '../../src/job/verdict.js'
 import { hostAt, openProcess, quiet, ROOT } from './machine.js'
@@ -156,11 +157,36 @@ class Archive {
   }
 }
 
+/** By seed: what closes while it lives. */
+const GATES: readonly (readonly [number, SettingsLayer])[] = [
+  [1, {}],
+  [2, {}],
+  [3, {}],
+  [4, { order: 'blocking', attempts: 4 }],
+  [
+    5,
+    {
+      concurrency: 6,
+      rate: { count: 12, per: 700, key: 'k' },
+      groups: { concurrency: 3, rate: { count: 4, per: 400 }, weights: { g1: 2 } },
+    },
+  ],
+]
+
+/** Something is paused, and something goes on. */
+async function pauseSome({ store }: PlayedNode, step: number): Promise<void> {
+  for (const [at, kind] of (['pause', 'resume'] as const).entries()) {
+    const group = [null, 'g1', 'g2'][(step + at) % 3]
+    const queue = (step + at) % 7 === 0 ? null : QUEUE
+    await store.control({ kind, queue, group: queue && group, by: `step ${step}` }, null)
+  }
+}
+
 describe('the log, compacted', () => {
-  it.each([1, 2, 3])(
+  it.each(GATES)(
     'says the same from a snapshot and the rest as from all of it (seed %i)',
     { timeout: 60_000 },
-    async (seed) => {
+    async (seed, gates) => {
       const { disk, hands, open, survivor } = machine()
       const archive = new Archive(disk)
       const processes = [await open('a'), await open('b')]
@@ -170,10 +196,12 @@ describe('the log, compacted', () => {
       await nodes[0].store.declare(QUEUE, {
         deadLetter: 'grave',
         keep: { completed: { count: 5, for: 5_000 } },
+        ...gates,
       })
       const dice = seededChance(seed)
       for (let step = 0; step < 150; step++) {
         await live(nodes[Math.floor(dice.next() * 2)], hands, seed * 1_000 + step)
+        if (seed > 3 && step % 4 === 0) await pauseSome(nodes[step % 2], step)
         archive.save()
         if (step % 10 !== 0) continue
         // Who lives through it, who begins from it, and who reads everything, agree.
