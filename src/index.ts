@@ -51,6 +51,7 @@ export type { Task, TaskHandler, TaskOptions, TaskRef } from './task.js'
 export type { Selector } from './queue/select.js'
 export type { Page, PageOptions } from './queue/page.js'
 export type { Changed } from './queue/operate.js'
+export type { PauseOptions, ResumeOptions } from './queue/pause.js'
 export type { SettingsView } from './queue/settings-view.js'
 export type { Health, QueueInfo, WorkerInfo } from './overview.js'
 

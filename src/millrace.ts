@@ -23,6 +23,8 @@ import { NamedQueue } from './queue.js'
 import type { Queue } from './queue.js'
 import type { Enqueued } from './queue/enqueued.js'
 import { pageAsk } from './queue/page.js'
+import { pause, resume } from './queue/pause.js'
+import type { PauseOptions, ResumeOptions } from './queue/pause.js'
 import type { Page, PageOptions } from './queue/page.js'
 import { enqueueMany, enqueueOne } from './queue/produce.js'
 import type { EnqueueOptions, ManyOptions } from './queue/produce.js'
@@ -88,6 +90,12 @@ export interface Millrace<S extends string = string> extends AsyncDisposable {
   /** Wraps every run of this process, first added outermost. */
   use(middleware: Middleware<S>): this
 
+  /**
+   * A pause of its own over all queues, also those that come; as `queue.pause`. `resumeAll` lifts
+   * only it, and wakes no queue that was paused by itself.
+   */
+  pauseAll(options?: Omit<PauseOptions, 'group'>): Promise<void>
+  resumeAll(options?: Omit<ResumeOptions, 'group'>): Promise<void>
   queues(page?: PageOptions): Promise<Page<QueueInfo>>
   workers(page?: PageOptions): Promise<Page<WorkerInfo>>
   health(): Promise<Health>
@@ -242,6 +250,14 @@ export class Mill implements Millrace {
     }
     this.#parts.middlewares.push(middleware)
     return this
+  }
+
+  async pauseAll(options?: Omit<PauseOptions, 'group'>): Promise<void> {
+    await pause(this.#parts, null, options)
+  }
+
+  async resumeAll(options?: Omit<ResumeOptions, 'group'>): Promise<void> {
+    await resume(this.#parts, null, options)
   }
 
   async queues(options?: PageOptions): Promise<Page<QueueInfo>> {

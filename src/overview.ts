@@ -12,7 +12,7 @@ import type { Worker } from './worker.js'
 export interface QueueInfo {
   readonly name: string
   readonly counts: Counts
-  /** Whether an operator paused it; false in this version, which has no pause of queues. */
+  /** Whether it is paused everywhere, by itself or with all queues. */
   readonly paused: boolean
   /** Of all nodes, who pulls by hand included; of a process that died until it is swept. */
   readonly workers: number

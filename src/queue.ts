@@ -20,6 +20,8 @@ import type { HeldJob } from './queue/held.js'
 import * as operate from './queue/operate.js'
 import type { Changed } from './queue/operate.js'
 import type { Page, PageOptions } from './queue/page.js'
+import { pause, resume } from './queue/pause.js'
+import type { PauseOptions, ResumeOptions } from './queue/pause.js'
 import { enqueueMany, enqueueOne } from './queue/produce.js'
 import type { Aim, EnqueueOptions, ManyOptions } from './queue/produce.js'
 import { stream, takeBy } from './queue/pull.js'
@@ -77,6 +79,16 @@ export interface Queue<P = unknown, R = unknown, S extends string = string, In =
    * loop, also by the signal, releases them.
    */
   jobs(options?: { signal?: AbortSignal; concurrency?: number }): AsyncIterable<HeldJob<P, Ret>>
+
+  /**
+   * Nothing more of it starts, on any node or in this process; what runs goes on. Paused again is
+   * paused once; each place, and each group, is resumed by itself. With `wait` it answers when
+   * nothing of it runs; when that takes longer than `timeout`, the pause is taken back, if it was
+   * this call that set it: PAUSE_TIMEOUT.
+   */
+  pause(options?: PauseOptions): Promise<void>
+  /** Ends the pause of the same place and group; resumed again is fine. */
+  resume(options?: ResumeOptions): Promise<void>
 
   /** Jobs that are unfinished and not running: what `limits.backlog` counts. */
   length(): Promise<number>
@@ -184,6 +196,13 @@ export class NamedQueue implements Queue {
   }
   jobs(options?: { signal?: AbortSignal; concurrency?: number }): AsyncIterable<HeldJob> {
     return stream(this.#parts, this.name, options)
+  }
+
+  async pause(options?: PauseOptions): Promise<void> {
+    await pause(this.#parts, this.name, options)
+  }
+  async resume(options?: ResumeOptions): Promise<void> {
+    await resume(this.#parts, this.name, options)
   }
 
   length(): Promise<number> {

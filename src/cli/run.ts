@@ -11,6 +11,7 @@ import { cancelCommand } from './cancel.js'
 import { deleteCommand } from './delete.js'
 import { doctorCommand } from './doctor.js'
 import { listCommand } from './list.js'
+import { pauseCommand, resumeCommand } from './pause.js'
 import { retryCommand } from './retry.js'
 import { DEFAULT_STORE, Shell } from './shell.js'
 import type { Exit } from './shell.js'
@@ -27,7 +28,7 @@ Exit codes: 0 done, 1 could not be done, 2 not understood.`
 /** In the order in which one meets them. */
 const COMMANDS = [
   ...[addCommand, workCommand, statsCommand, listCommand, showCommand],
-  ...[retryCommand, cancelCommand, deleteCommand, doctorCommand],
+  ...[retryCommand, cancelCommand, deleteCommand, pauseCommand, resumeCommand, doctorCommand],
 ]
 
 /** Runs one command to its end. Never rejects. */

@@ -86,6 +86,9 @@ function queueTable(shell: Shell, queues: readonly QueueInfo[]): readonly string
       align: 'right',
       paint: (text, { counts }) => (counts[state] === 0 ? paint.dim(text) : text),
     })),
+    ...(queues.some(({ paused }) => paused)
+      ? [{ title: 'PAUSED', cell: ({ paused }: QueueInfo) => (paused ? 'paused' : '') }]
+      : []),
     { title: 'WORKERS', cell: ({ workers }) => count(workers), align: 'right' },
     { title: 'OLDEST DUE', cell: ({ oldestDue }) => overdue(oldestDue, now), align: 'right' },
   ]

@@ -3,8 +3,8 @@
  * into batches. Here its parts are put together, opened and closed; each lives in a file of its
  * own. Promises: nothing is sent before the store is open, nothing after `close` answered; `close`
  * ends within its timeout (and what the store needs to hear of it), and leaves no timer or thread
- * behind, so that the process ends by itself. A worker that has not stopped keeps the process
- * alive, by one timer; so does whoever waits for a result or a job. Payloads, options and what
+ * behind, so that the process ends by itself. Whoever works (`staff.ts`) keeps the process alive, and
+ * so does whoever waits for a result or a job. Payloads, options and what
  * users see are left to the faces.
  */
 import { makeIds } from '../job/id.js'
@@ -13,8 +13,8 @@ import type { Inserted, Lot } from '../job/lot.js'
 import type { Planned, ScheduleChange } from '../job/schedule.js'
 import { Events } from '../observe/events.js'
 import type { Command, Hint, Store, Swept } from '../store.js'
-import type { Chance, Clock, Timer } from '../time/clock.js'
-import { ALIVE_TICK, SETTLE_WAIT } from '../job/defaults.js'
+import type { Chance, Clock } from '../time/clock.js'
+import { SETTLE_WAIT } from '../job/defaults.js'
 import { Deadlines } from './deadlines.js'
 import { Exchanger } from './exchanger.js'
 import { Heart } from './heart.js'
@@ -24,9 +24,12 @@ import { Working } from './lifecycle.js'
 import type { WorkSpec, WorkerHandle } from './lifecycle.js'
 import { Notes } from './notes.js'
 import { Outage, storeClosed } from './outage.js'
+import { Pausing } from './pausing.js'
+import type { PauseSpec, ResumeSpec } from './pausing.js'
 import { Roster } from './roster.js'
 import type { Workshop } from './runner.js'
 import { Solitude } from './solitude.js'
+import { Staff } from './staff.js'
 import { Steps } from './steps.js'
 import { Taker } from './take.js'
 import type { Held, TakeSpec } from './take.js'
@@ -38,6 +41,7 @@ import type { Ended } from './waiter.js'
 export type { Asked, BackoffFunction } from './judge.js'
 export type { Batching, WorkSpec, WorkerHandle, WorkerState } from './lifecycle.js'
 export type { Live, Perform } from './runner.js'
+export type { PauseSpec, ResumeSpec } from './pausing.js'
 export type { Held, TakeSpec } from './take.js'
 export type { Ended } from './waiter.js'
 
@@ -80,13 +84,11 @@ export class Engine {
   readonly #waiter: Waiter
   readonly #solitude: Solitude
   readonly #shop: Workshop
-  readonly #workers = new Set<Working>()
-  readonly #takers = new Map<string, Taker>()
-  readonly #whenStill: (() => void)[] = []
+  readonly #staff: Staff
+  readonly #pausing: Pausing
   #ran = 0
   /** Calls of `runUntilIdle` under way. */
   #hurrying = 0
-  #alive: Timer | null = null
   #opening: Promise<void> | null = null
   #opened = false
   #closing: Promise<void> | null = null
@@ -104,6 +106,8 @@ export class Engine {
     const ready = (): Promise<void> => this.open()
     const roster = new Roster({ store, clock, chance, outage, lease, newId, ready })
     this.#roster = roster
+    const staff = (this.#staff = new Staff(clock))
+    this.#pausing = new Pausing({ store, clock, events, ledger, staff, ready })
     const onWell = (): void => this.#lookAll()
     this.#heart = new Heart({ store, clock, events, outage, ledger, roster, lease, beat, onWell })
     const leaseGone = (claimedAt: number): boolean => this.#heart.leaseGone(claimedAt)
@@ -119,13 +123,13 @@ export class Engine {
     this.#upkeep = new Upkeep({
       ...{ store, clock, chance, events, outage, node, beat, ready },
       heart: this.#heart,
-      wanted: () => this.#isActive(),
+      wanted: () => staff.isActive,
       onFired: options.onFired ?? null,
     })
     this.#waiter = new Waiter({ store, clock, outage, poll })
     this.#solitude = new Solitude({
       ...{ clock, ledger },
-      neighbours: () => this.#workers,
+      neighbours: () => staff.workers,
       onOpen: () => this.#lookAll(),
     })
     this.#shop = {
@@ -170,12 +174,10 @@ export class Engine {
     const { clock } = this.#options
     this.#upkeep.stop()
     this.#waiter.close(storeClosed('waiting for a result'))
-    const givenBack = Promise.all([...this.#takers.values()].map((taker) => taker.close()))
     let enough = (): void => undefined
     const patience = new Promise<void>((resolve) => (enough = resolve))
     const timer = clock.after(timeout + SETTLE_WAIT, enough)
-    await Promise.all([...this.#workers].map((worker) => worker.stop({ timeout })))
-    await givenBack
+    await this.#staff.stop(timeout)
     await Promise.race([patience, this.#landed()])
     timer.cancel()
     this.#inserts.close()
@@ -187,7 +189,7 @@ export class Engine {
     await this.#upkeep.close()
     await this.#roster.close()
     await this.#heart.close()
-    this.#alive?.cancel()
+    this.#staff.letGo()
     await this.#leave()
   }
 
@@ -239,6 +241,15 @@ export class Engine {
     return changed
   }
 
+  /** Answers when nothing more of it is taken. PAUSE_TIMEOUT. */
+  pause(spec: PauseSpec): Promise<void> {
+    return this.#pausing.pause(spec)
+  }
+
+  resume(spec: ResumeSpec): Promise<void> {
+    return this.#pausing.resume(spec)
+  }
+
   /** Declares, changes or removes a schedule. */
   async plan(change: ScheduleChange): Promise<Planned> {
     await this.open()
@@ -264,16 +275,16 @@ export class Engine {
       shop: this.#shop,
       exchanger: this.#exchanger,
       solitude: this.#solitude,
+      rest: this.#staff.rest,
       hurried: () => this.#hurrying > 0,
       halted: () => this.#heart.suspect,
       onNeed: () => this.#upkeep.sweeper.nudge(),
       onAloneDue: (asker) => this.#solitude.wish(asker),
       onChange: (changed) => this.#changed(changed),
       onRan: () => this.#ran++,
-      onStill: () => this.#still(),
+      onStill: () => this.#staff.rested(),
     })
-    this.#workers.add(worker)
-    this.#keepAlive()
+    this.#staff.add(worker)
     if (upkeep) this.#upkeep.start()
     const { queue, concurrency } = spec
     this.events.emit('worker.started', { worker: worker.id, queue, concurrency })
@@ -297,7 +308,7 @@ export class Engine {
     let over = false
     const timer = this.#options.clock.after(maxMs, () => {
       over = true
-      this.#still()
+      this.#staff.rested()
     })
     this.#hurrying++
     try {
@@ -305,7 +316,7 @@ export class Engine {
         rested = this.#ran
         await this.#upkeep.run()
         this.#lookAll()
-        await this.#untilStill(() => over)
+        await this.#staff.still(() => over)
       }
     } finally {
       this.#hurrying--
@@ -314,25 +325,15 @@ export class Engine {
     return { ran: this.#ran - before, idle: !over }
   }
 
-  async #untilStill(over: () => boolean): Promise<void> {
-    while (!over() && [...this.#workers].some((worker) => !worker.isIdle)) {
-      await new Promise<void>((resolve) => this.#whenStill.push(resolve))
-    }
-  }
-
-  #still(): void {
-    for (const resolve of this.#whenStill.splice(0)) resolve()
-  }
-
   #takerOf(queue: string): Taker {
-    const known = this.#takers.get(queue)
-    if (known !== undefined) return known
     const { poll } = this.#options
-    const options = { shop: this.#shop, solitude: this.#solitude, poll }
-    const taker = new Taker(this.newId(), queue, options)
-    this.#takers.set(queue, taker)
-    this.#roster.add(taker)
-    return taker
+    const { rest } = this.#staff
+    return this.#staff.taker(queue, () => {
+      const options = { shop: this.#shop, solitude: this.#solitude, poll, rest }
+      const taker = new Taker(this.newId(), queue, options)
+      this.#roster.add(taker)
+      return taker
+    })
   }
 
   // ── What the parts tell ───────────────────────────────────────────────────────────────────────
@@ -340,12 +341,12 @@ export class Engine {
   #hear({ what, queue }: Hint): void {
     switch (what) {
       case 'jobs':
-        return this.#lookFor(queue)
+        return queue === null ? this.#lookAll() : this.#staff.look(queue)
       case 'ends':
         return this.#waiter.hint(queue)
       case 'control':
-        this.#makeRoom(queue)
-        this.#lookFor(queue)
+        this.#staff.makeRoom(queue)
+        this.#staff.look(queue)
         this.#waiter.hint(queue)
         void this.#heart.check()
         return
@@ -356,44 +357,15 @@ export class Engine {
     }
   }
 
-  /** What was fetched ahead goes back, and is claimed anew under what holds now. */
-  #makeRoom(queue: string | null): void {
-    for (const worker of this.#workers) {
-      if (queue === null || worker.queue === queue) worker.makeRoom()
-    }
-  }
-
-  #lookFor(queue: string | null): void {
-    if (queue === null) return this.#lookAll()
-    for (const worker of this.#workers) if (worker.queue === queue) worker.look()
-    this.#takers.get(queue)?.look()
-  }
-
   #lookAll(): void {
-    for (const worker of this.#workers) worker.look()
-    for (const taker of this.#takers.values()) taker.look()
+    this.#staff.look(null)
     this.#exchanger.look()
   }
 
   #changed(worker: Working): void {
-    this.#still()
+    this.#staff.rested()
     if (worker.state !== 'stopped') return this.#roster.changed()
-    this.#workers.delete(worker)
+    this.#staff.remove(worker)
     this.#roster.remove(worker)
-    if (this.#workers.size > 0) return
-    this.#alive?.cancel()
-    this.#alive = null
-  }
-
-  #isActive(): boolean {
-    return this.#workers.size > 0 || [...this.#takers.values()].some((taker) => taker.active)
-  }
-
-  /** The one timer that keeps a process alive while its workers have nothing to do. */
-  #keepAlive(): void {
-    this.#alive ??= this.#options.clock.after(ALIVE_TICK, () => {
-      this.#alive = null
-      if (this.#workers.size > 0) this.#keepAlive()
-    })
   }
 }

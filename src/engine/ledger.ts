@@ -16,6 +16,7 @@ export interface OpenClaim {
 /** A job in this node's hands, as the heart sees it. */
 export interface Holding extends JobRef {
   readonly token: TokenText
+  readonly group: string
   readonly claim: OpenClaim
   /** The store says that this token is dead. */
   lose(): void

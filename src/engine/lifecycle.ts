@@ -22,6 +22,7 @@ import type { BackoffFunction } from './judge.js'
 import type { OpenClaim } from './ledger.js'
 import { Poller } from './poller.js'
 import type { Host, PollerOptions } from './poller.js'
+import type { Rest } from './rest.js'
 import { Attempt } from './runner.js'
 import type { Employer, Live, Perform, Workshop } from './runner.js'
 import type { Neighbour, Solitude } from './solitude.js'
@@ -64,6 +65,7 @@ export interface WorkerHandle {
 export interface WorkingOptions extends PollerOptions {
   readonly shop: Workshop
   readonly solitude: Solitude
+  readonly rest: Rest
   /** Somebody waits until nothing is left to run: batches wait for no company. */
   readonly hurried: () => boolean
   /** The node must look first what it still holds: nothing may start. */
@@ -151,7 +153,11 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     return this.#state
   }
   get open(): boolean {
-    return this.#enlisted && this.#state === 'working'
+    const isWanted = this.#enlisted && this.#state === 'working'
+    return isWanted && !this.#options.rest.isPaused(this.queue)
+  }
+  get without(): readonly string[] {
+    return this.#options.rest.without(this.queue)
   }
 
   get card(): WorkerCard {
@@ -250,11 +256,12 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     const { shop, solitude } = this.#options
     const { jobs, settings } = answer
     const at = shop.clock.mono()
+    const without = jobs.length > 0 ? this.without : []
     if (jobs.length > 0) this.#found = 'something'
     for (const claimed of jobs) {
       const attempt = new Attempt(shop, this, { claimed, settings, claim, sentAt, at })
       this.#held++
-      if (!this.open || solitude.shut) this.#giveBack(attempt)
+      if (!this.open || solitude.shut || without.includes(claimed.group)) this.#giveBack(attempt)
       else if (claimed.crashes < CRASHES_UNTIL_ALONE) this.#gatherer.add(attempt)
       else solitude.enter(attempt, () => this.#start([attempt]))
     }

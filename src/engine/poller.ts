@@ -26,6 +26,8 @@ export interface Host {
   readonly queue: string
   readonly worker: string
   readonly tasks: readonly string[] | null
+  /** Groups of which it wants nothing. */
+  readonly without: readonly string[]
   /** How many jobs it has room for when nothing runs. */
   readonly capacity: number
   /** Whether it wants jobs at all. */
@@ -116,7 +118,7 @@ export class Poller implements Asker {
   // ── The claim ─────────────────────────────────────────────────────────────────────────────────
 
   ask(): Asking | null {
-    const { queue, worker, tasks, occupied, buffered } = this.#host
+    const { queue, worker, tasks, without, occupied, buffered } = this.#host
     this.#limit = this.#room()
     if (this.#limit === 0) {
       this.#asking = false
@@ -124,7 +126,8 @@ export class Poller implements Asker {
       return null
     }
     this.#hinted = false
-    return { queue, worker, tasks, limit: this.#limit, idle: occupied + buffered === 0 }
+    const asking = { queue, worker, tasks, limit: this.#limit, idle: occupied + buffered === 0 }
+    return without.length === 0 ? asking : { ...asking, without }
   }
 
   answered(answer: ClaimAnswer, claim: OpenClaim, sentAt: number): void {

@@ -173,6 +173,10 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     return this.claimed.id
   }
 
+  get group(): string {
+    return this.claimed.group
+  }
+
   get token(): TokenText {
     return this.claimed.token
   }

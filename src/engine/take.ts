@@ -16,6 +16,7 @@ import type { Asked, BackoffFunction } from './judge.js'
 import type { OpenClaim } from './ledger.js'
 import { asStoreError, storeClosed } from './outage.js'
 import type { Member } from './roster.js'
+import type { Rest } from './rest.js'
 import { Attempt } from './runner.js'
 import type { Claim, Employer, Live, Workshop } from './runner.js'
 import type { Solitude } from './solitude.js'
@@ -39,6 +40,8 @@ export interface Held {
 export interface TakerOptions {
   readonly shop: Workshop
   readonly solitude: Solitude
+  /** What is paused here. */
+  readonly rest: Rest
   readonly poll: Millis
 }
 
@@ -148,6 +151,10 @@ class Take implements Asker {
     if (this.#asking) this.#hinted = true
     if (this.#asking || this.#over) return
     this.#timer?.cancel()
+    if (this.#options.rest.isPaused(this.#spec.queue)) {
+      if (this.#last) this.#done([]) // who waits is woken by the resume
+      return
+    }
     this.#asking = true
     this.#options.shop.exchanger.want(this)
   }
@@ -157,7 +164,9 @@ class Take implements Asker {
     if (this.#over) return null
     this.#hinted = false
     const { queue, limit } = this.#spec
-    return { queue, worker: this.#taker.id, tasks: null, limit, idle: true }
+    const asking = { queue, worker: this.#taker.id, tasks: null, limit, idle: true }
+    const without = this.#options.rest.without(queue)
+    return without.length === 0 ? asking : { ...asking, without }
   }
 
   answered(answer: ClaimAnswer, claim: OpenClaim, sentAt: number): void {
@@ -174,7 +183,7 @@ class Take implements Asker {
         at,
       })
     })
-    for (const one of all) if (this.#over || one.live.isLate) one.giveBack()
+    for (const one of all) if (this.#over || one.live.isLate || this.#rests(one)) one.giveBack()
     if (this.#over) return
     const got = all.filter(({ live }) => live.state === 'held')
     if (got.length > 0) {
@@ -186,6 +195,12 @@ class Take implements Asker {
     const isMore = this.#hinted || all.length > 0
     if (isMore || nextIn === 0) return this.#again(isMore ? 0 : 1)
     this.#again(Math.min(nextIn ?? poll, poll))
+  }
+
+  /** It was paused here while the claim was under way. */
+  #rests({ live }: HeldAttempt): boolean {
+    const { rest } = this.#options
+    return rest.isPaused(live.queue) || rest.without(live.queue).includes(live.group)
   }
 
   /** Who only looks hears of it; who waits, waits on. */

@@ -249,6 +249,41 @@ describe('changes', () => {
   })
 })
 
+describe('pause and resume', () => {
+  it('hold a queue, a group or everything back, and tell so', async () => {
+    await at(['add', 'q', '1', '--group', 'g'])
+    expect((await at(['pause', 'q'])).out).toBe('q is paused')
+    expect((await at(['stats'])).out).toMatch(/PAUSED[^]*paused/)
+    expect(await json(['pause', 'q', '--group', 'g'])).toEqual({
+      ...{ queue: 'q', group: 'g', paused: true },
+    })
+    expect((await at(['pause', '--all', '--wait'])).out).toBe('everything is paused')
+    for (const words of [['--all'], ['q'], ['q', '--group', 'g']]) {
+      const mill = millrace(url)
+      expect(await mill.queue('q').take()).toBeNull()
+      await mill.close()
+      expect((await at(['resume', ...words])).exit).toBe(0)
+    }
+    const mill = millrace(url)
+    expect(await mill.queue('q').take()).not.toBeNull()
+    await mill.close()
+    expect((await at(['stats'])).out).not.toContain('PAUSED')
+  })
+
+  it('end with 1 when what runs does not end in time, and with 2 when nothing is named', async () => {
+    await at(['add', 'q', '1'])
+    const mill = millrace(url)
+    await mill.queue('q').take()
+    const { exit, err } = await at(['pause', 'q', '--wait', '100ms'])
+    expect([exit, err]).toEqual([1, expect.stringContaining('PAUSE_TIMEOUT')])
+    expect(await mill.queues()).toMatchObject([{ paused: false }])
+    await mill.close()
+    for (const words of [[], ['q', '--all'], ['--all', '--group', 'g'], ['q', '--wait', 'soon']]) {
+      expect((await at(['pause', ...words])).exit).toBe(2)
+    }
+  })
+})
+
 describe('show and stats', () => {
   it('fail for what is not there, and say so in JSON when asked', async () => {
     await at(['add', 'q', '1'])

@@ -6,7 +6,7 @@ import type { Attempt } from '../../src/engine/runner.js'
 import { VirtualClock } from '../../src/time/virtual.js'
 
 const holding = (token: string, claim: OpenClaim): Holding => ({
-  ...{ queue: 'q', id: token, token, claim },
+  ...{ queue: 'q', id: token, token, group: '', claim },
   lose: () => undefined,
   askCancel: () => undefined,
 })
