@@ -64,6 +64,30 @@ describe('parents in the book', () => {
   })
 })
 
+describe('what waits for its parents', () => {
+  it('is not expired by a sweep that was decided before it waited again', () => {
+    const child = newJob('c', { after: refs('p'), expiresIn: 10 })
+    const book = bookWith([newJob('p'), child])
+    const items = [{ queue: 'q', id: 'c', why: 'expired', token: 0 } as const]
+    const answer = book.apply<'sweep'>({ kind: 'sweep', gone: null, items }, 9_000, [])
+    expect(answer.happened).toEqual([])
+    expect(book.ledger.state(book.ledger.find(child))).toBe('waiting')
+  })
+
+  it('for an instant, too, moves with the wall’s clock', () => {
+    const child = newJob('c', { after: refs('p'), at: 5_000 })
+    const book = bookWith([newJob('p'), child])
+    book.apply<'clock'>({ kind: 'clock', wallOffset: 2_000 }, 1_000, [])
+    const items = [{ queue: 'q', id: 'p', action: 'cancel', reason: null } as const]
+    book.apply<'control'>({ kind: 'control', items }, 1_500, items)
+    const retry = [{ queue: 'q', id: 'c', action: 'retry' } as const]
+    book.apply<'control'>({ kind: 'control', items: retry }, 1_600, retry)
+    const slot = book.ledger.find(child)
+    expect(book.ledger.state(slot)).toBe('scheduled')
+    expect(book.ledger.dueOf(slot) + book.ledger.wallOffset).toBe(5_000)
+  })
+})
+
 describe('the children of a parent', () => {
   it('are forgotten when they have left, so that a parent that waits long does not grow', () => {
     const extras = new Sparse<Extra>(copyExtra)
@@ -75,7 +99,6 @@ describe('the children of a parent', () => {
         end: null,
         result: null,
         slot: 7,
-        isDead: false,
         isWaived: false,
       }
       const kin: Kin = { policy: 'wait', parents: [row], unfinished: 1, failed: 0 }

@@ -86,8 +86,6 @@ export interface Parent extends JobRef {
   readonly result: Paper | null
   /** Where it stands, or its dead letter, while that may still change; -1: it will not. */
   readonly slot: number
-  /** `slot` is that of its dead letter, which may come back. */
-  readonly isDead: boolean
   /** It failed, and an operator let this one go on without it. */
   readonly isWaived: boolean
 }

@@ -68,11 +68,11 @@ export function bear(
 }
 
 function rowOf(ledger: Ledger, { queue, id }: JobRef): Parent {
-  const row = { queue, id, end: null, result: null, slot: -1, isDead: false, isWaived: false }
+  const row = { queue, id, end: null, result: null, slot: -1, isWaived: false }
   const named = ledger.find({ queue, id })
   if (named < 0) return { ...row, end: 'completed' }
   const { slot, isDead } = heir(ledger, named)
-  if (isDead) return { ...row, end: 'discarded', slot, isDead }
+  if (isDead) return { ...row, end: 'discarded', slot }
   const end = endOf(ledger, slot)
   if (end === null) return { ...row, slot }
   const result = end === 'completed' ? (ledger.findExtra(slot)?.result ?? null) : null
@@ -118,8 +118,8 @@ export function parentEnded(
   const { children } = ledger
   if (!children.has(parent)) return
   for (const child of children.of(parent)) {
-    // The end of a dead letter is not the end of the job that it was.
-    if (child.row.isDead || child.row.end !== null) continue
+    // The end of a dead letter is not the end of the job that it was, which has ended before.
+    if (child.row.end !== null) continue
     children.change(child, { end, result })
     const kin = kinOf(ledger, child.slot)
     kin.unfinished--
@@ -133,7 +133,6 @@ export function parentEnded(
 
 /** It stands in its dead-letter queue now. */
 export function parentBuried({ children }: Ledger, parent: number, letter: number): void {
-  for (const child of children.of(parent)) children.change(child, { isDead: true })
   children.move(parent, letter)
 }
 
@@ -148,7 +147,7 @@ export function parentBack(ledger: Ledger, parent: number, copy = parent): void 
       kin.unfinished++
       if (!isWaived) kin.failed--
     }
-    children.change(child, { end: null, isDead: false, isWaived: false })
+    children.change(child, { end: null, isWaived: false })
   }
   if (copy !== parent) children.move(parent, copy)
 }

@@ -186,6 +186,41 @@ const laws: Laws = {
     assert.equal((await node.take()).id, child.id)
   },
 
+  'a failure that was waived counts again when the parent was retried and fails anew': async (
+    rig,
+  ) => {
+    const node = await rig.node()
+    const [slow, bad] = [await rig.put({ delay: 1_000 }), await rig.put()]
+    const child = await putAfter(rig, [slow, bad])
+    await rig.control({ kind: 'cancel', ...of(bad), reason: null })
+    await rig.control({ kind: 'cancel', ...of(child), reason: null })
+    assert.equal(await retry(rig, child), 1)
+    assert.equal(await retry(rig, bad), 1)
+    assert.deepEqual(await parentStates(rig, child), ['scheduled', 'available'])
+    await node.settle(await node.take(), cancelFor('again'))
+    await rig.clock.advance(1_000)
+    await node.settle(await node.take(), COMPLETE)
+    assert.equal(await rig.stateOf(child), 'waiting')
+    assert.equal(await retry(rig, child), 1)
+    assert.equal((await node.take()).id, child.id)
+  },
+
+  'a dead letter that was completed and kept may still go back, for its children': async (rig) => {
+    const node = await rig.node()
+    const keep = { completed: { count: Infinity, for: Infinity } }
+    await rig.declare({ deadLetter: 'dead' })
+    await rig.declare({ keep }, 'dead')
+    const parent = await rig.put()
+    const child = await putAfter(rig, [parent], { queue: 'c' })
+    await node.settle(await node.take(), discardAs('letter'))
+    await node.settle(await node.take({ queue: 'dead' }), completeWith('mourned'))
+    assert.deepEqual(await parentStates(rig, child), ['discarded'])
+    assert.equal(await retry(rig, { queue: 'dead', id: 'letter' }), 1)
+    assert.deepEqual(await parentStates(rig, child), ['available'])
+    await node.settle(await node.take(), COMPLETE)
+    assert.equal(await rig.stateOf(child), 'available')
+  },
+
   'what waits may be cancelled or deleted, and its own children hear of it': async (rig) => {
     const node = await rig.node()
     const parent = await rig.put()
