@@ -4,9 +4,11 @@
  * store; commands go through the engine, which repeats their bounded steps and tells observers.
  */
 import { encode } from '../job/codec.js'
+import type { Encoded } from '../job/codec.js'
 import { invalid, name, onlyKnown, record } from '../job/check.js'
 import { overridesOf } from '../job/declare.js'
 import { DEFAULT_TASK } from '../job/defaults.js'
+import { millraceError } from '../job/errors.js'
 import { FINAL_STATES, STATES } from '../job/job.js'
 import type { Counts, State } from '../job/job.js'
 import { instant } from '../job/options.js'
@@ -18,6 +20,7 @@ import { parentView } from '../parents.js'
 import type { ParentView } from '../parents.js'
 import type { Parts } from '../parts.js'
 import { readyFor } from '../parts.js'
+import { bytesOf } from '../perform.js'
 import type { JobChange, JobsCommand, Store } from '../store.js'
 import { millis } from '../time/duration.js'
 import { fit } from './fit.js'
@@ -138,7 +141,10 @@ export async function update(
     ...(given.at !== undefined && { at: instant(given.at, 'update.at') }),
   }
   const ref = { queue, id: name(id, 'update') }
-  if ('payload' in given) await fitJob(parts, ref, given.payload)
+  if (checked.payload !== undefined) {
+    await refuseLarge(parts, queue, checked.payload)
+    await fitJob(parts, ref, given.payload)
+  }
   const { changed } = await order(parts, {}, { kind: 'update', ...ref, change: checked })
   return changed > 0
 }
@@ -159,6 +165,21 @@ export async function override(
   const stored = await store.override(queue, change)
   parts.declared.remember(queue, stored)
   return settingsView(stored)
+}
+
+/** A new payload has the limit of a first one. */
+async function refuseLarge(parts: Parts, queue: string, payload: Encoded): Promise<void> {
+  await readyFor(parts, queue)
+  const limit = (await parts.declared.settings(queue)).limits.payloadBytes
+  const bytes = bytesOf(payload, limit)
+  if (bytes <= limit) return
+  throw millraceError({
+    code: 'PAYLOAD_TOO_LARGE',
+    subject: `queue(${JSON.stringify(queue)}).update.payload`,
+    expected: `at most ${limit} bytes (limits.payloadBytes)`,
+    received: bytes,
+    remedy: 'store the large part elsewhere and give its address, or raise the limit',
+  })
 }
 
 /** A plain job's new payload is checked like its first one; a task's schema is not known here. */

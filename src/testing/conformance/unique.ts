@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import type { JobRef } from '../../job/job.js'
 import type { Inserted } from '../../job/lot.js'
+import type { JobWords } from './build.js'
 import {
   cancelFor,
   COMPLETE,
@@ -84,6 +85,35 @@ const laws: Laws = {
     })
     await rig.clock.advance(500)
     assert.deepEqual((await node.take()).payload, json('new'))
+  },
+
+  'replace with a delay moves the holder, each time anew; without one it stays where it is': async (
+    rig,
+  ) => {
+    const node = await rig.node()
+    const holder = await rig.put({ unique: unique('k'), delay: 1_000 })
+    const again = (words: JobWords) =>
+      rig.insert([rig.job({ unique: unique('k', { onConflict: 'replace' }), ...words })])
+    for (const payload of [1, 2, 3]) {
+      await rig.clock.advance(900)
+      await again({ delay: 1_000, payload: json(payload) })
+    }
+    await rig.clock.advance(999)
+    await again({ payload: json('last') })
+    assert.deepEqual((await node.claim()).jobs, [])
+    await rig.clock.advance(1)
+    const held = await node.take()
+    assert.deepEqual([held.id, held.payload, held.waited], [holder.id, json('last'), 0])
+  },
+
+  'replace with an instant moves the holder there, back and forth': async (rig) => {
+    const holder = await rig.put({ unique: unique('k'), delay: 1_000 })
+    const again = (at: number) =>
+      rig.insert([rig.job({ unique: unique('k', { onConflict: 'replace' }), at })])
+    await again(rig.clock.wall() + 60_000)
+    assert.equal((await rig.view(holder)).dueAt, rig.clock.wall() + 60_000)
+    await again(rig.clock.wall() - 5)
+    assert.equal((await (await rig.node()).take()).id, holder.id)
   },
 
   'replace: a running holder is not replaced, the new one is a duplicate': async (rig) => {
