@@ -53,6 +53,7 @@ export type { Page, PageOptions } from './queue/page.js'
 export type { Changed } from './queue/operate.js'
 export type { PauseOptions, ResumeOptions } from './queue/pause.js'
 export type { SettingsView } from './queue/settings-view.js'
+export type { Explanation, Gate, GroupInfo, QueueExplanation } from './queue/explain.js'
 export type { Health, QueueInfo, WorkerInfo } from './overview.js'
 
 export type { EventMap, EventName, MillraceEvent } from './observe/events.js'

@@ -22,6 +22,8 @@ import type { Middleware } from './perform.js'
 import { NamedQueue } from './queue.js'
 import type { Queue } from './queue.js'
 import type { Enqueued } from './queue/enqueued.js'
+import { explainQueue } from './queue/explain.js'
+import type { QueueExplanation } from './queue/explain.js'
 import { pageAsk } from './queue/page.js'
 import { pause, resume } from './queue/pause.js'
 import type { PauseOptions, ResumeOptions } from './queue/pause.js'
@@ -96,6 +98,8 @@ export interface Millrace<S extends string = string> extends AsyncDisposable {
    */
   pauseAll(options?: Omit<PauseOptions, 'group'>): Promise<void>
   resumeAll(options?: Omit<ResumeOptions, 'group'>): Promise<void>
+  /** Why does this queue not move? `null`: never heard of it. */
+  explain(queue: string): Promise<QueueExplanation | null>
   queues(page?: PageOptions): Promise<Page<QueueInfo>>
   workers(page?: PageOptions): Promise<Page<WorkerInfo>>
   health(): Promise<Health>
@@ -258,6 +262,10 @@ export class Mill implements Millrace {
 
   async resumeAll(options?: Omit<ResumeOptions, 'group'>): Promise<void> {
     await resume(this.#parts, null, options)
+  }
+
+  async explain(queueName: string): Promise<QueueExplanation | null> {
+    return explainQueue(this.#parts, name(queueName, 'explain'))
   }
 
   async queues(options?: PageOptions): Promise<Page<QueueInfo>> {

@@ -16,6 +16,8 @@ import type { ParentView } from './parents.js'
 import type { Parts } from './parts.js'
 import type { Handler } from './perform.js'
 import type { Enqueued } from './queue/enqueued.js'
+import * as explained from './queue/explain.js'
+import type { Explanation, GroupInfo } from './queue/explain.js'
 import type { HeldJob } from './queue/held.js'
 import * as operate from './queue/operate.js'
 import type { Changed } from './queue/operate.js'
@@ -99,6 +101,10 @@ export interface Queue<P = unknown, R = unknown, S extends string = string, In =
   list(selector?: Selector, page?: PageOptions): Promise<Page<JobView<In, R>>>
   /** What a job comes after, with their results; `null` when it is not there. */
   parents(id: string): Promise<readonly ParentView[] | null>
+  /** Why is this job not running? `null`: unknown id. */
+  explain(id: string): Promise<Explanation | null>
+  /** By name. */
+  groups(page?: PageOptions): Promise<Page<GroupInfo>>
   /** Ends what waits, asks what runs. An empty selector is refused. */
   cancel(which: string | Selector): Promise<Changed>
   /**
@@ -219,6 +225,12 @@ export class NamedQueue implements Queue {
   }
   parents(id: string): Promise<readonly ParentView[] | null> {
     return operate.parents(this.#parts, this.name, id)
+  }
+  explain(id: string): Promise<Explanation | null> {
+    return explained.explain(this.#parts, this.name, id)
+  }
+  groups(page?: PageOptions): Promise<Page<GroupInfo>> {
+    return explained.groups(this.#parts, this.name, page)
   }
   cancel(which: string | Selector): Promise<Changed> {
     return operate.command(this.#parts, 'cancel', this.name, which)

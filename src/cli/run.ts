@@ -10,6 +10,7 @@ import { addCommand } from './add.js'
 import { cancelCommand } from './cancel.js'
 import { deleteCommand } from './delete.js'
 import { doctorCommand } from './doctor.js'
+import { explainCommand } from './explain.js'
 import { listCommand } from './list.js'
 import { pauseCommand, resumeCommand } from './pause.js'
 import { retryCommand } from './retry.js'
@@ -27,7 +28,7 @@ Exit codes: 0 done, 1 could not be done, 2 not understood.`
 
 /** In the order in which one meets them. */
 const COMMANDS = [
-  ...[addCommand, workCommand, statsCommand, listCommand, showCommand],
+  ...[addCommand, workCommand, statsCommand, listCommand, showCommand, explainCommand],
   ...[retryCommand, cancelCommand, deleteCommand, pauseCommand, resumeCommand, doctorCommand],
 ]
 

@@ -25,6 +25,7 @@ import type { WorkSpec, WorkerHandle } from './lifecycle.js'
 import { Notes } from './notes.js'
 import { Outage, storeClosed } from './outage.js'
 import { Pausing } from './pausing.js'
+import type { Resting } from './rest.js'
 import type { PauseSpec, ResumeSpec } from './pausing.js'
 import { Roster } from './roster.js'
 import type { Workshop } from './runner.js'
@@ -248,6 +249,11 @@ export class Engine {
 
   resume(spec: ResumeSpec): Promise<void> {
     return this.#pausing.resume(spec)
+  }
+
+  /** What of the queue is paused in this process alone. */
+  pausedHere(queue: string): readonly Resting[] {
+    return this.#staff.rest.of(queue)
   }
 
   /** Declares, changes or removes a schedule. */

@@ -13,7 +13,7 @@ import type { Taker } from './take.js'
 
 export class Staff {
   /** What is paused in this process alone. */
-  readonly rest = new Rest()
+  readonly rest: Rest
   readonly #clock: Clock
   readonly #workers = new Set<Working>()
   readonly #takers = new Map<string, Taker>()
@@ -22,6 +22,7 @@ export class Staff {
 
   constructor(clock: Clock) {
     this.#clock = clock
+    this.rest = new Rest(clock)
   }
 
   get workers(): ReadonlySet<Working> {

@@ -60,7 +60,7 @@ function read(
     where: word(where, ['everywhere', 'here'], `${subject}.where`),
     queue,
     group: group === undefined ? null : name(group, `${subject}.group`, 'allowed'),
-    by: `${hostname()}, process ${process.pid}`,
+    by: thisProcess(),
   }
   return { given, said }
 }
@@ -75,3 +75,8 @@ function waitOf({ wait = false, timeout }: PauseGiven, subject: string): Millis 
   return wait ? most : null
 }
 type PauseGiven = Readonly<Record<string, unknown>>
+
+/** Who paused it, for whoever asks why. */
+export function thisProcess(): string {
+  return `${hostname()}, process ${process.pid}`
+}
