@@ -67,27 +67,25 @@ function block(ms: number): void {
 describe.skipIf(!built)("the heart's thread (needs `npm run build`)", () => {
   it('beats with what is open, also while a handler holds the loop, and names it overdue', async () => {
     const { engine, beats, until } = await beating()
-    await engine.insert({ jobs: [newJob('a'), newJob('b', { timeout: 100 })] })
-    const go = signal()
+    await engine.insert({ jobs: [newJob('a')] })
     const ready = signal()
     engine.start(
       working(async ({ claimed }): Promise<Asked> => {
-        await go.done
-        if (claimed.id === 'b') {
-          ready.fire()
-          await new Promise(() => undefined)
-        }
-        return { kind: 'complete', result: null }
+        if (claimed.id === 'b') ready.fire()
+        return new Promise(() => undefined)
       }),
     )
     await until((beat) => beat.open.length === 1)
-    go.fire()
+    // Its time begins now that the thread is known to beat: on a busy machine that takes a while.
+    await engine.insert({ jobs: [newJob('b', { timeout: 100 })] })
     await ready.done
     block(20 * BEAT)
     const overdue = () => beats.filter((beat) => beat.overdue.length > 0)
     await until(() => overdue().length > 0)
     const [{ node, upTo, open, overdue: tokens }] = overdue()
-    expect({ node, open }).toEqual({ node: engine.node, open: [upTo] })
+    expect(node).toBe(engine.node)
+    expect(open).toHaveLength(2)
+    expect(upTo).toBeGreaterThanOrEqual(Math.max(...open))
     expect(tokens).toHaveLength(1)
   })
 
