@@ -35,7 +35,10 @@ describe('the demo', () => {
     expect(out).toMatch(/ 1 +410 Gone: given up at once/)
     expect(out).toMatch(/ 1 +503 Service Unavailable: all 4 attempts spent/)
     expect(out).toMatch(/ 1 +no answer in time: all 4 attempts spent/)
-    expect(out).toMatch(/ 1 +its worker was killed before it could say so/)
+    // On a machine that is slow at the wrong moment the killed one had just run out of time.
+    expect(out).toMatch(/its worker was killed before it could say so|came after the timeout/)
+    expect(out).toMatch(/\d+ {2}began in the busiest second, of 25 allowed/)
+    expect(out).toMatch(/ [1-9]\d* {2}digests went out by the clock/)
     expect(out).toContain('It adds up: 57 + 3 = 60')
     expect(code).toBe(0)
   })
