@@ -254,7 +254,7 @@ describe('a pause that waits', () => {
       expect(await failed).toContain('taken back')
       await queue.enqueue(2)
       await clock.advance(10)
-    expect(await queue.counts()).toMatchObject({ running: 2 })
+      expect(await queue.counts()).toMatchObject({ running: 2 })
       expect(heard).toEqual([
         ['queue.paused', 'q', null, where],
         ['queue.resumed', 'q', null, where],
