@@ -9,7 +9,7 @@ import type { Millis } from '../job.js'
 import type { ClaimFrame, ClaimItem, ClaimPart } from './frame.js'
 import { gatesGroups, groupOpens, isGated, queueOpens, queueRoom, Tally } from './gates.js'
 import type { Ledger } from './ledger.js'
-import type { Pool, Standing } from './pool.js'
+import type { Pool } from './pool.js'
 import { ALONE, DEAD, kindOf, poolKey } from './queue.js'
 import type { QueueBook } from './queue.js'
 import { OPEN } from './window.js'
@@ -32,7 +32,7 @@ export function decideClaim(
 ): ClaimProposal {
   const now = Math.max(time, ledger.now)
   const slots: number[] = []
-  const stood: Standing[] = []
+  const stood: number[] = []
   const items: ClaimItem[] = []
   const parts: ClaimPart[] = []
   const guards = new Map<string, number>()
@@ -71,14 +71,14 @@ export function decideClaim(
 }
 
 /** What was picked and still waits goes back to where claims look. */
-function putBack(ledger: Ledger, entries: readonly number[], stood: readonly Standing[]): void {
+function putBack(ledger: Ledger, entries: readonly number[], stood: readonly number[]): void {
   for (const [at, entry] of entries.entries()) {
     if (!ledger.columns.isCurrent(entry)) continue
     const slot = ledger.columns.slotOf(entry)
     const queue = ledger.queueOf(slot)
     const { groups } = queue
     const back = groups.isBlocking ? groups.show(ledger.columns.group.get(slot)) : slot
-    if (back >= 0) ledger.poolOf(queue, back).giveBack(back, stood[at])
+    if (back >= 0) ledger.poolOf(queue, back).giveBack(back, stood[2 * at], stood[2 * at + 1])
   }
 }
 
@@ -91,7 +91,7 @@ interface Look {
   readonly tally: Tally
 }
 
-function pick(look: Look, into: number[], stood: Standing[]): void {
+function pick(look: Look, into: number[], stood: number[]): void {
   const { ledger, queue, ask, now, tally } = look
   const gated = isGated(ledger, queue)
   const room = gated ? Math.min(ask.limit, queueRoom(ledger, queue, now, tally)) : ask.limit
@@ -103,13 +103,13 @@ function pick(look: Look, into: number[], stood: Standing[]): void {
     while (taken < room) {
       const pool = best(ledger, shared, taken === 0 ? alone : [])
       if (pool === null) return
-      const { standing } = pool
+      const { pass, tie } = pool
       const slot = pool.shift()
       const late = isLate(ledger, queue, slot, now)
       if (queue.groups.isBlocking) take(ledger, queue, slot, late)
       if (late) continue
       into.push(slot)
-      stood.push(standing)
+      stood.push(pass, tie)
       taken++
       if (gated) tally.pick(queue, ledger.columns.group.get(slot))
       if (alone.includes(pool)) return

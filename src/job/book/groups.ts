@@ -44,6 +44,9 @@ const NO_TURN: Turn = { pass: 0, weight: 1 }
 export class Groups implements Rotation {
   readonly #columns: Columns
   readonly #all = new Map<number, Group>()
+  /** Who was asked for last: a job's end asks for its group three times. */
+  #lastNumber = -1
+  #last: Group | undefined = undefined
   pass = 0
   /** Within a group one at a time, in order. */
   isBlocking = false
@@ -57,7 +60,13 @@ export class Groups implements Rotation {
   }
 
   get(group: number): Group | undefined {
-    return this.#all.get(group)
+    if (group === this.#lastNumber) return this.#last
+    const known = this.#all.get(group)
+    if (known !== undefined) {
+      this.#lastNumber = group
+      this.#last = known
+    }
+    return known
   }
 
   entries(): IterableIterator<[number, Group]> {
@@ -68,7 +77,7 @@ export class Groups implements Rotation {
 
   /** One more job of the group; `weigh` tells the weight of one that begins. */
   join(group: number, weigh: (group: number) => number): void {
-    let known = this.#all.get(group)
+    let known = this.get(group)
     if (known === undefined) {
       known = new Group(weigh(group))
       this.#all.set(group, known)
@@ -78,7 +87,7 @@ export class Groups implements Rotation {
 
   /** From an image, after `join`. */
   restored(group: number, slot: number, isRunning: boolean): void {
-    const known = this.#all.get(group)
+    const known = this.get(group)
     if (known === undefined) return
     if (isRunning) known.running++
     if (!this.#columns.has(slot, HOLDS)) return
@@ -87,15 +96,17 @@ export class Groups implements Rotation {
   }
 
   part(group: number): void {
-    const known = this.#all.get(group)
+    const known = this.get(group)
     if (known === undefined || --known.jobs > 0) return
     this.unpark(group)
     this.#all.delete(group)
+    this.#lastNumber = -1
+    this.#last = undefined
   }
 
   /** A job of the group begins to run, and holds it from now on: the rotation moves on. */
   started(group: number, slot: number): void {
-    const known = this.#all.get(group)
+    const known = this.get(group)
     if (known === undefined) return
     known.running++
     known.head = -1
@@ -105,7 +116,7 @@ export class Groups implements Rotation {
   }
 
   stopped(group: number): void {
-    const known = this.#all.get(group)
+    const known = this.get(group)
     if (known === undefined) return
     known.running--
     this.unpark(group)
@@ -120,7 +131,7 @@ export class Groups implements Rotation {
 
   /** The job holds its group no more. */
   free(group: number, slot: number): void {
-    const known = this.#all.get(group)
+    const known = this.get(group)
     if (known === undefined || !this.#columns.has(slot, HOLDS)) return
     this.#columns.lower(slot, HOLDS)
     known.held--
@@ -129,16 +140,16 @@ export class Groups implements Rotation {
   // ── Rotation ─────────────────────────────────────────────────────────────────────────────────
 
   turn(group: number): Turn {
-    return this.#all.get(group) ?? NO_TURN
+    return this.get(group) ?? NO_TURN
   }
 
   shows(group: number, slot: number): boolean {
-    return !this.isBlocking || this.#all.get(group)?.head === this.#columns.entry(slot)
+    return !this.isBlocking || this.get(group)?.head === this.#columns.entry(slot)
   }
 
   admits(group: number, level: Level): boolean {
     if (this.keeper === null) return true
-    const known = this.#all.get(group)
+    const known = this.get(group)
     const opens = this.keeper(group)
     if (opens === OPEN || known === undefined) return true
     known.parked ??= []
@@ -149,7 +160,7 @@ export class Groups implements Rotation {
 
   /** Its gate may be open again. `wasMistake`: it was never closed, but to a claim that came to nothing. */
   unpark(group: number, wasMistake = false): void {
-    const known = this.#all.get(group)
+    const known = this.get(group)
     if (known?.parked == null) return
     const { parked } = known
     known.parked = null
@@ -170,7 +181,7 @@ export class Groups implements Rotation {
   nextOpening(): Millis | null {
     const openings = this.#openings
     while (openings.size > 0) {
-      if (this.#all.get(openings.value)?.parked != null) return openings.key
+      if (this.get(openings.value)?.parked != null) return openings.key
       openings.pop()
     }
     return null
@@ -180,7 +191,7 @@ export class Groups implements Rotation {
 
   /** A job is due: it takes its rank. */
   rank(group: number, slot: number): void {
-    const known = this.#all.get(group)
+    const known = this.get(group)
     if (known === undefined) return
     known.ranks ??= new Ranks(this.#columns)
     known.ranks.add(slot)
@@ -188,7 +199,7 @@ export class Groups implements Rotation {
 
   /** The slot that the group is to show from now on; -1: none, or the one that it shows already. */
   show(group: number): number {
-    const known = this.#all.get(group)
+    const known = this.get(group)
     if (known?.ranks == null) return -1
     const slot = known.running > 0 ? -1 : known.ranks.head(known.held > 0)
     const head = slot < 0 ? -1 : this.#columns.entry(slot)
@@ -199,7 +210,7 @@ export class Groups implements Rotation {
 
   /** What the group shows was taken; `late`: it is not to be shown again. */
   taken(group: number, late: boolean): void {
-    const known = this.#all.get(group)
+    const known = this.get(group)
     if (known === undefined) return
     known.head = -1
     if (late) known.ranks?.shift(known.held > 0)

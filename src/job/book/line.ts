@@ -18,7 +18,8 @@ export class Line {
   /** Where it stands in the turns of its level; an entry there that says otherwise is void. */
   pass = Infinity
   /** Where it stood when it was parked. */
-  stood: { readonly pass: number; readonly tie: number } | null = null
+  parkedPass = 0
+  parkedTie = 0
 
   constructor(columns: Columns) {
     this.#columns = columns

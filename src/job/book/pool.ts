@@ -28,14 +28,6 @@ export interface Rotation {
   admits(group: number, level: Level): boolean
 }
 
-/** Where a group stands among the turns of a level: by pass, then by the number of its first job. */
-export interface Standing {
-  readonly pass: number
-  readonly tie: number
-}
-
-const NOWHERE: Standing = { pass: Infinity, tie: 0 }
-
 /** The jobs of one priority. */
 export class Level {
   readonly priority: number
@@ -64,7 +56,7 @@ export class Level {
   }
 
   /** Puts back what was taken out in vain, and its group where it stood then. */
-  giveBack(slot: number, stood: Standing): void {
+  giveBack(slot: number, pass: number, tie: number): void {
     const group = this.#columns.group.get(slot)
     let line = this.lines.get(group)
     if (line === undefined) {
@@ -72,7 +64,7 @@ export class Level {
       this.lines.set(group, line)
     }
     line.add(slot)
-    if (line.pass > stood.pass) this.#enter(group, line, stood.pass, stood.tie)
+    if (line.pass > pass) this.#enter(group, line, pass, tie)
   }
 
   /** Its gate may be open: it joins where the rotation stands, or where it stood if that was a mistake. */
@@ -82,8 +74,8 @@ export class Level {
     const entry = line.first()
     if (entry < 0) {
       this.lines.delete(group)
-    } else if (wasMistake && line.stood !== null) {
-      this.#enter(group, line, line.stood.pass, line.stood.tie)
+    } else if (wasMistake) {
+      this.#enter(group, line, line.parkedPass, line.parkedTie)
     } else {
       const slot = this.#columns.slotOf(entry)
       this.#enter(group, line, this.#joining(group), this.#columns.seq.get(slot))
@@ -116,7 +108,8 @@ export class Level {
       } else if (this.#rotation.admits(group, this)) {
         return slot
       } else {
-        line.stood = { pass: turns.key, tie: turns.tie }
+        line.parkedPass = turns.key
+        line.parkedTie = turns.tie
         line.pass = Infinity
         turns.pop()
       }
@@ -167,9 +160,9 @@ export class Pool {
     this.#level(this.#columns.priority.get(slot)).add(slot)
   }
 
-  /** Puts back what `shift` took out in vain; `stood`: what `standing` was then. */
-  giveBack(slot: number, stood: Standing): void {
-    this.#level(this.#columns.priority.get(slot)).giveBack(slot, stood)
+  /** Puts back what `shift` took out in vain; `pass` and `tie` as they were then. */
+  giveBack(slot: number, pass: number, tie: number): void {
+    this.#level(this.#columns.priority.get(slot)).giveBack(slot, pass, tie)
   }
 
   /** The slot that is next; -1 when the pool has none whose gate is open. Stays until `shift`. */
@@ -193,9 +186,9 @@ export class Pool {
     return this.#front?.turns.key ?? Infinity
   }
 
-  get standing(): Standing {
-    const turns = this.#front?.turns
-    return turns === undefined ? NOWHERE : { pass: turns.key, tie: turns.tie }
+  /** And its place among those that stand at the same pass: the number of its first job. */
+  get tie(): number {
+    return this.#front?.turns.tie ?? 0
   }
 
   /** Takes out the slot that `first` answers, and moves the rotation on; -1 when there is none. */
