@@ -1,7 +1,7 @@
 /**
  * `millrace/testing`: a Millrace for tests, and what this project proves itself with. The
  * conformance suite for authors of stores, a virtual clock and seeded dice, a store that fails on
- * demand, a disk that forgets. It defines nothing.
+ * demand, a disk that forgets, a judge of what gates let through. It defines nothing.
  */
 export { describeStore } from './conformance/suite.js'
 export type { StoreSuite } from './conformance/suite.js'
@@ -11,6 +11,8 @@ export type { Medium, MediumAsk, OpenMedium } from './conformance/medium.js'
 export { walk } from './conformance/walk.js'
 export type { WalkAsk } from './conformance/walk.js'
 export { digest as bookDigest } from '../job/book/digest.js'
+export { judgeGates } from './gate-history.js'
+export type { Gate, GateReport, Pause, Run } from './gate-history.js'
 export { faultyStore } from './faulty-store.js'
 export type {
   FaultOptions,

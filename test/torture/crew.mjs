@@ -66,25 +66,28 @@ class Member {
 export class Crew {
   #folder
   #url
+  #programs
   #serial = 0
   #hearers = new Set()
   members = []
   troubles = []
 
-  constructor(folder, url) {
+  /** `programs`: what its workers and producers run. */
+  constructor(folder, url, programs = { worker: 'worker.mjs', producer: 'producer.mjs' }) {
     this.#folder = folder
     this.#url = url
+    this.#programs = programs
   }
 
   worker() {
     const name = `worker-${++this.#serial}`
-    return this.#start(name, 'worker.mjs', (ledger) => [this.#url, ledger])
+    return this.#start(name, this.#programs.worker, (ledger) => [this.#url, ledger])
   }
 
   producer(jobs) {
     const name = `producer-${++this.#serial}`
     const words = (ledger) => [this.#url, ledger, `p${this.#serial}`, String(jobs)]
-    return this.#start(name, 'producer.mjs', words)
+    return this.#start(name, this.#programs.producer, words)
   }
 
   observer() {
@@ -119,6 +122,18 @@ export class Crew {
       signal.addEventListener('abort', fail)
       if (signal.aborted) fail()
     })
+  }
+
+  /** Answers when so many runs have begun from now on: whoever began the last of them. */
+  async runsBegun(runs, signal) {
+    let left = runs
+    const isLast = (from, { began }) => began !== undefined && --left <= 0 && from.isFree
+    return (await this.heard(isLast, signal)).member
+  }
+
+  async replace(worker) {
+    await worker.kill()
+    this.worker()
   }
 
   /** Whoever still lives ends now, stopped or not. */

@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { millrace } from '../../dist/index.js'
 import { Crew } from './crew.mjs'
+import { endOf, within } from './limit.mjs'
 import { QUEUE } from './plan.mjs'
 import { reckon } from './reckoning.mjs'
 
@@ -58,7 +59,7 @@ async function long({ crew, producer, length, observer, over, onProgress }) {
     const ready = crew.workers.filter(({ begun }) => begun > 0)
     over.throwIfAborted()
     if (ready.length === 0) continue
-    await replace(crew, ready[Math.floor(Math.random() * ready.length)])
+    await crew.replace(ready[Math.floor(Math.random() * ready.length)])
     kills++
     if (kills % STOP_EVERY === 0) {
       await stopping
@@ -71,7 +72,7 @@ async function long({ crew, producer, length, observer, over, onProgress }) {
       const { counts } = await ask(crew, observer, 'counts', over)
       onProgress(`${kills} kills, ${counts.available} waiting, ${counts.running} running`)
     }
-    if (kills % STORM === 0) await runsBegun(crew, CALM_RUNS, over)
+    if (kills % STORM === 0) await crew.runsBegun(CALM_RUNS, over)
   }
   await stopping
   return producer
@@ -82,8 +83,8 @@ async function short({ crew, producer, length, over }) {
   const { jobs, kills } = length
   let stopping = Promise.resolve()
   for (let kill = 1; kill <= kills; kill++) {
-    const member = await runsBegun(crew, Math.floor((jobs * 0.8) / kills), over)
-    await replace(crew, member)
+    const member = await crew.runsBegun(Math.floor((jobs * 0.8) / kills), over)
+    await crew.replace(member)
     if (kill === 2) {
       await producer.kill()
       const so = reckon({ producers: crew.fates('producer'), workers: [] }).acknowledged
@@ -96,18 +97,6 @@ async function short({ crew, producer, length, over }) {
   }
   await stopping
   return producer
-}
-
-/** Answers when so many runs have begun from now on: whoever began the last of them. */
-async function runsBegun(crew, runs, over) {
-  let left = runs
-  const isLast = (from, { began }) => began !== undefined && --left <= 0 && from.isFree
-  return (await crew.heard(isLast, over)).member
-}
-
-async function replace(crew, worker) {
-  await worker.kill()
-  crew.worker()
 }
 
 /** Stops a worker in the middle of a long run, until another has begun that very job. */
@@ -142,22 +131,4 @@ async function countsOf(url) {
 function judge(who, counts) {
   const left = Object.entries(counts).filter(([, count]) => count !== 0)
   return left.map(([state, count]) => `${who} sees ${count} ${state} at the end`)
-}
-
-/** Aborts after so long, and when somebody wants the whole thing to end. */
-function endOf(milliseconds) {
-  const wanted = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM']) {
-    process.once(name, () => wanted.abort(new Error(`it was ended by ${name}`)))
-  }
-  return AbortSignal.any([AbortSignal.timeout(milliseconds), wanted.signal])
-}
-
-/** The promise, but not for longer than the signal lets it. */
-function within(promise, signal) {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    promise.then(resolve, reject)
-  })
 }

@@ -7,6 +7,8 @@
 //   npm run torture -- claims --jobs 500                  the short form, with looser bounds
 //   npm run torture -- block [--minutes 2]                a handler that holds the loop keeps its job
 //   npm run torture -- block --leases 5                   the short form, with a short lease
+//   npm run torture -- gates [--minutes 1] [--workers 4]  caps, rates, orders, pauses at every instant
+//   npm run torture -- gates --kills 4                    the short form
 //
 // Prints counts, and each violation in a sentence. Exit code 1 on any; then the folder stays.
 import { spawn } from 'node:child_process'
@@ -18,8 +20,8 @@ import { parseArgs } from 'node:util'
 
 const TOLD = 20 // violations that are told; there may be thousands of one cause
 const root = fileURLToPath(new URL('../..', import.meta.url))
+const WAYS = { crash, file, claims, block, gates }
 const { what, ...options } = readWords()
-const WAYS = { crash, file, claims, block }
 process.exitCode = await WAYS[what](options)
 
 function readWords() {
@@ -35,8 +37,8 @@ function readWords() {
     const numbers = Object.entries(values).map(([name, text]) => [name, Number(text)])
     const wrong = numbers.find(([, value]) => !(value > 0))
     if (wrong !== undefined) throw new Error(`--${wrong[0]} wants a number above 0`)
-    if (positionals.length !== 1 || !['file', 'crash', 'claims', 'block'].includes(positionals[0]))
-      throw new Error('say which: file, crash, claims or block')
+    if (positionals.length !== 1 || !Object.hasOwn(WAYS, positionals[0]))
+      throw new Error(`say which: ${Object.keys(WAYS).join(', ')}`)
     return { what: positionals[0], ...Object.fromEntries(numbers) }
   } catch (error) {
     console.error(error.message)
@@ -81,6 +83,14 @@ function block({ minutes = 2, leases }) {
   return onAFolder(async (folder) => {
     const { block: run } = await import('./block.mjs')
     return run({ folder, ...(leases === undefined ? long : short) })
+  })
+}
+
+function gates({ minutes = 1, workers = 4, kills }) {
+  const length = kills === undefined ? { minutes } : { kills }
+  return onAFolder(async (folder) => {
+    const { gates: run } = await import('./gates.mjs')
+    return run({ folder, workers, length, onProgress: console.log })
   })
 }
 
