@@ -1,11 +1,14 @@
 /**
- * Verdicts out, jobs in, one trip: gathers what all workers of this node have to say and to ask
- * into `store.exchange`. Promises: a verdict is repeated until the store answered it or the lease
+ * Verdicts out, jobs in: gathers what all workers of this node have to say and to ask into
+ * `store.exchange`. Promises: a verdict is repeated until the store answered it or the lease
  * is certainly gone; asks are put only when the trip departs, so that they ask for what is free
  * then; trouble is told once. When to claim is left to the pollers, what a verdict says to the
  * runs.
  *
- * One trip is in flight, a second one beside it when it brings the only claim or is full.
+ * A trip brings verdicts or claims, never both: verdicts are answered when they are durable, and a
+ * claim that went with them would wait for that, too. The verdicts go first, the claims right
+ * behind them, so that a claim finds the room that the verdicts made. One trip is in flight, a
+ * second one beside it when it brings the only claims or is full.
  */
 import type { ClaimAnswer, ClaimAsk } from '../job/claim.js'
 import { BATCH_BYTES, IN_FLIGHT, ITEM_BYTES, SETTLE_ITEMS } from '../job/defaults.js'
@@ -150,11 +153,13 @@ export class Exchanger {
   }
 
   #pack(): Trip {
-    const { node, shut } = this.#options
-    const settling = this.#cut()
+    const { node, shut, ledger } = this.#options
     const askers: Asker[] = []
     const claim: ClaimAsk[] = []
-    if (!shut()) {
+    const asks = this.#askers.size > 0 && ledger.claiming === 0 && !shut()
+    const goesBeside = this.#inFlight > 0 && this.#settling.length < this.#most
+    const settling = asks && goesBeside ? [] : this.#cut()
+    if (settling.length === 0 && !shut()) {
       for (const asker of this.#inTurn()) this.#pose(asker, askers, claim)
     }
     return { node: node(), settling, askers, claim }
