@@ -124,14 +124,14 @@ export class Pausing {
 }
 
 function stillRuns(
-  { subject, where }: PauseSpec,
+  { subject, group, where }: PauseSpec,
   wait: Millis,
   running: number,
   isNew: boolean,
 ): MillraceError {
   return millraceError({
     code: 'PAUSE_TIMEOUT',
-    subject,
+    subject: group === null ? subject : `${subject}, group ${JSON.stringify(group)}`,
     expected: `what runs ${where} to end within ${wait} ms (timeout)`,
     received: `${running} still running`,
     remedy: isNew

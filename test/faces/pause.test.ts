@@ -241,6 +241,10 @@ describe('a pause that waits', () => {
     const here = await running(false)
     await here.queue.pause({ group: 'other', wait: true })
     await here.queue.pause({ group: 'other', where: 'here', wait: true })
+    const own = { group: 'g', wait: true, timeout: '1s' } as const
+    const failed = fault(() => here.queue.pause(own))
+    await here.clock.advance(1_001)
+    expect(await failed).toContain('PAUSE_TIMEOUT queue("q").pause, group "g"')
   })
 
   it.each(['here', 'everywhere'] as const)(
