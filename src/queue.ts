@@ -45,7 +45,8 @@ import { isolated } from './worker/isolate/isolation.js'
 export interface Queue<P = unknown, R = unknown, S extends string = string, In = P, Ret = R> {
   readonly name: string
   /**
-   * Answered means durable. QUEUE_FULL PAYLOAD_INVALID PAYLOAD_TOO_LARGE DUPLICATE OUTCOME_UNKNOWN
+   * Answered means durable. QUEUE_FULL PAYLOAD_INVALID PAYLOAD_TOO_LARGE DUPLICATE PARENT_UNKNOWN
+   * OUTCOME_UNKNOWN
    */
   enqueue(payload: In, options?: EnqueueOptions<S>): Promise<Enqueued<R>>
   /** All or none; [] is fine; an error names the index. Over 10,000 jobs or 32 MiB: LOT_TOO_LARGE. */

@@ -1,7 +1,8 @@
 // A disk with little room: what does not fit any more does not go in, as on a real one. A write takes
 // what there is room for, and one for which there is none fails with ENOSPC. Several processes
 // share the room; what they unlink is free again.
-import type { Disk, DiskFile } from '../../src/disk/disk.js'
+import type { Disk } from '../../src/disk/disk.js'
+import { withFiles } from './with-files.js'
 
 /** The bytes that all files together may have. One object is shared by all disks on a platter. */
 export interface Room {
@@ -19,32 +20,11 @@ export function smallDisk(disk: Disk, root: string, room: Room): Disk {
     }
     return sum
   }
-  const small = (file: DiskFile): DiskFile => ({
-    path: file.path,
+  return withFiles(disk, (file) => ({
     write: (bytes) => {
       const left = room.bytes - used(root)
       if (left <= 0) throw Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' })
       return file.write(bytes.subarray(0, left))
     },
-    readAt: (position, into) => file.readAt(position, into),
-    size: () => file.size(),
-    links: () => file.links(),
-    sync: () => file.sync(),
-    syncNow: () => file.syncNow(),
-    close: () => file.close(),
-  })
-  return {
-    makeFolder: (path) => disk.makeFolder(path),
-    list: (path) => disk.list(path),
-    facts: (path) => disk.facts(path),
-    create: (path) => small(disk.create(path)),
-    append: (path) => small(disk.append(path)),
-    read: (path) => disk.read(path),
-    link: (from, to) => disk.link(from, to),
-    rename: (from, to) => disk.rename(from, to),
-    remove: (path) => disk.remove(path),
-    syncFolder: (path) => disk.syncFolder(path),
-    medium: (path) => disk.medium(path),
-    watch: (path, onChange) => disk.watch(path, onChange),
-  }
+  }))
 }
