@@ -1,5 +1,5 @@
 /**
- * Stores by URL: `memory:` and `file:./queues` in this version. A URL is checked when it is given;
+ * Stores by URL: `memory:`, `file:./queues` and `sqlite:./jobs.db` in this version. A URL is checked when it is given;
  * the store's own code is loaded when it is opened, so that nobody pays for stores that he does not
  * use. A store made by hand is handed over as it is.
  */
@@ -48,8 +48,16 @@ const FILE: Traits = {
   beat: 'thread',
 }
 
-const HERE = ['memory', 'file']
-const LATER = ['maildir', 'sqlite', 'postgres', 'postgresql', 'redis', 'rediss']
+const SQLITE: Traits = {
+  survives: 'power',
+  reach: 'host',
+  transactions: false,
+  hints: true,
+  beat: 'loop',
+}
+
+const HERE = ['memory', 'file', 'sqlite']
+const LATER = ['maildir', 'postgres', 'postgresql', 'redis', 'rediss']
 
 /** The store that a URL names, not yet loaded. Throws OPTION_INVALID or DRIVER_MISSING. */
 export function storeByUrl(url: string): Store {
@@ -59,6 +67,8 @@ export function storeByUrl(url: string): Store {
       return memory(rest)
     case 'file':
       return file(rest)
+    case 'sqlite':
+      return sqlite(rest)
     case undefined:
       throw invalid('store URL', "a URL like 'file:./queues' or 'memory:'", url, 'write a scheme')
     default:
@@ -97,12 +107,26 @@ function file(rest: string): Store {
   })
 }
 
+/** `sqlite:<path>`, as for `file:`. */
+function sqlite(rest: string): Store {
+  const [address, query] = rest.split('?', 2)
+  if (query !== undefined) throw unknownName(query, [], 'store URL')
+  if (address === '' || address === '//') {
+    throw invalid('store URL', "a file, like 'sqlite:./jobs.db'", `sqlite:${rest}`, 'name one')
+  }
+  const path = resolve(address.startsWith('//') ? absolute(address) : address)
+  return new LazyStore('sqlite', SQLITE, async () => {
+    const { sqliteStore } = await import('./stores/sqlite/sqlite-store.js')
+    return sqliteStore({ path })
+  })
+}
+
 function absolute(address: string): string {
   try {
     return fileURLToPath(`file:${address}`)
   } catch {
-    const remedy = 'write file:./folder, file:/folder or file:///folder'
-    throw invalid('store URL', 'a folder of this host', `file:${address}`, remedy)
+    const remedy = 'write ./path, /path or ///path behind the scheme'
+    throw invalid('store URL', 'a path of this host', address, remedy)
   }
 }
 
@@ -119,7 +143,7 @@ function unknownScheme(scheme: string): Error {
   return millraceError({
     code: 'DRIVER_MISSING',
     subject: `store ${scheme}:`,
-    expected: 'a store of this version of Millrace: memory: or file:',
-    remedy: 'use file: on one host; this store comes with a later version',
+    expected: 'a store of this version of Millrace: memory:, file: or sqlite:',
+    remedy: 'use file: or sqlite: on one host; this store comes with a later version',
   })
 }

@@ -13,8 +13,8 @@ export const CLOCK_FILE = 'time/system.ts'
  * Who may import whom, beside its own room. `errors` is `job/errors.ts` by itself: it imports
  * nothing, so it may lie under all floors. `face` is every file in src itself but `store.ts`, with
  * the folders named after them.
- * `stores` is each folder in `stores/`; they are rooms apart, but for `stores/book/`, which stands
- * below them: what the stores made of a book have in common. The faces open stores by their URL.
+ * `stores` is each folder in `stores/`; they are rooms apart, but for `stores/book/` and, above it,
+ * `stores/sql/`, which stand below them: what the stores made of a book, or of tables, have in common. The faces open stores by their URL.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
@@ -24,7 +24,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   observe: ['store', 'job', 'time', 'errors'],
   disk: ['job', 'time', 'errors'],
   'book-store': ['store', 'job', 'time', 'errors'],
-  stores: ['book-store', 'store', 'disk', 'job', 'time', 'errors'],
+  'sql-store': ['book-store', 'store', 'job', 'time', 'errors'],
+  stores: ['sql-store', 'book-store', 'store', 'disk', 'job', 'time', 'errors'],
   engine: ['store', 'observe', 'job', 'time', 'errors'],
   face: ['engine', 'stores', 'store', 'observe', 'job', 'time', 'errors'],
   dashboard: ['face', 'store', 'observe', 'job', 'time', 'errors'],
@@ -76,6 +77,7 @@ function roomOf(path: string): string {
   if (FACES.has(first)) return 'face'
   if (second === undefined) return first === 'store.ts' ? 'store' : 'face'
   if (first === 'stores' && second === 'book') return 'book-store'
+  if (first === 'stores' && second === 'sql') return 'sql-store'
   return first === 'stores' && third !== undefined ? `stores/${second}` : first
 }
 

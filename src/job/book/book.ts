@@ -26,6 +26,7 @@ import { applyNote, applySettle } from './apply-settle.js'
 import type { SettledJobs } from './apply-settle.js'
 import { bringDown } from './cascade.js'
 import { AT_WALL, AVAILABLE, FREE, RETRYABLE, RUNNING, SCHEDULED, WAITING } from './columns.js'
+import type { Columns } from './columns.js'
 import type { Filing, Shelf } from './extra.js'
 import { Ledger } from './ledger.js'
 import { applySchedule, applyTick } from './schedules.js'
@@ -74,8 +75,9 @@ export type FrameOf = {
 export class Book {
   readonly ledger: Ledger
 
-  constructor(shelf: Shelf) {
-    this.ledger = new Ledger(shelf)
+  /** `columns`: empty ones, which may have served another book before [new ones]. */
+  constructor(shelf: Shelf, columns?: Columns) {
+    this.ledger = new Ledger(shelf, columns)
   }
 
   /** `time`: the store's; an earlier one than the book has seen counts as that. */

@@ -172,6 +172,12 @@ export class Columns {
     }
   }
 
+  /** Forgets every slot and keeps the room, for who makes many small books one after another. */
+  clear(): void {
+    this.#used = 0
+    this.#free = []
+  }
+
   #all(): (Float64Column | Uint32Column | Uint8Column | QuadColumn)[] {
     return [
       ...[this.id, this.queue, this.task, this.group, this.attempt, this.maxAttempts],

@@ -46,8 +46,8 @@ export const NEWS_CONTROL = 4
 export const NEWS_SCHEDULES = 8
 
 export class Register {
-  readonly columns = new Columns()
-  readonly ids = new Ids(this.columns)
+  readonly columns: Columns
+  readonly ids: Ids
   readonly extras = new Sparse<Extra>(copyExtra)
   readonly children = new Children(this.extras)
   /** Entries of jobs that this very frame dooms, since a parent of theirs failed. */
@@ -74,8 +74,11 @@ export class Register {
   seqs = 0
   news = new Map<string, number>()
 
-  constructor(shelf: Shelf) {
+  /** `columns`: empty ones, which may have served another book before. */
+  constructor(shelf: Shelf, columns = new Columns()) {
     this.shelf = shelf
+    this.columns = columns
+    this.ids = new Ids(columns)
   }
 
   // ── Queues ───────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,219 @@
+/**
+ * Claiming. A queue of which nothing can be closed, and whose jobs are all in one group, gives its
+ * first jobs by one statement that passes over what others are taking. Where groups take turns or a
+ * gate may be closed, the claim is alone with its queue: it lays those whose turn it is on a sheet,
+ * and lets the book decide (`decide-claim.ts`), as in every other store.
+ *
+ * What is blocked costs nothing: a group whose gate was found closed leaves the turns until a job of
+ * it ends, its time comes, or an operator speaks.
+ */
+import type { ClaimAnswer, ClaimAsk, Claimed } from '../../job/claim.js'
+import { CRASHES_UNTIL_ALONE } from '../../job/defaults.js'
+import { NEVER_SAID, effective } from '../../job/effective.js'
+import type { Millis } from '../../job/job.js'
+import type { Settings } from '../../job/settings.js'
+import { decideClaim } from '../../job/book/decide-claim.js'
+import { claimed, isFrugal } from '../../job/book/views.js'
+import { OPEN } from '../../job/book/window.js'
+import { bringDue } from './due.js'
+import { flush } from './flush.js'
+import { Gatherer } from './gather.js'
+import type { News } from './news.js'
+import type { Tx } from './port.js'
+import type { Lane, Queues } from './queues.js'
+import { lanesFor, settingsOf } from './queues.js'
+import type { JobRow } from './row.js'
+import type { QueueFacts, Sheet } from './sheet.js'
+import { Turns } from './turns.js'
+import type { Outlook } from './turns.js'
+
+/** Looks of one claim at those whose turn it is. */
+const LOOKS = 16
+
+const UNSAID = effective(NEVER_SAID)
+
+export async function claim(
+  tx: Tx,
+  queues: Queues,
+  node: string,
+  ask: ClaimAsk,
+  news: News,
+): Promise<ClaimAnswer> {
+  const facts = (await queues.find(tx, [ask.queue])).get(ask.queue)
+  if (facts === undefined) return nothing(UNSAID)
+  return new Claim(tx, queues, node, ask, facts, news).run()
+}
+
+function nothing(settings: Settings): ClaimAnswer {
+  return { jobs: [], nextIn: null, frugal: isFrugal(settings), aloneDue: false, settings }
+}
+
+class Claim {
+  readonly #tx: Tx
+  readonly #queues: Queues
+  readonly #node: string
+  readonly #ask: ClaimAsk
+  readonly #facts: QueueFacts
+  readonly #news: News
+  readonly #settings: Settings
+  #lanes: readonly Lane[] = []
+
+  constructor(tx: Tx, queues: Queues, node: string, ask: ClaimAsk, facts: QueueFacts, news: News) {
+    this.#tx = tx
+    this.#queues = queues
+    this.#node = node
+    this.#ask = ask
+    this.#facts = facts
+    this.#news = news
+    this.#settings = settingsOf(facts)
+  }
+
+  async run(): Promise<ClaimAnswer> {
+    const tx = this.#tx
+    const { id } = this.#facts
+    const isAlone = isFrugal(this.#settings) || (await this.#isGrouped())
+    await tx.lock([id], isAlone ? 'alone' : 'shared')
+    const known = await tx.all('node.known', [this.#queues.scope, this.#node])
+    const canTake = known.length > 0 && this.#ask.limit > 0
+    this.#lanes = await tx.each('lane.of', [], [[id]])
+    await bringDue(tx, this.#facts, this.#lanes)
+    const plainly = !isAlone && canTake ? await this.#takePlainly() : null
+    if (plainly !== null) return this.#told(plainly)
+    if (!isAlone) await tx.lock([id], 'alone')
+    return this.#told(await this.#takeInTurns(canTake ? this.#ask.limit : 0))
+  }
+
+  /** Who is given something lives. Who asks in vain, and holds nothing, is at least not forgotten. */
+  async #told(answer: ClaimAnswer): Promise<ClaimAnswer> {
+    const of = [this.#queues.scope, this.#node, this.#tx.now]
+    await this.#tx.all(answer.jobs.length > 0 ? 'node.touch' : 'node.remember', of)
+    return answer
+  }
+
+  async #isGrouped(): Promise<boolean> {
+    return (await this.#tx.all('turn.grouped', [this.#facts.id])).length > 0
+  }
+
+  // ── Plainly ──────────────────────────────────────────────────────────────────────────────────
+
+  /** Null: a gate may be closed, or several lanes are asked; look closer. */
+  async #takePlainly(): Promise<ClaimAnswer | null> {
+    const tx = this.#tx
+    const ask = this.#ask
+    const { shared, alone } = lanesFor(this.#lanes, ask.tasks)
+    if (shared.length !== 1 || alone.length > 0 || (ask.without ?? []).length > 0) return null
+    const gatherer = new Gatherer(tx, this.#queues)
+    const { sheet } = gatherer
+    await gatherer.scope()
+    await gatherer.throttles()
+    await gatherer.pausedGroups(this.#facts.id)
+    const isOpen =
+      sheet.paused === null &&
+      this.#facts.paused === null &&
+      sheet.throttles.size === 0 &&
+      sheet.pausedGroups.length === 0
+    if (!isOpen) return (sheet.close(), null)
+    const [{ last }] = await tx.all('token.take', [ask.limit])
+    const first = last - ask.limit
+    const holder = [this.#node, ask.worker, ask.claim]
+    const rows = await tx.all('job.take', [shared[0], tx.now, ask.limit, first, ...holder])
+    rows.sort(inOrder)
+    await this.#freeKeys(rows)
+    sheet.addQueue(this.#facts)
+    sheet.addJobs(rows)
+    sheet.open()
+    const jobs = claimedOn(sheet, rows, tx.now)
+    sheet.close()
+    const isFull = rows.length === ask.limit
+    const more = isFull ? await tx.each('lane.ready', [], [[shared[0], tx.now]]) : []
+    const nextIn = more.length > 0 ? 0 : await this.#nextDue(shared)
+    return { ...nothing(this.#settings), jobs, nextIn }
+  }
+
+  /** Keys that are held only until the first start. */
+  async #freeKeys(rows: readonly JobRow[]): Promise<void> {
+    const tx = this.#tx
+    const started = rows.filter(({ extra }) => extra !== null).map(({ seq }) => [seq])
+    await tx.each('key.started', [tx.now], started)
+  }
+
+  async #nextDue(lanes: readonly number[]): Promise<Millis | null> {
+    const rows = await this.#tx.each(
+      'lane.next',
+      [],
+      lanes.map((lane) => [lane]),
+    )
+    if (rows.length === 0) return null
+    return Math.max(0, Math.min(...rows.map(({ due }) => due)) - this.#tx.now)
+  }
+
+  // ── In turns, behind gates ───────────────────────────────────────────────────────────────────
+
+  async #takeInTurns(limit: number): Promise<ClaimAnswer> {
+    const turns = new Turns(this.#tx, this.#queues, this.#facts, this.#lanes, this.#ask)
+    const jobs: Claimed[] = []
+    for (let looks = 1; ; looks++) {
+      const alone = this.#ask.alone && jobs.length === 0
+      const look = await turns.look(limit - jobs.length)
+      const taken = await this.#take(look.sheet, limit - jobs.length, alone)
+      jobs.push(...taken)
+      const isLone = taken.some(({ crashes }) => crashes >= CRASHES_UNTIL_ALONE)
+      const view = await turns.keepTrue(look, isLone ? 0 : limit - jobs.length)
+      await flush(this.#tx, this.#queues, look.sheet, this.#news)
+      look.sheet.close()
+      if (view.mayGoOn && looks < LOOKS) continue
+      const nextIn = await this.#nextIn(view)
+      const aloneDue = !this.#ask.alone && view.aloneDue && view.opens === OPEN
+      return { ...nothing(this.#settings), jobs, nextIn, aloneDue }
+    }
+  }
+
+  /** The book decides, and what it gives runs from now on. */
+  async #take(sheet: Sheet, limit: number, alone: boolean): Promise<Claimed[]> {
+    const tx = this.#tx
+    const { ledger } = sheet
+    const ask = { ...this.#ask, limit, alone }
+    const proposal = decideClaim(ledger, this.#node, [ask], tx.now)
+    const { frame, slots } = proposal
+    if (frame === null) return []
+    const [{ last }] = await tx.all('token.take', [slots.length])
+    sheet.shelf.grant(last, slots.length)
+    sheet.lend(this.#node)
+    const tokens = sheet.book.apply<'claim'>(frame, tx.now, frame.items) ?? new Float64Array()
+    proposal.undo()
+    const taken = slots.filter((_, at) => tokens[at] > 0)
+    const given = [...tokens].filter((token) => token > 0)
+    return claimed(ledger, taken, given, tx.now)
+  }
+
+  /** When the next one can be taken: what waits for its time or for a gate, but no gate of the queue. */
+  async #nextIn({ nextIn, opens }: Outlook): Promise<Millis | null> {
+    if (opens === Infinity) return null
+    const { now } = this.#tx
+    const { shared, alone } = lanesFor(this.#lanes, this.#ask.tasks)
+    const due = await this.#nextDue([...shared, ...alone])
+    const [closed] = await this.#tx.all('turn.next', [this.#facts.id])
+    const opensAt = closed?.opens_at ?? null
+    const next = earlier(earlier(nextIn, due), opensAt === null ? null : opensAt - now)
+    return next === null ? null : Math.max(0, next, opens - now)
+  }
+}
+
+function earlier(a: Millis | null, b: Millis | null): Millis | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b)
+}
+
+/** As the claim took them: the database answers in an order of its own. */
+function inOrder(a: JobRow, b: JobRow): number {
+  return b.priority - a.priority || a.place - b.place || a.seq - b.seq
+}
+
+function claimedOn(sheet: Sheet, rows: readonly JobRow[], now: Millis): Claimed[] {
+  const slots = rows.map(({ seq }) => sheet.slotOf(seq))
+  return claimed(
+    sheet.ledger,
+    slots,
+    rows.map(({ token }) => token ?? 0),
+    now,
+  )
+}

@@ -1,0 +1,26 @@
+/**
+ * Noticing the time: what has become due stands where claims look from then on, and turns that were
+ * closed until now are open again. Bounded; whoever looks next goes on.
+ */
+import type { Tx } from './port.js'
+import type { Lane } from './queues.js'
+import type { QueueFacts } from './sheet.js'
+
+/** Jobs that become due with one look, of each lane. */
+const DUE_AT_ONCE = 2_000
+
+export async function bringDue(
+  tx: Tx,
+  { id, pass }: QueueFacts,
+  lanes: readonly Lane[],
+): Promise<void> {
+  const asked = lanes.map((lane) => [lane.id])
+  const due = await tx.each('job.due', [tx.now, DUE_AT_ONCE], asked)
+  const turns = new Map(
+    due.map(({ lane, grp, priority, seq }) => {
+      return [`${lane}/${priority}/${grp}`, [lane, id, grp, priority, pass, seq]]
+    }),
+  )
+  await tx.each('turn.add', [], [...turns.values()])
+  await tx.all('turn.openDue', [id, tx.now, pass])
+}

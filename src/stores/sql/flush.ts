@@ -1,0 +1,254 @@
+/**
+ * Writing a sheet back: what its book says now against what its rows said, each difference one row
+ * of a statement; and what others want to hear of it. New jobs get their numbers here, in the order in which the book took them in.
+ *
+ * Where claims look is kept true beside the rows: a job that has become available takes its turn,
+ * and the turns of a group that somebody left, or that gave its order up, are open again.
+ */
+import {
+  AVAILABLE,
+  BY_SETTINGS,
+  HOLDS,
+  RECEIPT,
+  RETRYABLE,
+  RUNNING,
+  SCHEDULED,
+} from '../../job/book/columns.js'
+import { CRASHES_UNTIL_ALONE } from '../../job/defaults.js'
+import { ALONE, DEAD } from '../../job/book/queue.js'
+import type { News } from './news.js'
+import type { Tx, Value } from './port.js'
+import type { Queues } from './queues.js'
+import { codecOf, payloadOn, specOf, STORED_FLAGS, storedExtra, textOfExtra } from './row.js'
+import type { JobRow, StoredKin } from './row.js'
+import type { Sheet } from './sheet.js'
+import { flushRest } from './flush-rest.js'
+
+export async function flush(tx: Tx, queues: Queues, sheet: Sheet, news: News): Promise<void> {
+  await giveNumbers(tx, sheet)
+  const changes = new Changes()
+  for (const before of sheet.rows.values()) {
+    const slot = sheet.slotNow(before)
+    if (slot < 0) changes.removed(sheet, before)
+    else changes.weigh(sheet, before, await rowAt(tx, queues, sheet, slot, before))
+  }
+  for (const slot of sheet.newSlots()) {
+    changes.added(sheet, await rowAt(tx, queues, sheet, slot, null))
+  }
+  await changes.write(tx)
+  await flushRest(tx, queues, sheet)
+  news.of(sheet.book)
+  for (const queue of changes.left) news.jobs(queue)
+}
+
+async function giveNumbers(tx: Tx, sheet: Sheet): Promise<void> {
+  const slots = sheet.newSlots()
+  if (slots.length === 0) return
+  const [{ last }] = await tx.all('seq.take', [slots.length])
+  slots.forEach((slot, at) => {
+    sheet.give(slot, last - slots.length + 1 + at)
+  })
+}
+
+/** The row of that slot as it is to be. */
+async function rowAt(
+  tx: Tx,
+  queues: Queues,
+  sheet: Sheet,
+  slot: number,
+  before: JobRow | null,
+): Promise<JobRow> {
+  const { ledger } = sheet
+  const { columns } = ledger
+  const extra = ledger.findExtra(slot)
+  const state = columns.state.get(slot)
+  const queue = sheet.queueId(slot)
+  const task = before?.task ?? ledger.taskNames.text(columns.task.get(slot))
+  const hold = ledger.holds.get(slot)
+  const attempt = columns.attempt.get(slot)
+  const isWaiting = state === SCHEDULED || state === AVAILABLE || state === RETRYABLE
+  const maxAttempts = columns.maxAttempts.get(slot)
+  const lifespan =
+    isWaiting && attempt === 0 ? ledger.lifespan(ledger.queueOf(slot), slot) : Infinity
+  let lane: number | null = null
+  if (isWaiting && attempt < ledger.maxAttempts(slot)) {
+    const alone = columns.crashes.get(slot) >= CRASHES_UNTIL_ALONE ? ALONE : 0
+    const dead = extra?.origin == null ? 0 : DEAD
+    lane = await queues.lane(tx, queue, task, alone | dead)
+  }
+  return {
+    seq: sheet.seqOf(slot),
+    queue,
+    id: before?.id ?? ledger.ids.text(slot),
+    state,
+    flags: columns.flags.get(slot) & STORED_FLAGS,
+    task,
+    grp: before?.grp ?? ledger.groupNames.text(columns.group.get(slot)),
+    priority: columns.priority.get(slot) - 100,
+    crashes: columns.crashes.get(slot),
+    attempt,
+    max_attempts: maxAttempts === BY_SETTINGS ? null : maxAttempts,
+    place: columns.place.get(slot),
+    due: ledger.dueOf(slot),
+    inserted_at: columns.insertedAt.get(slot),
+    since: columns.since.get(slot),
+    token: hold?.token ?? null,
+    node: hold?.node ?? null,
+    worker: hold?.worker ?? null,
+    claim: hold?.claim ?? null,
+    lane,
+    expires: lifespan === Infinity ? null : columns.place.get(slot) + lifespan,
+    ...description(sheet, slot, state, before),
+    extra: extra === undefined ? null : textOfExtra(extra, (of) => sheet.seqOf(of)),
+  }
+}
+
+/** A receipt has none; what was not said anew stays as it was. */
+function description(
+  { ledger, shelf }: Sheet,
+  slot: number,
+  state: number,
+  before: JobRow | null,
+): Pick<JobRow, 'payload' | 'codec' | 'spec'> {
+  if (state === RECEIPT) return { payload: null, codec: 0, spec: null }
+  const extra = ledger.findExtra(slot)
+  if (before !== null && !shelf.isAnew(slot) && extra?.payload == null) {
+    const { payload, codec, spec } = before
+    return { payload, codec, spec }
+  }
+  const paper = shelf.job(slot)
+  if (paper === undefined) throw new Error(`nothing describes the job in slot ${slot}`)
+  const payload = payloadOn(paper, extra)
+  return { payload: payload.text, codec: codecOf(payload), spec: specOf(paper) }
+}
+
+/** What a statement takes of a row, in this order. */
+export const JOB_COLUMNS = [
+  ...(['seq', 'queue', 'id', 'state', 'flags', 'task', 'grp', 'priority', 'crashes'] as const),
+  ...(['attempt', 'max_attempts', 'place', 'due', 'inserted_at', 'since'] as const),
+  ...(['token', 'node', 'worker', 'claim', 'lane', 'expires'] as const),
+  ...(['payload', 'codec', 'spec', 'extra'] as const),
+] satisfies readonly (keyof JobRow)[]
+
+/** What may change of a row that stays, behind its number. */
+export const CHANGING = [
+  ...(['seq', 'state', 'flags', 'priority', 'crashes', 'attempt', 'max_attempts'] as const),
+  ...([
+    'place',
+    'due',
+    'since',
+    'token',
+    'node',
+    'worker',
+    'claim',
+    'lane',
+    'expires',
+    'extra',
+  ] as const),
+] satisfies readonly (keyof JobRow)[]
+
+const DESCRIBING = ['seq', 'payload', 'codec', 'spec'] as const satisfies readonly (keyof JobRow)[]
+
+function pick(row: JobRow, columns: readonly (keyof JobRow)[]): Value[] {
+  return columns.map((column) => row[column])
+}
+
+class Changes {
+  /** Gated queues in which one ended that others may have waited for. */
+  readonly left = new Set<string>()
+  readonly #add: Value[][] = []
+  readonly #change: Value[][] = []
+  readonly #describe: Value[][] = []
+  readonly #remove: Value[][] = []
+  readonly #kinAdd: Value[][] = []
+  readonly #kinRemove: Value[][] = []
+  readonly #kinForget: Value[][] = []
+  readonly #turns = new Map<string, Value[]>()
+  readonly #open = new Map<string, Value[]>()
+
+  removed(sheet: Sheet, before: JobRow): void {
+    this.#remove.push([before.seq])
+    if (before.state === RUNNING || (before.flags & HOLDS) !== 0) this.#opens(sheet, before)
+    if (before.state === RUNNING) this.#leaves(sheet, before)
+    if (storedExtra(before.extra).kin !== undefined) this.#kinForget.push([before.seq])
+  }
+
+  added(sheet: Sheet, row: JobRow): void {
+    this.#add.push(pick(row, JOB_COLUMNS))
+    this.#takesTurn(sheet, row)
+    this.#kin(row.seq, undefined, storedExtra(row.extra).kin)
+  }
+
+  weigh(sheet: Sheet, before: JobRow, row: JobRow): void {
+    if (CHANGING.some((column) => row[column] !== before[column])) {
+      this.#change.push(pick(row, CHANGING))
+    }
+    if (DESCRIBING.some((column) => row[column] !== before[column])) {
+      this.#describe.push(pick(row, DESCRIBING))
+    }
+    const wasThere =
+      before.state === AVAILABLE && before.lane === row.lane && before.priority === row.priority
+    if (!wasThere) this.#takesTurn(sheet, row)
+    const left = before.state === RUNNING && row.state !== RUNNING
+    const freed = (before.flags & ~row.flags & HOLDS) !== 0
+    if (left || freed) this.#opens(sheet, row)
+    if (left) this.#leaves(sheet, before)
+    if (before.extra !== row.extra) {
+      this.#kin(row.seq, storedExtra(before.extra).kin, storedExtra(row.extra).kin)
+    }
+  }
+
+  #takesTurn(sheet: Sheet, row: JobRow): void {
+    if (row.state !== AVAILABLE || row.lane === null) return
+    const { pass } = sheet.queues.get(row.queue) ?? { pass: 0 }
+    const turn = `${row.lane}/${row.priority}/${row.grp}`
+    if (!this.#turns.has(turn)) {
+      this.#turns.set(turn, [row.lane, row.queue, row.grp, row.priority, pass, row.seq])
+    }
+    // Its group waited for its time, and an operator has set it now.
+    if ((row.flags & HOLDS) !== 0) this.#opens(sheet, row)
+  }
+
+  #opens(sheet: Sheet, { queue, grp }: JobRow): void {
+    const pass = sheet.queues.get(queue)?.pass ?? 0
+    this.#open.set(`${queue}/${grp}`, [queue, grp, pass])
+  }
+
+  #leaves(sheet: Sheet, { queue }: JobRow): void {
+    const { isGated, name } = sheet.queueBook(queue)
+    if (isGated) this.left.add(name)
+  }
+
+  #kin(child: number, before: StoredKin | undefined, after: StoredKin | undefined): void {
+    const was = linksOf(before)
+    const is = linksOf(after)
+    for (const [link, [parent, at]] of was) {
+      if (!is.has(link)) this.#kinRemove.push([parent, child, at])
+    }
+    for (const [link, [parent, at]] of is) {
+      if (!was.has(link)) this.#kinAdd.push([parent, child, at])
+    }
+  }
+
+  async write(tx: Tx): Promise<void> {
+    // First what goes: a new job may bear the id of one that an operator deleted.
+    await tx.each('job.remove', [], this.#remove)
+    await tx.each('job.add', [], this.#add)
+    await tx.each('job.change', [], this.#change)
+    await tx.each('job.describe', [], this.#describe)
+    await tx.each('kin.remove', [], this.#kinRemove)
+    await tx.each('kin.forget', [], this.#kinForget)
+    await tx.each('kin.add', [], this.#kinAdd)
+    await tx.each('turn.add', [], [...this.#turns.values()])
+    await tx.each('turn.open', [], [...this.#open.values()])
+  }
+}
+
+/** The parents that a job looks at, and at which place of its list. */
+function linksOf(kin: StoredKin | undefined): Map<string, readonly [parent: number, at: number]> {
+  const links = new Map<string, readonly [number, number]>()
+  kin?.parents.forEach(({ seq }, at) => {
+    if (seq !== 0) links.set(`${seq}/${at}`, [seq, at])
+  })
+  return links
+}

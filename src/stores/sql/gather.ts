@@ -1,0 +1,304 @@
+/**
+ * Gathering a sheet: from the jobs that a frame names to all rows that it may read or change. An end
+ * reaches children, and through those that it dooms theirs; a dead letter reaches its queue, its
+ * origin and the key that it may take back; who comes after others reaches these, wherever they went.
+ */
+import type { JobRef } from '../../job/job.js'
+import type { NewJob } from '../../job/lot.js'
+import { RECEIPT } from '../../job/book/columns.js'
+import { queueRate } from '../../job/book/rates.js'
+import type { RateView } from '../../job/book/rates.js'
+import type { Tx } from './port.js'
+import type { Queues } from './queues.js'
+import { settingsOf } from './queues.js'
+import type { QueueFacts } from './sheet.js'
+import type { JobRow } from './row.js'
+import { readSettled } from './settled.js'
+import { Sheet } from './sheet.js'
+
+export class Gatherer {
+  readonly tx: Tx
+  readonly sheet: Sheet
+  readonly #queues: Queues
+  readonly #names = new Set<string>()
+  readonly #keys = new Set<string>()
+
+  constructor(tx: Tx, queues: Queues) {
+    this.tx = tx
+    this.sheet = new Sheet(tx.now)
+    this.#queues = queues
+  }
+
+  async scope(): Promise<void> {
+    const [row] = await this.tx.all('scope.read', [this.#queues.scope])
+    const { paused_since: since, paused_by: by } = row
+    this.sheet.paused = since === null ? null : { since, by: by ?? '' }
+  }
+
+  /** Queues by name. With `make` they are there from now on. */
+  async queues(names: Iterable<string>, make: 'make' | 'find'): Promise<void> {
+    const unread = [...new Set(names)].filter((name) => !this.#names.has(name))
+    if (unread.length === 0) return
+    const found = await this.#queues[make](this.tx, unread)
+    for (const name of unread) this.#names.add(name)
+    for (const facts of found.values()) this.sheet.addQueue(facts)
+    await this.tx.lock(
+      [...found.values()].map(({ id }) => id),
+      'shared',
+    )
+  }
+
+  /** The jobs of these names, as far as they are there; their queues must have been gathered. */
+  async jobs(refs: readonly JobRef[]): Promise<JobRow[]> {
+    const ids = new Map([...this.sheet.queues.values()].map(({ name, id }) => [name, id]))
+    const asked = new Map<string, readonly [number, string]>()
+    for (const { queue, id } of refs) {
+      const number = ids.get(queue)
+      if (number !== undefined) asked.set(`${number}/${id}`, [number, id])
+    }
+    return this.sheet.addJobs(await this.tx.each('job.find', [], [...asked.values()]))
+  }
+
+  /** With their queues. */
+  async jobsAnywhere(refs: readonly JobRef[]): Promise<JobRow[]> {
+    await this.queues(
+      refs.map(({ queue }) => queue),
+      'find',
+    )
+    return this.jobs(refs)
+  }
+
+  /** All that may come of an end of these; of those that `complete`, no child falls. */
+  async ends(rows: readonly JobRow[], complete: readonly JobRow[] = []): Promise<void> {
+    if (complete.length > 0) await this.#families(complete, 'children')
+    await this.#families(rows, 'descendants')
+    await this.#graves()
+    await this.ownKeys()
+  }
+
+  /** Jobs that are held, with all that may come of their end. */
+  async held(rows: readonly JobRow[]): Promise<void> {
+    this.sheet.addJobs(rows)
+    await this.queuesOf(rows)
+    await this.ends(rows)
+  }
+
+  /** What these come after, for a child that may wait for it again. */
+  async parentsOf(rows: readonly JobRow[]): Promise<void> {
+    const seqs = rows.flatMap(({ seq }) => this.sheet.extras.get(seq)?.kin?.parents ?? [])
+    const asked = new Set(seqs.map(({ seq }) => seq).filter((seq) => seq > 0))
+    const unread = [...asked].filter((seq) => !this.sheet.rows.has(seq))
+    const parents = this.sheet.addJobs(
+      await this.tx.each(
+        'job.read',
+        [],
+        unread.map((seq) => [seq]),
+      ),
+    )
+    await this.queuesOf(parents)
+  }
+
+  /** The children that look at these, and what falls when they are doomed. */
+  async #families(rows: readonly JobRow[], whom: 'children' | 'descendants'): Promise<void> {
+    let parents = rows
+    while (parents.length > 0) {
+      const found = await this.tx.each(
+        'kin.children',
+        [],
+        parents.map(({ seq }) => [seq]),
+      )
+      const seqs = new Set(found.map(({ child }) => child))
+      const unread = [...seqs].filter((seq) => !this.sheet.rows.has(seq))
+      const children = await this.tx.each(
+        'job.read',
+        [],
+        unread.map((seq) => [seq]),
+      )
+      const fresh = this.sheet.addJobs(children)
+      await this.queuesOf(fresh)
+      if (whom === 'children') return
+      parents = fresh.filter(({ seq }) => this.sheet.extras.get(seq)?.kin?.policy === 'discard')
+    }
+  }
+
+  /** The queues in which these stand. */
+  async queuesOf(rows: readonly JobRow[]): Promise<void> {
+    const unread = new Set(
+      rows.map(({ queue }) => queue).filter((id) => !this.sheet.queues.has(id)),
+    )
+    if (unread.size === 0) return
+    const names = await this.tx.each(
+      'queue.name',
+      [],
+      [...unread].map((id) => [id]),
+    )
+    await this.queues(
+      names.map(({ name }) => name),
+      'find',
+    )
+  }
+
+  /** Where discarded jobs go, and where dead letters come from. */
+  async #graves(): Promise<void> {
+    const names: string[] = []
+    for (const facts of this.sheet.queues.values()) {
+      const { deadLetter } = settingsOf(facts)
+      if (deadLetter !== null) names.push(deadLetter)
+    }
+    for (const { origin } of this.sheet.extras.values()) {
+      if (origin !== undefined) names.push(origin.queue)
+    }
+    await this.queues(names, 'make')
+  }
+
+  /** The keys that these jobs, or what they were before, may free or take. */
+  async ownKeys(): Promise<void> {
+    const keys: (readonly [string, string])[] = []
+    for (const { queue, seq } of this.sheet.rows.values()) {
+      const extra = this.sheet.extras.get(seq)
+      const name = this.sheet.queues.get(queue)?.name ?? ''
+      if (extra?.key !== undefined) keys.push([name, extra.key.name])
+      if (extra?.origin?.key != null) keys.push([extra.origin.queue, extra.origin.key.name])
+    }
+    await this.keys(keys)
+  }
+
+  /** Who has these keys, by queue and key. */
+  async keys(keys: readonly (readonly [queue: string, key: string])[]): Promise<void> {
+    const ids = new Map([...this.sheet.queues.values()].map(({ name, id }) => [name, id]))
+    const asked: [number, string][] = []
+    for (const [queue, key] of keys) {
+      const id = ids.get(queue)
+      const name = `${id}/${key}`
+      if (id === undefined || this.#keys.has(name)) continue
+      this.#keys.add(name)
+      asked.push([id, key])
+    }
+    const rows = await this.tx.each('key.find', [], asked)
+    for (const { waiting, ...row } of rows) {
+      this.sheet.keys.push({ ...row, while: waiting === 1 ? 'waiting' : 'unfinished' })
+    }
+  }
+
+  /** All that the insertion of these may meet. */
+  async arrivals(jobs: readonly NewJob[]): Promise<void> {
+    await this.queues(
+      jobs.map(({ queue }) => queue),
+      'make',
+    )
+    await this.jobs(jobs)
+    await this.keys(
+      jobs.flatMap(({ queue, unique }) => (unique === null ? [] : [[queue, unique.key] as const])),
+    )
+    await this.#holders()
+    const parents = jobs.flatMap(({ after }) => after)
+    if (parents.length > 0) await this.heirs(parents)
+    await this.#backlogs()
+    // A child may be discarded at once.
+    if (parents.length > 0) await this.#graves()
+  }
+
+  /** The jobs that hold the keys that were asked for. */
+  async #holders(): Promise<void> {
+    const seqs = this.sheet.keys.flatMap(({ seq }) =>
+      seq === null || this.sheet.rows.has(seq) ? [] : [[seq]],
+    )
+    this.sheet.addJobs(await this.tx.each('job.read', [], seqs))
+  }
+
+  /** These jobs, and wherever they went since. */
+  async heirs(refs: readonly JobRef[]): Promise<void> {
+    let asked = refs
+    while (asked.length > 0) {
+      const rows = await this.jobsAnywhere(asked)
+      asked = rows.flatMap(({ seq, state }) => {
+        const to = this.sheet.extras.get(seq)?.movedTo
+        return state === RECEIPT && to !== undefined ? [to] : []
+      })
+    }
+  }
+
+  async #backlogs(): Promise<void> {
+    for (const facts of this.sheet.queues.values()) {
+      const { backlog } = settingsOf(facts).limits
+      if (backlog === Infinity) continue
+      // Nobody may add to it between the count and what comes of it.
+      await this.tx.lock([facts.id], 'alone')
+      const [{ waiting }] = await this.tx.all('queue.backlog', [facts.id])
+      this.sheet.backlogs.set(facts.id, waiting)
+    }
+  }
+
+  /** Who of these tokens was settled, and how, for those whose answer was lost. */
+  async settled(tokens: readonly number[]): Promise<void> {
+    for (const token of tokens) {
+      const rows = await this.tx.all('settled.find', [this.#queues.scope, token])
+      for (const { body } of rows) {
+        const answers = readSettled(body)
+        const remembered = answers.get(token)
+        if (remembered !== undefined) this.sheet.settled.push([token, remembered])
+      }
+    }
+  }
+
+  /** A queue that is known already. */
+  add(facts: QueueFacts): void {
+    this.#names.add(facts.name)
+    this.sheet.addQueue(facts)
+  }
+
+  async pausedGroups(queue: number): Promise<void> {
+    for (const { grp, since, by } of await this.tx.each('group.paused', [], [[queue]])) {
+      this.sheet.pausedGroups.push([queue, grp, { since, by }])
+    }
+  }
+
+  /** The queues that share the key of their rate. */
+  async sharers(key: string): Promise<void> {
+    for (const row of await this.tx.all('queue.sharing', [this.#queues.scope, key])) {
+      if (!this.sheet.queues.has(row.id)) this.add(this.#queues.factsOf(row))
+    }
+  }
+
+  /** All that a rest which a handler asks for concerns: it is told to every queue that shares a key. */
+  async resting(): Promise<void> {
+    await this.throttles()
+    for (const facts of [...this.sheet.queues.values()]) {
+      const key = settingsOf(facts).rate?.key ?? null
+      if (key !== null) await this.sharers(key)
+    }
+  }
+
+  /** What the queue's rate has granted lately. */
+  async window(facts: QueueFacts, limit: number): Promise<void> {
+    const { rate } = settingsOf(facts)
+    if (rate !== null) await this.windowOf(queueRate(facts.name, rate), limit)
+  }
+
+  /** The oldest grants that count, as many as a claim of `limit` may wait for; the others in one. */
+  async windowOf({ name, span }: RateView, limit: number): Promise<void> {
+    const since = this.tx.now - span
+    const of = [this.#queues.scope, name, since] as const
+    const oldest = await this.tx.all('grant.oldest', [...of, limit + 1])
+    if (oldest.length === 0) return
+    const [{ total, last }] = await this.tx.all('grant.total', of)
+    const at: number[] = []
+    const sums: number[] = []
+    let sum = 0
+    for (const grant of oldest) {
+      sum += grant.n
+      at.push(grant.at)
+      sums.push(sum)
+    }
+    if (sum < total) {
+      at.push(last)
+      sums.push(total)
+    }
+    this.sheet.windows.set(name, { at, sums, keep: Infinity, gatherAt: Infinity })
+  }
+
+  async throttles(): Promise<void> {
+    const rows = await this.tx.all('throttle.all', [this.#queues.scope, this.tx.now])
+    for (const { name, until } of rows) this.sheet.throttles.set(name, until)
+  }
+}

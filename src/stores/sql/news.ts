@@ -1,0 +1,43 @@
+/**
+ * What a transaction changed, for hints: told to everyone when it has committed, each thing once.
+ */
+import type { Book } from '../../job/book/book.js'
+import { NEWS_CONTROL, NEWS_ENDS, NEWS_JOBS, NEWS_SCHEDULES } from '../../job/book/register.js'
+import type { Hint } from '../../store.js'
+
+export class News {
+  readonly #bits = new Map<string, number>()
+
+  /** Something of the queue may be runnable, or become so sooner. */
+  jobs(queue: string): void {
+    this.#tell(queue, NEWS_JOBS)
+  }
+
+  ends(queue: string): void {
+    this.#tell(queue, NEWS_ENDS)
+  }
+
+  control(queue: string): void {
+    this.#tell(queue, NEWS_CONTROL)
+  }
+
+  /** All that a sheet's book has to tell. */
+  of(book: Book): void {
+    for (const [queue, bits] of book.takeNews()) this.#tell(queue, bits)
+  }
+
+  hints(): Hint[] {
+    const hints: Hint[] = []
+    for (const [queue, bits] of this.#bits) {
+      if (bits & NEWS_JOBS) hints.push({ what: 'jobs', queue })
+      if (bits & NEWS_ENDS) hints.push({ what: 'ends', queue })
+      if (bits & NEWS_CONTROL) hints.push({ what: 'control', queue })
+      if (bits & NEWS_SCHEDULES) hints.push({ what: 'schedules', queue })
+    }
+    return hints
+  }
+
+  #tell(queue: string, bits: number): void {
+    this.#bits.set(queue, (this.#bits.get(queue) ?? 0) | bits)
+  }
+}

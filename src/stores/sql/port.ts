@@ -1,0 +1,49 @@
+/**
+ * The port to a database: transactions, and statements by their names. The text of each statement
+ * is the dialect's own (`statements.ts` of each store), written by hand; what it is asked and
+ * answers is said in `statements.ts` here. Nothing above this port knows SQL, and nothing below it
+ * knows jobs.
+ */
+import type { Millis } from '../../job/job.js'
+import type { Hint } from '../../store.js'
+import type { Asked, Statement } from './statements.js'
+
+/** Lists are passed as the dialect passes them: arrays, or JSON. */
+export type Value = string | number | null | readonly string[] | readonly number[]
+
+export interface Tx {
+  /** The store's time: it stands still within a transaction. */
+  readonly now: Millis
+  /** One statement; its rows. */
+  all<S extends Statement>(statement: S, params: readonly Value[]): Promise<Asked[S][]>
+  /** The statement for each of these rows; `shared` are its first parameters. All rows it answered. */
+  each<S extends Statement>(
+    statement: S,
+    shared: readonly Value[],
+    rows: readonly (readonly Value[])[],
+  ): Promise<Asked[S][]>
+  /**
+   * Until the end of the transaction: 'shared' by those who put jobs where claims look, 'alone' by
+   * those who take from there in turns or behind gates.
+   */
+  lock(queues: readonly number[], how: 'shared' | 'alone'): Promise<void>
+}
+
+/** What a transaction does, for the database to do no more than that. */
+export type Purpose =
+  /** Sees one state of the database, changes nothing. */
+  | 'read'
+  /** Its answer waits until it is as durable as the database makes things. */
+  | 'durable'
+  /** May be lost with the power: a claim, a beat, progress. */
+  | 'loose'
+
+export interface Database {
+  /**
+   * Runs it in one transaction, again when others were in the way, and throws STORE_UNREACHABLE
+   * when nothing came of it, OUTCOME_UNKNOWN when the answer to its commit was lost.
+   */
+  transact<T>(purpose: Purpose, work: (tx: Tx) => Promise<T>): Promise<T>
+  /** Tells everyone, this process included, after what it is about was committed. */
+  tell(hints: readonly Hint[]): void
+}

@@ -1,0 +1,101 @@
+/**
+ * Queues and lanes as their rows say them. A *lane* is where claims look: the jobs of one task of
+ * one queue, with those that must run alone, and dead letters, apart. Names and numbers of queues
+ * and lanes never change, so each handle remembers them; settings are read anew in every
+ * transaction, and parsed when their revision is another one.
+ */
+import { DEFAULT_TASK } from '../../job/defaults.js'
+import { effective } from '../../job/effective.js'
+import type { Settings, SettingsLayer, StoredSettings } from '../../job/settings.js'
+import { ALONE, DEAD } from '../../job/book/queue.js'
+import type { Tx } from './port.js'
+import type { QueueFacts } from './sheet.js'
+import type { Asked, QueueRow } from './statements.js'
+import { fromText } from './text.js'
+
+export type Lane = Asked['lane.of']
+
+export class Queues {
+  readonly scope: number
+  readonly #ids = new Map<string, number>()
+  readonly #settings = new Map<number, StoredSettings>()
+  readonly #lanes = new Map<string, number>()
+
+  constructor(scope: number) {
+    this.scope = scope
+  }
+
+  /** Those of these names that are known, by name. */
+  async find(tx: Tx, names: Iterable<string>): Promise<Map<string, QueueFacts>> {
+    const rows = await tx.each(
+      'queue.find',
+      [this.scope],
+      [...new Set(names)].map((name) => [name]),
+    )
+    return new Map(rows.map((row) => [row.name, this.factsOf(row)]))
+  }
+
+  /** All of these names; those that nobody knew are known from now on. */
+  async make(tx: Tx, names: Iterable<string>): Promise<Map<string, QueueFacts>> {
+    const wanted = [...new Set(names)]
+    const unknown = wanted.filter((name) => !this.#ids.has(name))
+    if (unknown.length > 0) {
+      const sorted = unknown.sort().map((name) => [name])
+      await tx.each('queue.add', [this.scope], sorted)
+    }
+    const found = await this.find(tx, wanted)
+    for (const [name, { id }] of found) this.#ids.set(name, id)
+    return found
+  }
+
+  /** What was made in a transaction that came to nothing may not be there. */
+  forget(): void {
+    this.#ids.clear()
+    this.#lanes.clear()
+  }
+
+  factsOf(row: QueueRow): QueueFacts {
+    const { id, name, paused_since: since, paused_by: by, pass } = row
+    const paused = since === null ? null : { since, by: by ?? '' }
+    return { id, name, stored: this.#stored(row), paused, pass }
+  }
+
+  #stored({ id, revision, declared, overrides }: QueueRow): StoredSettings {
+    const known = this.#settings.get(id)
+    if (known?.revision === revision) return known
+    const stored: StoredSettings = {
+      revision,
+      declared: fromText<SettingsLayer>(declared),
+      overrides: fromText<SettingsLayer>(overrides),
+    }
+    this.#settings.set(id, stored)
+    return stored
+  }
+
+  async lane(tx: Tx, queue: number, task: string, kind: number): Promise<number> {
+    const name = `${queue}/${kind}/${task}`
+    const known = this.#lanes.get(name)
+    if (known !== undefined) return known
+    const [{ id }] = await tx.all('lane.add', [queue, task, kind])
+    this.#lanes.set(name, id)
+    return id
+  }
+}
+
+export function settingsOf({ stored }: QueueFacts): Settings {
+  return effective(stored)
+}
+
+/** The lanes that an asker of these tasks may take from; as `poolsOf` in `decide-claim.ts` has it. */
+export function lanesFor(
+  lanes: readonly Lane[],
+  tasks: readonly string[] | null,
+): { readonly shared: number[]; readonly alone: number[] } {
+  const takesDead = tasks === null || tasks.includes(DEFAULT_TASK)
+  const mine = lanes.filter(({ task, kind }) => {
+    return tasks === null || tasks.includes(task) || (takesDead && (kind & DEAD) !== 0)
+  })
+  const ids = (alone: number): number[] =>
+    mine.filter(({ kind }) => (kind & ALONE) === alone).map(({ id }) => id)
+  return { shared: ids(0), alone: ids(ALONE) }
+}

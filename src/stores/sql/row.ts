@@ -1,0 +1,285 @@
+/**
+ * A job as one row: the facts that claims, sweeps and lists look at in columns of their own, what
+ * was said when it was enqueued and few jobs say in `spec`, what became of it and few jobs have in
+ * `extra`. Both are JSON, null where there is nothing to tell, as for nearly every job.
+ */
+import type { Encoded } from '../../job/codec.js'
+import type { AttemptError, AttemptOutcome, DiscardReason, FinalState } from '../../job/job.js'
+import type { JobRef, Millis } from '../../job/job.js'
+import type { NewJob, ParentPolicy } from '../../job/lot.js'
+import { FRESH, HOLDS, OWN_ID, AT_WALL, CANCEL_ASKED, RECEIPT } from '../../job/book/columns.js'
+import { emptyExtra } from '../../job/book/extra.js'
+import type { Extra, ExtraView, Item, OwnKey, Paper, Past } from '../../job/book/extra.js'
+import { fromText, toText } from './text.js'
+
+export interface JobRow {
+  /** The number of its insertion; 0: not inserted yet. */
+  seq: number
+  /** The number of its queue. */
+  queue: number
+  id: string
+  /** As in `job/book/columns.ts`. */
+  state: number
+  flags: number
+  task: string
+  grp: string
+  priority: number
+  crashes: number
+  attempt: number
+  /** Null: by the queue's settings. */
+  max_attempts: number | null
+  place: Millis
+  due: Millis
+  inserted_at: Millis
+  since: Millis
+  token: number | null
+  node: string | null
+  worker: string | null
+  claim: number | null
+  /** Where claims look for it when it is due; null: it has no attempt left, or waits for nothing. */
+  lane: number | null
+  /** By when it must be started; null: it need not, or was before. */
+  expires: Millis | null
+  payload: string | null
+  codec: number
+  spec: string | null
+  extra: string | null
+}
+
+/** The flags that are stored; the others say how the book keeps things. */
+export const STORED_FLAGS = OWN_ID | AT_WALL | CANCEL_ASKED | FRESH | HOLDS
+
+// ── What was said ───────────────────────────────────────────────────────────────────────────────
+
+interface Spec {
+  readonly timeout?: Millis
+  readonly tags?: readonly string[]
+  readonly meta?: Encoded
+}
+
+export function specOf({ timeout, tags, meta }: NewJob): string | null {
+  if (timeout === null && tags.length === 0 && meta === null) return null
+  return toText({
+    ...(timeout === null ? {} : { timeout }),
+    ...(tags.length === 0 ? {} : { tags }),
+    ...(meta === null ? {} : { meta }),
+  } satisfies Spec)
+}
+
+export const CODECS = ['json', 'rich'] as const
+
+export function codecOf(payload: Encoded): number {
+  return CODECS.indexOf(payload.codec)
+}
+
+/** What the job's row says of its enqueue; what else was said is in its columns and its extra. */
+export function paperOf(row: JobRow, queue: string): NewJob {
+  const spec = row.spec === null ? NO_SPEC : fromText<Spec>(row.spec)
+  return {
+    queue,
+    id: row.id,
+    ownId: (row.flags & OWN_ID) !== 0,
+    task: row.task,
+    payload: { text: row.payload ?? '', codec: CODECS[row.codec] ?? 'json' },
+    priority: row.priority,
+    group: row.grp,
+    delay: 0,
+    at: null,
+    unique: null,
+    attempts: row.max_attempts,
+    timeout: spec.timeout ?? null,
+    expiresIn: null,
+    after: [],
+    onParentFailed: 'wait',
+    tags: spec.tags ?? [],
+    meta: spec.meta ?? null,
+    origin: null,
+  }
+}
+
+const NO_SPEC: Spec = {}
+
+// ── What became of it ───────────────────────────────────────────────────────────────────────────
+
+interface StoredPast extends Omit<Past, 'paper'> {
+  readonly error: AttemptError | null
+  readonly outcome: AttemptOutcome
+}
+
+interface StoredParent extends JobRef {
+  readonly end: FinalState | null
+  readonly result: Encoded | null
+  /** The number of its row, or of its heir's; 0: it will not change. */
+  readonly seq: number
+  readonly isWaived: boolean
+}
+
+export interface StoredKin {
+  readonly policy: ParentPolicy
+  readonly parents: readonly StoredParent[]
+  readonly unfinished: number
+  readonly failed: number
+}
+
+export interface StoredExtra {
+  readonly round?: number
+  readonly key?: OwnKey
+  readonly expiresIn?: Millis
+  readonly history?: readonly StoredPast[]
+  readonly origin?: JobRef & {
+    readonly history: readonly StoredPast[]
+    readonly reason: DiscardReason
+    readonly maxAttempts: number
+    readonly key: OwnKey | null
+  }
+  readonly kin?: StoredKin
+  readonly result?: Encoded
+  readonly progress?: number
+  readonly log?: readonly (readonly string[])[]
+  readonly steps?: {
+    readonly kept: readonly { readonly name: string; readonly value: Encoded }[]
+    readonly told: number
+  }
+  readonly discarded?: DiscardReason
+  readonly reason?: string
+  readonly movedTo?: JobRef
+  readonly isDeleted?: true
+  readonly final?: FinalState
+}
+
+export function storedExtra(text: string | null): StoredExtra {
+  return text === null ? NOTHING : fromText<StoredExtra>(text)
+}
+
+const NOTHING: StoredExtra = {}
+
+/** `slotOf`: where the book has the row of that number. */
+export function extraOf(stored: StoredExtra, slotOf: (seq: number) => number): Extra {
+  const { kin, log, steps, origin, result } = stored
+  return {
+    ...emptyExtra(),
+    round: stored.round ?? 1,
+    key: stored.key ?? null,
+    expiresIn: stored.expiresIn ?? null,
+    history: (stored.history ?? []).map(pastOf),
+    origin: origin === undefined ? null : { ...origin, history: origin.history.map(pastOf) },
+    kin:
+      kin === undefined
+        ? null
+        : {
+            ...kin,
+            parents: kin.parents.map(({ seq, result: of, ...row }) => {
+              return { ...row, result: of && resultPaper(of), slot: seq === 0 ? -1 : slotOf(seq) }
+            }),
+          },
+    result: result === undefined ? null : resultPaper(result),
+    progress: stored.progress ?? null,
+    log: (log ?? []).map((lines) => ({ paper: logPaper(lines), lines: lines.length })),
+    lines: (log ?? []).reduce((sum, lines) => sum + lines.length, 0),
+    steps:
+      steps === undefined
+        ? null
+        : {
+            kept: steps.kept.map(({ name, value }) => ({ name, paper: stepPaper(name, value) })),
+            told: steps.told,
+          },
+    discarded: stored.discarded ?? null,
+    reason: stored.reason ?? null,
+    movedTo: stored.movedTo ?? null,
+    isDeleted: stored.isDeleted ?? false,
+    final: stored.final ?? null,
+  }
+}
+
+/** Null when there is nothing to tell. `seqOf`: the number of the row in that slot. */
+export function textOfExtra(extra: ExtraView, seqOf: (slot: number) => number): string | null {
+  const { kin, log, steps, origin, history, result } = extra
+  const stored: StoredExtra = {
+    ...(extra.round === 1 ? {} : { round: extra.round }),
+    ...(extra.key === null ? {} : { key: extra.key }),
+    ...(extra.expiresIn === null ? {} : { expiresIn: extra.expiresIn }),
+    ...(history.length === 0 ? {} : { history: history.map(storedPast) }),
+    ...(origin === null ? {} : { origin: { ...origin, history: origin.history.map(storedPast) } }),
+    ...(kin === null
+      ? {}
+      : {
+          kin: {
+            ...kin,
+            parents: kin.parents.map(({ slot, result: of, ...row }) => {
+              return { ...row, result: of && resultOn(of), seq: slot < 0 ? 0 : seqOf(slot) }
+            }),
+          },
+        }),
+    ...(result === null ? {} : { result: resultOn(result) ?? NO_RESULT }),
+    ...(extra.progress === null ? {} : { progress: extra.progress }),
+    ...(log.length === 0 ? {} : { log: log.map(({ paper }) => linesOn(paper)) }),
+    ...(steps === null
+      ? {}
+      : {
+          steps: {
+            kept: steps.kept.map(({ name, paper }) => ({ name, value: stepOn(paper) })),
+            told: steps.told,
+          },
+        }),
+    ...(extra.discarded === null ? {} : { discarded: extra.discarded }),
+    ...(extra.reason === null ? {} : { reason: extra.reason }),
+    ...(extra.movedTo === null ? {} : { movedTo: extra.movedTo }),
+    ...(extra.isDeleted ? { isDeleted: true } : {}),
+    ...(extra.final === null ? {} : { final: extra.final }),
+  }
+  for (const _ in stored) return toText(stored)
+  return null
+}
+
+function pastOf(past: StoredPast): Past {
+  return { ...past, paper: null }
+}
+
+function storedPast({ paper, ...past }: Past): StoredPast {
+  if (paper === null) return past
+  const item = paper as Item // as: every paper of a sheet is an item of a frame
+  return { ...past, error: 'ran' in item ? (item.ran?.error ?? null) : null }
+}
+
+// ── Papers: what is long is, in a sheet, the item itself ────────────────────────────────────────
+
+const NO_RESULT: Encoded = { text: 'null', codec: 'json' }
+const NOBODY = { queue: '', id: '', token: 0 }
+
+function resultPaper(result: Encoded): Item {
+  return { ...NOBODY, verdict: { kind: 'complete', result }, ran: null }
+}
+
+function logPaper(log: readonly string[]): Item {
+  return { ...NOBODY, progress: null, log }
+}
+
+function stepPaper(name: string, value: Encoded): Item {
+  return { ...NOBODY, progress: null, log: [], step: { name, value } }
+}
+
+function resultOn(paper: Paper): Encoded | null {
+  const item = paper as Item // as: see above
+  return 'verdict' in item && item.verdict.kind === 'complete' ? item.verdict.result : null
+}
+
+function linesOn(paper: Paper): readonly string[] {
+  const item = paper as Item // as: see above
+  return 'log' in item ? item.log : []
+}
+
+function stepOn(paper: Paper): Encoded {
+  const item = paper as Item // as: see above
+  return ('log' in item ? item.step?.value : undefined) ?? NO_RESULT
+}
+
+/** The payload as it is to be stored, when an operator's or a repeated enqueue's word changed it. */
+export function payloadOn(paper: NewJob, extra: ExtraView | undefined): Encoded {
+  const item = extra?.payload as Item | null | undefined // as: see above
+  if (item == null || !('action' in item) || item.action !== 'update') return paper.payload
+  return item.payload ?? paper.payload
+}
+
+export function isReceiptRow(row: JobRow): boolean {
+  return row.state === RECEIPT
+}

@@ -1,0 +1,212 @@
+/**
+ * Looking: jobs and receipts, pages, counts, queues, groups, nodes. Reads only; what has become due
+ * is called available, whether or not a claim has noticed.
+ */
+import type { GroupRow } from '../../job/gate.js'
+import type { Counts, Found, Instant, JobRecord, JobRef, ParentRow, State } from '../../job/job.js'
+import { STATES } from '../../job/job.js'
+import type { PageAsk, Paged } from '../../job/selector.js'
+import { RECEIPT } from '../../job/book/columns.js'
+import { NOTHING } from '../../job/book/select.js'
+import { find, parents, records } from '../../job/book/views.js'
+import type { CountAsk, ListAsk, NodeRow, QueueRow } from '../../store.js'
+import { LAST_INSTANT } from '../../time/duration.js'
+import { SCAN_JOBS } from '../../job/defaults.js'
+import { Gatherer } from './gather.js'
+import type { Nodes } from './nodes.js'
+import type { Tx } from './port.js'
+import type { Queues } from './queues.js'
+import { settingsOf } from './queues.js'
+import { select, stateNow } from './select.js'
+import type { QueueFacts } from './sheet.js'
+
+export async function get(
+  tx: Tx,
+  queues: Queues,
+  refs: readonly JobRef[],
+): Promise<(Found | null)[]> {
+  const gatherer = new Gatherer(tx, queues)
+  const { sheet } = gatherer
+  await gatherer.jobsAnywhere(refs)
+  sheet.open()
+  const found = refs.map((ref) => find(sheet.ledger, sheet.ledger.find(ref)))
+  sheet.close()
+  return found
+}
+
+export async function parentsOf(
+  tx: Tx,
+  queues: Queues,
+  ref: JobRef,
+): Promise<readonly ParentRow[] | null> {
+  const gatherer = new Gatherer(tx, queues)
+  const { sheet } = gatherer
+  const [row] = await gatherer.jobsAnywhere([ref])
+  if (row === undefined || row.state === RECEIPT) return null
+  await gatherer.parentsOf([row])
+  sheet.open()
+  const rows = parents(sheet.ledger, sheet.slotOf(row.seq))
+  sheet.close()
+  return rows
+}
+
+export async function list(tx: Tx, queues: Queues, ask: ListAsk): Promise<Paged<JobRecord>> {
+  const gatherer = new Gatherer(tx, queues)
+  const { sheet } = gatherer
+  await gatherer.queues([ask.queue], 'find')
+  const [facts] = [...sheet.queues.values()]
+  if (facts === undefined) return { items: [], cursor: null }
+  const { rows, cursor } = await select(tx, facts.id, ask.which, ask.page)
+  sheet.addJobs(rows)
+  sheet.open()
+  const items = records(
+    sheet.ledger,
+    rows.map(({ seq }) => sheet.slotOf(seq)),
+  )
+  sheet.close()
+  return { items, cursor }
+}
+
+export async function count(
+  tx: Tx,
+  queues: Queues,
+  ask: CountAsk,
+): Promise<{ readonly counts: Counts; readonly cursor: string | null }> {
+  const facts = (await queues.find(tx, [ask.queue])).get(ask.queue)
+  if (facts === undefined) return { counts: NOTHING, cursor: null }
+  const { states, ...rest } = ask.which
+  const isWhole = Object.values(rest).every((value) => value === undefined)
+  if (isWhole) return { counts: only(await countsOf(tx, facts), states), cursor: null }
+  const page = { limit: SCAN_JOBS, cursor: ask.cursor }
+  const found = await select(tx, facts.id, ask.which, page)
+  const counts: Record<State, number> = { ...NOTHING }
+  for (const row of found.rows) counts[STATES[stateNow(row, tx.now)]]++
+  return { counts, cursor: found.cursor }
+}
+
+function only(counts: Counts, states: readonly State[] | undefined): Counts {
+  if (states === undefined) return counts
+  const chosen: Record<State, number> = { ...NOTHING }
+  for (const state of states) chosen[state] = counts[state]
+  return chosen
+}
+
+export async function countsOf(tx: Tx, { id }: QueueFacts): Promise<Counts> {
+  const counts: Record<State, number> = { ...NOTHING }
+  for (const { state, jobs } of await tx.all('queue.counts', [id, tx.now])) {
+    counts[STATES[state]] = jobs
+  }
+  return counts
+}
+
+export async function queueRows(
+  tx: Tx,
+  queues: Queues,
+  nodes: Nodes,
+  page: PageAsk,
+): Promise<Paged<QueueRow>> {
+  const { scope } = queues
+  const after = page.cursor ?? ''
+  const rows = await tx.all('queue.page', [scope, after, page.limit + 1])
+  const [whole] = await tx.all('scope.read', [scope])
+  const workers = new Map<string, number>()
+  for (const { card, gone } of await nodes.all(tx)) {
+    if (gone) continue
+    for (const { queue } of card.workers) workers.set(queue, (workers.get(queue) ?? 0) + 1)
+  }
+  const items: QueueRow[] = []
+  for (const row of rows.slice(0, page.limit)) {
+    const facts = queues.factsOf(row)
+    items.push({
+      name: facts.name,
+      counts: await countsOf(tx, facts),
+      paused: facts.paused !== null || whole.paused_since !== null,
+      workers: workers.get(facts.name) ?? 0,
+      oldestDue: await oldestDue(tx, facts),
+    })
+  }
+  const last = items.at(-1)
+  return { items, cursor: rows.length > page.limit && last !== undefined ? last.name : null }
+}
+
+/** When the first of its waiting jobs was or is due. */
+async function oldestDue(tx: Tx, { id }: QueueFacts): Promise<Instant | null> {
+  const lanes = await tx.each('lane.of', [], [[id]])
+  const asked = lanes.map((lane) => [lane.id])
+  const [first] = await tx.all('queue.oldest', [id])
+  if (first?.due != null) return shown(first.due)
+  const next = await tx.each('lane.next', [], asked)
+  return next.length === 0 ? null : shown(Math.min(...next.map(({ due }) => due)))
+}
+
+/** What lies beyond every `Date` is shown as the last. */
+function shown(instant: Instant): Instant {
+  return Math.max(-LAST_INSTANT, Math.min(instant, LAST_INSTANT))
+}
+
+export async function groupRows(
+  tx: Tx,
+  queues: Queues,
+  queue: string,
+  page: PageAsk,
+): Promise<Paged<GroupRow>> {
+  const facts = (await queues.find(tx, [queue])).get(queue)
+  if (facts === undefined) return { items: [], cursor: null }
+  const hasCursor = page.cursor === null ? 0 : 1
+  const asked = [facts.id, page.cursor ?? '', hasCursor, page.limit + 1]
+  const names = (await tx.all('group.page', asked)).map(({ grp }) => grp)
+  const shown = names.slice(0, page.limit)
+  const counts = new Map(shown.map((grp) => [grp, { ...NOTHING }]))
+  const rows = await tx.each(
+    'group.counts',
+    [tx.now],
+    shown.map((grp) => [facts.id, grp]),
+  )
+  for (const { grp, state, jobs } of rows) {
+    const of = counts.get(grp)
+    if (of !== undefined) of[STATES[state]] = jobs
+  }
+  const paused = new Set((await tx.each('group.paused', [], [[facts.id]])).map(({ grp }) => grp))
+  const isBlocking = settingsOf(facts).order === 'blocking'
+  const holders = isBlocking
+    ? await tx.each(
+        'group.holder',
+        [],
+        shown.map((grp) => [facts.id, grp]),
+      )
+    : []
+  const holder = new Map(holders.map(({ grp, id }) => [grp, id]))
+  const items = shown.map((group): GroupRow => {
+    return {
+      group,
+      counts: counts.get(group) ?? NOTHING,
+      paused: paused.has(group),
+      blockedBy: holder.get(group) ?? null,
+    }
+  })
+  return { items, cursor: names.length > page.limit ? (shown.at(-1) ?? null) : null }
+}
+
+export async function nodeRows(
+  tx: Tx,
+  queues: Queues,
+  nodes: Nodes,
+  page: PageAsk,
+): Promise<Paged<NodeRow>> {
+  const all = (await nodes.all(tx)).sort((a, b) => (a.node < b.node ? -1 : 1))
+  const { cursor, limit } = page
+  const rest = cursor === null ? all : all.filter(({ node }) => node > cursor)
+  const holding = new Map<string, number>()
+  for (const { node, worker, held } of await tx.all('node.holding', [queues.scope])) {
+    holding.set(`${node}\0${worker}`, held)
+  }
+  const items = rest.slice(0, limit).map(({ node, card, startedAt, lastBeat, gone }): NodeRow => {
+    const { proof: _, ...said } = card
+    const beatAgo = Math.max(0, tx.now - lastBeat)
+    const running = card.workers.map(({ worker }) => holding.get(`${node}\0${worker}`) ?? 0)
+    const isSilent = running.some((held) => held > 0) && beatAgo > card.lease
+    const lost = gone || isSilent || nodes.liveness(card) === 'dead'
+    return { ...said, startedAt, beatAgo, lost, running }
+  })
+  return { items, cursor: rest.length > limit ? (items.at(-1)?.node ?? null) : null }
+}

@@ -1,0 +1,282 @@
+/**
+ * A store made of tables: what SQLite and PostgreSQL have in common. Each verb of the seam is one
+ * transaction. What a queue does is decided by the book, on a sheet of the rows that are concerned
+ * (`sheet.ts`); where nothing can be in the way, one statement does it. How a statement is said, how
+ * a transaction is made and how others hear of it is the database's affair, behind the port.
+ */
+import { NEVER_SAID } from '../../job/effective.js'
+import { millraceError } from '../../job/errors.js'
+import type { ClaimAnswer } from '../../job/claim.js'
+import type { Explained, GroupRow, QueueExplained } from '../../job/gate.js'
+import type { Found, JobRecord, JobRef, ParentRow } from '../../job/job.js'
+import type { Inserted, Lot } from '../../job/lot.js'
+import type { Planned, ScheduleAsk, ScheduleChange, ScheduleRow } from '../../job/schedule.js'
+import type { Tick, Ticked } from '../../job/schedule.js'
+import type { PageAsk, Paged } from '../../job/selector.js'
+import type { SettingsLayer, StoredSettings } from '../../job/settings.js'
+import type { Note, Noted } from '../../job/verdict.js'
+import type { Beat, BeatAnswer, BeatRecipe, CheckAsk, Checked, Command } from '../../store.js'
+import type { Controlled, CountAsk, ExchangeAsk, Exchanged, Hint, ListAsk } from '../../store.js'
+import type { NodeCard, NodeRow, OpenAsk, OverrideChange, QueueRow } from '../../store.js'
+import type { Store, SweepAsk, Swept, Traits } from '../../store.js'
+import { claim } from './claiming.js'
+import { control, pause } from './commanding.js'
+import { explainJob, explainOne } from './explaining.js'
+import { insert } from './inserting.js'
+import { News } from './news.js'
+import { Nodes } from './nodes.js'
+import type { Liveness } from './nodes.js'
+import type { Database, Purpose, Tx } from './port.js'
+import { Queues } from './queues.js'
+import { declare, override } from './saying.js'
+import { plan, scheduleRows, tick } from './scheduling.js'
+import { note, settle } from './settling.js'
+import { count, get, groupRows, list, nodeRows, parentsOf, queueRows } from './showing.js'
+import { sweep } from './sweeping.js'
+
+/** What is different from one database to the next. */
+export interface SqlMedium {
+  readonly traits: Traits
+  /** Opens, brings the tables up to date, and answers the port. Hints come until `close`. */
+  open(scope: string, onHints: (hints: readonly Hint[]) => void): Promise<Database>
+  close(): Promise<void>
+  /** What can be told of a node from outside the database. */
+  readonly liveness: Liveness
+  readonly proof: string | null
+  beatRecipe(scope: string): BeatRecipe | null
+}
+
+interface Opened {
+  readonly database: Database
+  readonly queues: Queues
+  readonly nodes: Nodes
+  readonly scope: string
+}
+
+export class SqlStore<S extends string> implements Store<S> {
+  readonly name: S
+  readonly #medium: SqlMedium
+  readonly #watchers = new Set<(hint: Hint) => void>()
+  #opening: Promise<Opened> | null = null
+  #opened: Opened | null = null
+  #isClosed = false
+
+  constructor(name: S, medium: SqlMedium) {
+    this.name = name
+    this.#medium = medium
+  }
+
+  get traits(): Traits {
+    return this.#medium.traits
+  }
+
+  async open({ scope }: OpenAsk): Promise<void> {
+    if (this.#isClosed) throw closed(this.name)
+    this.#opening ??= this.#open(scope)
+    try {
+      this.#opened = await this.#opening
+    } catch (error) {
+      this.#opening = null
+      throw error
+    }
+  }
+
+  async #open(scope: string): Promise<Opened> {
+    const database = await this.#medium.open(scope, (hints) => this.#hint(hints))
+    const id = await database.transact('durable', async (tx) => {
+      const [known] = await tx.all('scope.find', [scope])
+      if (known !== undefined) return known.id
+      const [added] = await tx.all('scope.add', [scope])
+      return added.id
+    })
+    const queues = new Queues(id)
+    const nodes = new Nodes(queues, this.#medium.liveness, this.#medium.proof)
+    return { database, queues, nodes, scope }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#watchers.clear()
+    if (this.#opening === null) return
+    const [opened] = await Promise.allSettled([this.#opening])
+    if (opened.status === 'fulfilled') await this.#medium.close()
+  }
+
+  async insert(lots: readonly Lot[]): Promise<readonly (readonly Inserted[])[]> {
+    return this.#run('durable', (tx, { queues }, news) => insert(tx, queues, lots, news))
+  }
+
+  async exchange(ask: ExchangeAsk): Promise<Exchanged> {
+    this.#check()
+    const { settled, happened } =
+      ask.settle.length === 0
+        ? { settled: [], happened: [] }
+        : await this.#run('durable', (tx, { queues }, news) => settle(tx, queues, ask.settle, news))
+    const claimed: ClaimAnswer[] = []
+    for (const one of ask.claim) {
+      claimed.push(
+        await this.#run('loose', (tx, { queues }, news) => claim(tx, queues, ask.node, one, news)),
+      )
+    }
+    const answer = { settled, claimed }
+    return happened.length === 0 ? answer : { ...answer, happened }
+  }
+
+  async note(notes: readonly Note[]): Promise<readonly Noted[]> {
+    if (notes.length === 0) return (this.#check(), [])
+    // Progress and log lines are not worth a sync; a step must not be done twice.
+    const hasStep = notes.some(({ step }) => step !== undefined)
+    const purpose = hasStep ? 'durable' : 'loose'
+    return this.#run(purpose, (tx, { queues }, news) => note(tx, queues, notes, news))
+  }
+
+  async enlist(card: NodeCard): Promise<void> {
+    await this.#run('loose', (tx, { nodes }, news) => nodes.enlist(tx, card, news))
+  }
+
+  async leave(node: string): Promise<void> {
+    await this.#run('durable', (tx, { nodes }, news) => nodes.leave(tx, node, news))
+  }
+
+  async beat(beat: Beat): Promise<BeatAnswer> {
+    return this.#run('loose', (tx, { nodes }, news) => nodes.beat(tx, beat, news))
+  }
+
+  async check(ask: CheckAsk): Promise<Checked> {
+    return this.#run('read', (tx, { nodes }) => nodes.check(tx, ask))
+  }
+
+  beatRecipe(): BeatRecipe | null {
+    return this.#medium.beatRecipe(this.#opened?.scope ?? '')
+  }
+
+  async sweep(ask: SweepAsk): Promise<Swept> {
+    return this.#run('durable', (tx, { queues, nodes }, news) =>
+      sweep(tx, queues, nodes, ask, news),
+    )
+  }
+
+  async get(refs: readonly JobRef[]): Promise<readonly (Found | null)[]> {
+    return this.#run('read', (tx, { queues }) => get(tx, queues, refs))
+  }
+
+  async parents(ref: JobRef): Promise<readonly ParentRow[] | null> {
+    return this.#run('read', (tx, { queues }) => parentsOf(tx, queues, ref))
+  }
+
+  async list(ask: ListAsk): Promise<Paged<JobRecord>> {
+    return this.#run('read', (tx, { queues }) => list(tx, queues, ask))
+  }
+
+  async count(ask: CountAsk): ReturnType<Store['count']> {
+    return this.#run('read', (tx, { queues }) => count(tx, queues, ask))
+  }
+
+  async explain(refs: readonly JobRef[]): Promise<readonly (Explained | null)[]> {
+    const explained: (Explained | null)[] = []
+    for (const ref of refs) {
+      explained.push(
+        await this.#run('loose', (tx, { queues, nodes }) => explainJob(tx, queues, nodes, ref)),
+      )
+    }
+    return explained
+  }
+
+  async explainQueue(name: string): Promise<QueueExplained | null> {
+    return this.#run('loose', (tx, { queues, nodes }) => explainOne(tx, queues, nodes, name))
+  }
+
+  async groups(queue: string, page: PageAsk): Promise<Paged<GroupRow>> {
+    return this.#run('read', (tx, { queues }) => groupRows(tx, queues, queue, page))
+  }
+
+  async queues(page: PageAsk): Promise<Paged<QueueRow>> {
+    return this.#run('read', (tx, { queues, nodes }) => queueRows(tx, queues, nodes, page))
+  }
+
+  async nodes(page: PageAsk): Promise<Paged<NodeRow>> {
+    return this.#run('read', (tx, { queues, nodes }) => nodeRows(tx, queues, nodes, page))
+  }
+
+  async control(command: Command, cursor: string | null): Promise<Controlled> {
+    return this.#run('durable', (tx, { queues }, news) =>
+      'by' in command
+        ? pause(tx, queues, command, news)
+        : control(tx, queues, command, cursor, news),
+    )
+  }
+
+  async settings(queue: string): Promise<StoredSettings> {
+    return this.#run('read', async (tx, { queues }) => {
+      return (await queues.find(tx, [queue])).get(queue)?.stored ?? NEVER_SAID
+    })
+  }
+
+  async declare(queue: string, declared: SettingsLayer): Promise<StoredSettings> {
+    return this.#run('durable', (tx, { queues }, news) =>
+      declare(tx, queues, queue, declared, news),
+    )
+  }
+
+  async override(queue: string, change: OverrideChange): Promise<StoredSettings> {
+    return this.#run('durable', (tx, { queues }, news) => override(tx, queues, queue, change, news))
+  }
+
+  async tick(ticks: readonly Tick[]): Promise<readonly Ticked[]> {
+    return this.#run('durable', (tx, { queues }, news) => tick(tx, queues, ticks, news))
+  }
+
+  async schedules(ask: ScheduleAsk): Promise<Paged<ScheduleRow>> {
+    return this.#run('read', (tx, { queues }) => scheduleRows(tx, queues, ask))
+  }
+
+  async plan(change: ScheduleChange): Promise<Planned> {
+    return this.#run('durable', (tx, { queues }, news) => plan(tx, queues, change, news))
+  }
+
+  watch(onHint: (hint: Hint) => void): () => void {
+    this.#watchers.add(onHint)
+    return () => this.#watchers.delete(onHint)
+  }
+
+  /** One transaction; what it changed is told when it is over. */
+  async #run<T>(
+    purpose: Purpose,
+    work: (tx: Tx, opened: Opened, news: News) => Promise<T>,
+  ): Promise<T> {
+    const opened = this.#check()
+    let news = new News()
+    try {
+      const answer = await opened.database.transact(purpose, (tx) => {
+        news = new News()
+        return work(tx, opened, news)
+      })
+      opened.database.tell(news.hints())
+      return answer
+    } catch (error) {
+      // What it learned of rows that it made may be wrong.
+      opened.queues.forget()
+      throw error
+    }
+  }
+
+  #check(): Opened {
+    if (this.#opened === null || this.#isClosed) throw closed(this.name)
+    return this.#opened
+  }
+
+  #hint(hints: readonly Hint[]): void {
+    for (const hint of hints) for (const watcher of this.#watchers) watcher(hint)
+  }
+}
+
+function closed(name: string): Error {
+  return millraceError({
+    code: 'STORE_CLOSED',
+    subject: `store ${name}`,
+    expected: 'an open store',
+    received: 'a call before open or after close',
+    remedy: 'open it first, or make a new Millrace',
+  })
+}

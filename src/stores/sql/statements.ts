@@ -1,0 +1,284 @@
+/**
+ * What is asked of a database, statement by statement, and the rows that it answers. Each dialect
+ * writes every one of them out as its own text, under the same name, with the parameters in the
+ * order that stands here; behind "each", those that differ from row to row, behind the shared ones.
+ *
+ * Numbers of rows are whole, times are milliseconds since the Unix epoch, JSON is text, a list is
+ * one parameter. Whether something is so is 0 or 1.
+ */
+import type { Millis } from '../../job/job.js'
+import type { JobRow } from './row.js'
+
+interface Id {
+  readonly id: number
+}
+
+export interface QueueRow extends Id {
+  readonly name: string
+  readonly declared: string
+  readonly overrides: string
+  readonly revision: number
+  readonly paused_since: Millis | null
+  readonly paused_by: string | null
+  readonly pass: number
+}
+
+interface LineOf {
+  readonly lane: number
+  readonly grp: string
+  readonly priority: number
+}
+
+interface Named {
+  readonly queue: number
+  readonly name: string
+  readonly body: string
+}
+
+/** What each statement answers. */
+export interface Asked {
+  // ── Scopes ───────────────────────────────────────────────────────────────────────────────────
+  /** name */
+  readonly 'scope.add': Id
+  /** name */
+  readonly 'scope.find': Id
+  /** scope */
+  readonly 'scope.read': Pick<QueueRow, 'paused_since' | 'paused_by'>
+  /** scope, since or null, by or null: answers when it changed */
+  readonly 'scope.pause': Id
+
+  // ── Queues, groups, lanes ────────────────────────────────────────────────────────────────────
+  /** scope; each name */
+  readonly 'queue.add': Id
+  /** scope; each name */
+  readonly 'queue.find': QueueRow
+  /** each queue */
+  readonly 'queue.name': { readonly name: string }
+  /** scope */
+  readonly 'queue.all': QueueRow
+  /** scope, key: those whose rate has it */
+  readonly 'queue.sharing': QueueRow
+  /** queue, revision, declared, overrides, key of its rate or null */
+  readonly 'queue.say': Id
+  /** queue, since or null, by or null: answers when it changed */
+  readonly 'queue.pause': Id
+  /** queue, pass */
+  readonly 'queue.turned': Id
+  /** queue: answers when anything of it is left */
+  readonly 'queue.known': Id
+  /** scope, after, limit: those of which anything is left, by name */
+  readonly 'queue.page': QueueRow
+  /** queue, now: jobs by state, those that are due as available */
+  readonly 'queue.counts': { readonly state: number; readonly jobs: number }
+  /** queue: all that is unfinished and does not run */
+  readonly 'queue.backlog': { readonly waiting: number }
+  /** queue */
+  readonly 'queue.running': { readonly running: number }
+  /** queue, limit */
+  readonly 'queue.someRunning': JobRow
+  /** queue: when the first of those that are available was due */
+  readonly 'queue.oldest': { readonly due: Millis | null }
+  /** queue, now: the one that comes next of all that waits, though no claim would take it */
+  readonly 'queue.next': JobRow
+  /** queue, group, since, by: answers when it was not so before */
+  readonly 'group.pause': { readonly queue: number }
+  /** queue, group: answers when it was paused */
+  readonly 'group.resume': { readonly queue: number }
+  /** each queue */
+  readonly 'group.paused': { readonly grp: string; readonly since: Millis; readonly by: string }
+  /** queue, after, whether there is an after, limit: names, those of paused groups too */
+  readonly 'group.page': { readonly grp: string }
+  /** now; each queue, group */
+  readonly 'group.counts': { readonly grp: string; readonly state: number; readonly jobs: number }
+  /** each queue, group: who runs, else who failed and holds it */
+  readonly 'group.holder': { readonly grp: string; readonly id: string }
+  /** each queue, group */
+  readonly 'group.running': { readonly grp: string; readonly running: number }
+  /** each queue, group, limit */
+  readonly 'group.someRunning': JobRow
+  /** each queue, group: those that hold it and wait */
+  readonly 'group.holding': JobRow
+  /** each queue */
+  readonly 'lane.of': Id & { readonly queue: number; readonly task: string; readonly kind: number }
+  /** queue, task, kind: answers it, whether or not it was there */
+  readonly 'lane.add': Id
+  /** each lane: when the first of it is due that is not yet */
+  readonly 'lane.next': { readonly due: Millis }
+
+  // ── Jobs ─────────────────────────────────────────────────────────────────────────────────────
+  /** how many: the last of so many numbers of insertion that nobody else is given */
+  readonly 'seq.take': { readonly last: number }
+  /** how many: the last of so many tokens */
+  readonly 'token.take': { readonly last: number }
+  /** each: `JOB_COLUMNS`: answers those whose ids were free */
+  readonly 'job.add': { readonly seq: number }
+  /** each queue, id: receipts of jobs that an operator deleted */
+  readonly 'job.deleted': { readonly seq: number }
+  /** each queue, id */
+  readonly 'job.find': JobRow
+  /** each seq */
+  readonly 'job.read': JobRow
+  /** each: `CHANGING` */
+  readonly 'job.change': Id
+  /** each seq, payload, codec, spec */
+  readonly 'job.describe': Id
+  /** each seq */
+  readonly 'job.remove': Id
+  /** each queue, id, token: removes those that run under it and leave nothing behind */
+  readonly 'job.complete': { readonly queue: number; readonly id: string; readonly grp: string }
+  /** now, limit; each lane: makes available what is due */
+  readonly 'job.due': LineOf & { readonly seq: number }
+  /** lane, now, limit, token before the first, node, worker, claim: runs the first ones */
+  readonly 'job.take': JobRow
+  /** now; each lane, group, priority, limit: the first ones of a line */
+  readonly 'line.first': JobRow
+  /** now; each lane, group: the first one of any priority */
+  readonly 'lane.first': JobRow
+  /** each lane, now: answers when any of it could be taken */
+  readonly 'lane.ready': { readonly seq: number }
+  /** queue, least attempt, after, limit: those that wait, by number */
+  readonly 'job.waiting': JobRow
+  /** scope, now, limit: not started in time */
+  readonly 'job.expired': JobRow
+  /** scope, limit: no attempt left */
+  readonly 'job.spent': JobRow
+  /** scope, limit: run for nodes that nobody knows */
+  readonly 'job.orphans': JobRow
+  /** each queue, state */
+  readonly 'ended.count': { readonly queue: number; readonly state: number; readonly ended: number }
+  /** each queue, state, until, limit: that ended until then, oldest first */
+  readonly 'ended.past': JobRow
+  /** queue, below, states, task or null, group or null, now, limit, scan: newest first */
+  readonly 'page.any': JobRow
+  /** queue, below, states, task or null, group or null, now, limit: of final states */
+  readonly 'page.ended': JobRow
+  /** queue, below, states, task or null, group or null, now, limit: of those that run */
+  readonly 'page.running': JobRow
+  /** queue, below, scan: the last one of such a scan, if it was not the last of all */
+  readonly 'page.bound': { readonly seq: number }
+
+  // ── Keys, kin, settlements ───────────────────────────────────────────────────────────────────
+  /** each queue, key */
+  readonly 'key.find': {
+    readonly queue: number
+    readonly key: string
+    readonly seq: number | null
+    readonly id: string
+    readonly until: Millis
+    readonly waiting: number
+  }
+  /** each queue, key, seq or null, id, until, waiting */
+  readonly 'key.put': Id
+  /** each queue, key */
+  readonly 'key.remove': Id
+  /** now; each seq: keys held until the first start, of a job that starts */
+  readonly 'key.started': Id
+  /** scope, now: forgets those of which nothing holds */
+  readonly 'key.lapse': Id
+  /** each parent */
+  readonly 'kin.children': { readonly child: number }
+  /** each parent, child, at */
+  readonly 'kin.add': Id
+  /** each parent, child, at */
+  readonly 'kin.remove': Id
+  /** each child that is gone */
+  readonly 'kin.forget': Id
+  /** scope, now, lowest token, highest token, body */
+  readonly 'settled.add': Id
+  /** scope, token: bodies that may have it */
+  readonly 'settled.find': { readonly body: string }
+  /** scope, before */
+  readonly 'settled.lapse': Id
+
+  // ── Turns ────────────────────────────────────────────────────────────────────────────────────
+  /** each lane, queue, group, priority, pass, tie */
+  readonly 'turn.add': Id
+  /** queue: answers when any of its groups has a name */
+  readonly 'turn.grouped': { readonly grp: string }
+  /** groups that are passed over, limit; each lane: whose turn it is, by priority, then in rotation */
+  readonly 'turn.first': LineOf & { readonly pass: number; readonly tie: number }
+  /** each queue, group, pass */
+  readonly 'turn.move': Id
+  /** each queue, group, when it opens by itself or null */
+  readonly 'turn.close': Id
+  /** each lane, group, priority */
+  readonly 'turn.remove': Id
+  /** each queue, group, pass: open again, at that pass or where it stood */
+  readonly 'turn.open': Id
+  /** queue, pass: of all groups */
+  readonly 'turn.openAll': Id
+  /** queue, now, pass: those whose time has come */
+  readonly 'turn.openDue': Id
+  /** queue: when the next one opens by itself */
+  readonly 'turn.next': { readonly opens_at: Millis | null }
+
+  // ── Rates and rests ──────────────────────────────────────────────────────────────────────────
+  /** scope, now; each name, how many, until when they count */
+  readonly 'grant.add': Id
+  /** scope, name, since, limit: by time */
+  readonly 'grant.oldest': { readonly at: Millis; readonly n: number }
+  /** scope, name, since */
+  readonly 'grant.total': { readonly total: number; readonly last: Millis }
+  /** scope, now */
+  readonly 'grant.lapse': Id
+  /** scope, now */
+  readonly 'throttle.all': { readonly name: string; readonly until: Millis }
+  /** scope; each name, until */
+  readonly 'throttle.put': Id
+  /** scope, now */
+  readonly 'throttle.lapse': Id
+
+  // ── Nodes ────────────────────────────────────────────────────────────────────────────────────
+  /** scope */
+  readonly 'node.all': {
+    readonly node: string
+    readonly card: string
+    readonly started_at: Millis
+    readonly beats: number
+    readonly last_beat: Millis
+    readonly overdue: string
+    readonly gone: number
+  }
+  /** scope, node */
+  readonly 'node.find': Asked['node.all']
+  /** scope; each node, card, started at, beats, last beat, overdue, gone */
+  readonly 'node.put': Id
+  /** scope; each node */
+  readonly 'node.remove': Id
+  /** scope, node: answers when it is known */
+  readonly 'node.known': { readonly node: string }
+  /** scope, node, now: it has asked for jobs, and holds none; costs nothing when it has just done so */
+  readonly 'node.remember': Id
+  /** scope, node, now: a sign of life; answers when it is known */
+  readonly 'node.touch': { readonly node: string }
+  /** scope, node, now, overdue: a beat; answers when it is known */
+  readonly 'node.beat': { readonly node: string }
+  /** scope, limit; each node: what it holds */
+  readonly 'node.held': JobRow
+  /** scope, node, up to, open claims: what it holds and does not know of */
+  readonly 'node.lost': JobRow
+  /** scope: how many jobs each worker holds */
+  readonly 'node.holding': { readonly node: string; readonly worker: string; readonly held: number }
+
+  // ── Schedules ────────────────────────────────────────────────────────────────────────────────
+  /** each queue, name */
+  readonly 'schedule.find': Named
+  /** queue */
+  readonly 'schedule.count': { readonly schedules: number }
+  /** each queue, name, when its next slot is due or null, body */
+  readonly 'schedule.put': Id
+  /** each queue, name */
+  readonly 'schedule.remove': Id
+  /** scope, queue or null, name or null, whether from the first, due, queue, name, limit */
+  readonly 'schedule.byDue': { readonly queue_name: string; readonly body: string }
+  /** scope, queue or null, name or null, whether from the first, queue, name, limit */
+  readonly 'schedule.byName': { readonly queue_name: string; readonly body: string }
+  /** each queue, name: what is remembered of one that was removed */
+  readonly 'retired.find': Named
+  /** scope; each queue's name, name, until, body */
+  readonly 'retired.put': Id
+  /** scope; each queue's name, name */
+  readonly 'retired.remove': Id
+}
+
+export type Statement = keyof Asked

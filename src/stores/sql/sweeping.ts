@@ -1,0 +1,163 @@
+/**
+ * What a store does alone: frees what the dead hold, ends what expired or has no attempt left,
+ * prunes. Whatever may concern a sweep is laid on a sheet, bounded; what is to be done with it, the
+ * book decides (`decide-sweep.ts`).
+ */
+import { decideSweep } from '../../job/book/decide-sweep.js'
+import type { Happening } from '../../job/job.js'
+import type { FinalState } from '../../job/job.js'
+import { FINAL_STATES } from '../../job/job.js'
+import type { Kept } from '../../job/settings.js'
+import { COMPLETED, RECEIPT } from '../../job/book/columns.js'
+import type { NodeCard, SweepAsk, Swept } from '../../store.js'
+import { flush } from './flush.js'
+import { Gatherer } from './gather.js'
+import type { News } from './news.js'
+import type { Liveness, Nodes } from './nodes.js'
+import type { Tx, Value } from './port.js'
+import type { Queues } from './queues.js'
+import { settingsOf } from './queues.js'
+import type { JobRow } from './row.js'
+import type { QueueFacts } from './sheet.js'
+
+/** For how long a repeated settlement is answered as the first time. */
+const SETTLED_FOR = 5 * 60_000
+
+export async function sweep(
+  tx: Tx,
+  queues: Queues,
+  nodes: Nodes,
+  ask: SweepAsk,
+  news: News,
+): Promise<Swept> {
+  const gatherer = new Gatherer(tx, queues)
+  const { sheet } = gatherer
+  const all = await tx.all('queue.all', [queues.scope])
+  for (const row of all) gatherer.add(queues.factsOf(row))
+  const facts = [...sheet.queues.values()]
+  await tx.lock(
+    facts.map(({ id }) => id),
+    'shared',
+  )
+  const held = await heldByTheSilent(tx, queues, nodes, ask, gatherer)
+  const waiting = [
+    ...(await tx.all('job.expired', [queues.scope, tx.now, ask.limit + 1])),
+    ...(await tx.all('job.spent', [queues.scope, ask.limit + 1])),
+  ]
+  const counted = await kept(tx, facts)
+  const ended = await endedPast(tx, facts, counted, ask.limit + 1)
+  sheet.addJobs([...held, ...waiting, ...ended])
+  await gatherer.ends([...sheet.rows.values()])
+  sheet.open()
+  for (const [name, count] of counted) {
+    const [id, state] = name.split('/').map(Number)
+    sheet.queueBook(id).counts[state] = count
+  }
+  const liveness: Liveness = (card) => nodes.liveness(card)
+  const view = { self: ask.node, now: tx.now, limit: ask.limit, liveness }
+  const { frames, more } = decideSweep(sheet.ledger, view)
+  const happened: Happening[] = []
+  const lostNodes: NodeCard[] = []
+  let pruned = 0
+  for (const frame of frames) {
+    if (frame.kind === 'drop') {
+      pruned += sheet.book.apply<'drop'>(frame, tx.now, [])
+      continue
+    }
+    const swept = sheet.book.apply<'sweep'>(frame, tx.now, [])
+    happened.push(...swept.happened)
+    if (swept.lost !== null) lostNodes.push(swept.lost)
+  }
+  await flush(tx, queues, sheet, news)
+  sheet.close()
+  await tidy(tx, queues)
+  return {
+    freed: happened.filter(({ kind }) => kind === 'lost' || kind === 'timeout').length,
+    expired: happened.filter(({ kind }) => kind === 'expired').length,
+    discarded: happened.filter(({ state }) => state === 'discarded').length,
+    pruned,
+    more,
+    happened,
+    lostNodes,
+  }
+}
+
+/** All that is held by nodes which may be gone, or by none that is known; each one more than is swept. */
+async function heldByTheSilent(
+  tx: Tx,
+  queues: Queues,
+  nodes: Nodes,
+  ask: SweepAsk,
+  { sheet }: Gatherer,
+): Promise<JobRow[]> {
+  const known = await nodes.all(tx)
+  const suspects = known.filter(({ node, card, gone, lastBeat, overdue }) => {
+    if (node === ask.node) return false
+    return (
+      gone ||
+      overdue.length > 0 ||
+      tx.now - lastBeat > card.lease ||
+      nodes.liveness(card) === 'dead'
+    )
+  })
+  sheet.nodes.push(...suspects)
+  const limit = ask.limit + 1
+  const held = await tx.each(
+    'node.held',
+    [queues.scope, limit],
+    suspects.map(({ node }) => [node]),
+  )
+  const orphans = await tx.all('job.orphans', [queues.scope, limit])
+  for (const node of new Set(orphans.map((row) => row.node ?? ''))) {
+    const card = { node, host: '', pid: 0, lease: 0, workers: [] }
+    const silent = { startedAt: 0, beats: 0, lastBeat: 0, overdue: [] }
+    sheet.nodes.push({ node, card, ...silent, gone: true })
+  }
+  return [...held, ...orphans]
+}
+
+function keepOf(facts: QueueFacts, state: FinalState): Kept {
+  return settingsOf(facts).keep[state]
+}
+
+/** How many finals there are, where only so many stay; by queue and state. */
+async function kept(tx: Tx, facts: readonly QueueFacts[]): Promise<ReadonlyMap<string, number>> {
+  const asked: Value[][] = []
+  for (const one of facts) {
+    FINAL_STATES.forEach((state, at) => {
+      if (keepOf(one, state).count !== Infinity) asked.push([one.id, COMPLETED + at])
+    })
+  }
+  const rows = await tx.each('ended.count', [], asked)
+  return new Map(rows.map(({ queue, state, ended }) => [`${queue}/${state}`, ended]))
+}
+
+/** Finals beyond their time or their number, and receipts beyond their time, oldest first. */
+async function endedPast(
+  tx: Tx,
+  facts: readonly QueueFacts[],
+  counted: ReadonlyMap<string, number>,
+  limit: number,
+): Promise<JobRow[]> {
+  const asked: Value[][] = []
+  for (const one of facts) {
+    FINAL_STATES.forEach((state, at) => {
+      const { for: span, count } = keepOf(one, state)
+      const over = (counted.get(`${one.id}/${COMPLETED + at}`) ?? 0) - count
+      if (over > 0) asked.push([one.id, COMPLETED + at, tx.now, Math.min(over, limit)])
+      if (span !== Infinity) asked.push([one.id, COMPLETED + at, tx.now - span, limit])
+    })
+    const { receipts } = settingsOf(one)
+    if (receipts !== Infinity) asked.push([one.id, RECEIPT, tx.now - receipts, limit])
+  }
+  return tx.each('ended.past', [], asked)
+}
+
+/** What is over says the same as nothing. */
+async function tidy(tx: Tx, queues: Queues): Promise<void> {
+  const { scope } = queues
+  await tx.all('key.lapse', [scope, tx.now])
+  await tx.all('grant.lapse', [scope, tx.now])
+  await tx.all('throttle.lapse', [scope, tx.now])
+  await tx.all('settled.lapse', [scope, tx.now - SETTLED_FOR])
+}

@@ -1,0 +1,325 @@
+/**
+ * Whose turn it is. A *line* is the jobs of one lane, group and priority; its turn is a row, and
+ * stands at the pass of its group. Each look lays the next lines on a sheet, with as many jobs of
+ * each as a fair share of the claim can take, and with all that their gates are asked about. After
+ * the book has decided, the turns are kept true: a group that was served moves on, a line of which
+ * nothing is left goes, a group whose gate is closed leaves until it may be open.
+ *
+ * The claim is alone with its queue meanwhile, so what it sees stays true until it commits.
+ */
+import type { ClaimAsk } from '../../job/claim.js'
+import type { Millis } from '../../job/job.js'
+import type { Settings } from '../../job/settings.js'
+import { AVAILABLE, HOLDS, RUNNING } from '../../job/book/columns.js'
+import { outlook } from '../../job/book/decide-claim.js'
+import { gatesGroups, groupOpens, isGated, queueOpens } from '../../job/book/gates.js'
+import { groupRate } from '../../job/book/rates.js'
+import { OPEN } from '../../job/book/window.js'
+import { Gatherer } from './gather.js'
+import type { Tx, Value } from './port.js'
+import type { Lane, Queues } from './queues.js'
+import { lanesFor, settingsOf } from './queues.js'
+import type { JobRow } from './row.js'
+import type { QueueFacts, Sheet } from './sheet.js'
+import type { Asked } from './statements.js'
+
+type Turn = Asked['turn.first']
+
+/** Lines of a look beyond those that a claim could serve: some will be found closed. */
+const SPARE_LINES = 8
+/** Lines of one look at most. */
+const MOST_LINES = 4_096
+
+interface Line {
+  readonly turn: Turn
+  readonly rows: readonly JobRow[]
+  /** No other job stands in it. */
+  readonly isWhole: boolean
+}
+
+export interface Look {
+  readonly sheet: Sheet
+  readonly lines: readonly Line[]
+  readonly groups: ReadonlySet<string>
+  /** More lines stand behind these. */
+  readonly hasMore: boolean
+}
+
+export interface Beside {
+  /** Groups whose gates are asked, too. */
+  readonly groups: Iterable<string>
+  gather(gatherer: Gatherer): Promise<void>
+}
+
+/** What a look left behind. */
+export interface Outlook {
+  /** When the next of it can be taken; null: nothing of it can. */
+  readonly nextIn: Millis | null
+  readonly aloneDue: boolean
+  /** When the queue's own gates open. */
+  readonly opens: Millis
+  /** Another look may find more. */
+  readonly mayGoOn: boolean
+}
+
+export class Turns {
+  readonly #tx: Tx
+  readonly #queues: Queues
+  readonly #facts: QueueFacts
+  readonly #lanes: readonly Lane[]
+  readonly #ask: ClaimAsk
+  readonly #settings: Settings
+  /** Groups that this asker cannot take from now, though others may. */
+  readonly #passedOver: Set<string>
+  #most = 0
+  #pass: number
+
+  constructor(tx: Tx, queues: Queues, facts: QueueFacts, lanes: readonly Lane[], ask: ClaimAsk) {
+    this.#tx = tx
+    this.#queues = queues
+    this.#facts = facts
+    this.#lanes = lanes
+    this.#ask = ask
+    this.#settings = settingsOf(facts)
+    this.#passedOver = new Set(ask.without)
+    this.#pass = facts.pass
+  }
+
+  // ── Looking ──────────────────────────────────────────────────────────────────────────────────
+
+  /** The next lines, on a sheet of their own, and what someone wants to see beside them. */
+  async look(limit: number, beside?: Beside): Promise<Look> {
+    const tx = this.#tx
+    const gatherer = new Gatherer(tx, this.#queues)
+    const { sheet } = gatherer
+    gatherer.add({ ...this.#facts, pass: this.#pass })
+    await gatherer.scope()
+    await gatherer.throttles()
+    await gatherer.pausedGroups(this.#facts.id)
+    const lanes = lanesFor(this.#lanes, this.#ask.tasks)
+    this.#most = Math.min(MOST_LINES, Math.max(limit + SPARE_LINES, this.#most * 2))
+    const without = [...this.#passedOver]
+    const turns = await this.#first(lanes.shared, without, this.#most)
+    // One is enough to tell, or to give, those that must run alone.
+    const lone = await this.#first(lanes.alone, without, 1)
+    const groups = new Set([...turns, ...lone].map(({ grp }) => grp))
+    for (const group of beside?.groups ?? []) groups.add(group)
+    const lines = await this.#linesOf([...turns, ...lone], groups, Math.max(1, limit))
+    for (const { rows } of lines) sheet.addJobs(rows)
+    if (this.#isBlocking) {
+      const asked = [...groups].map((group) => [this.#facts.id, group])
+      sheet.addJobs(await tx.each('group.holding', [], asked))
+    }
+    await beside?.gather(gatherer)
+    await gatherer.ownKeys()
+    await this.#rates(gatherer, groups, limit)
+    sheet.open()
+    await this.#count(sheet, lines, groups)
+    return { sheet, lines, groups, hasMore: turns.length === this.#most }
+  }
+
+  /** Whose turn it is over these lanes. */
+  async #first(lanes: readonly number[], without: string[], limit: number): Promise<Turn[]> {
+    const turns = await this.#tx.each(
+      'turn.first',
+      [without, limit],
+      lanes.map((lane) => [lane]),
+    )
+    if (lanes.length > 1) {
+      turns.sort((a, b) => b.priority - a.priority || a.pass - b.pass || a.tie - b.tie)
+    }
+    return turns.slice(0, limit)
+  }
+
+  get #isBlocking(): boolean {
+    return this.#settings.order === 'blocking'
+  }
+
+  async #linesOf(
+    turns: readonly Turn[],
+    groups: ReadonlySet<string>,
+    limit: number,
+  ): Promise<Line[]> {
+    if (turns.length === 0) return []
+    const rows = this.#isBlocking ? await this.#heads(groups) : await this.#firsts(turns, limit)
+    const byLine = new Map<string, JobRow[]>()
+    for (const row of rows) {
+      const name = this.#isBlocking ? row.grp : nameOf(row)
+      const known = byLine.get(name)
+      if (known === undefined) byLine.set(name, [row])
+      else known.push(row)
+    }
+    const shares = this.#shares(turns, limit)
+    return turns.map((turn, at) => {
+      const own = byLine.get(this.#isBlocking ? turn.grp : nameOf(turn)) ?? []
+      const isWhole = this.#isBlocking ? own.length === 0 : own.length <= shares[at]
+      return { turn, rows: own, isWhole }
+    })
+  }
+
+  /** The first jobs of each line, as many as it can be given. */
+  async #firsts(turns: readonly Turn[], limit: number): Promise<JobRow[]> {
+    const shares = this.#shares(turns, limit)
+    // One more than its share tells whether the line ends there.
+    const asked = turns.map(({ lane, grp, priority }, at) => [lane, grp, priority, shares[at] + 1])
+    return this.#tx.each('line.first', [this.#tx.now], asked)
+  }
+
+  /** Blocking order: the first job of each group in each lane of the queue, known to the asker or not. */
+  async #heads(groups: ReadonlySet<string>): Promise<JobRow[]> {
+    const asked: Value[][] = []
+    for (const group of groups) for (const { id } of this.#lanes) asked.push([id, group])
+    return this.#tx.each('lane.first', [this.#tx.now], asked)
+  }
+
+  /**
+   * How many of each line the claim can take at most: all, where it is the only one of its priority;
+   * else its share by weight, twice over while few lines stand there, since others may run out.
+   */
+  #shares(turns: readonly Turn[], limit: number): number[] {
+    const sums = new Map<number, { weight: number; lines: number }>()
+    for (const { priority, grp } of turns) {
+      const sum = sums.get(priority) ?? { weight: 0, lines: 0 }
+      sum.weight += this.#weight(grp)
+      sum.lines++
+      sums.set(priority, sum)
+    }
+    return turns.map(({ priority, grp }) => {
+      const { weight, lines } = sums.get(priority) ?? { weight: 1, lines: 1 }
+      if (lines === 1) return limit
+      const generous = lines * 2 > limit ? 1 : 2
+      return Math.min(limit, Math.ceil((generous * limit * this.#weight(grp)) / weight) + 1)
+    })
+  }
+
+  #weight(group: string): number {
+    const { weights } = this.#settings.groups
+    return (Object.hasOwn(weights, group) ? weights[group] : weights.default) ?? 1
+  }
+
+  async #rates(gatherer: Gatherer, groups: ReadonlySet<string>, limit: number): Promise<void> {
+    const { rate, groups: of } = this.#settings
+    if (rate?.key != null) await gatherer.sharers(rate.key)
+    if (rate !== null) await gatherer.window(this.#facts, limit)
+    const each = of.rate
+    if (each === null) return
+    for (const group of groups) {
+      await gatherer.windowOf(groupRate(this.#facts.name, group, each), limit)
+    }
+  }
+
+  /** What runs and is not on the sheet counts in caps and orders, too. */
+  async #count(sheet: Sheet, lines: readonly Line[], groups: ReadonlySet<string>): Promise<void> {
+    const { id } = this.#facts
+    const queue = sheet.queueBook(id)
+    if (this.#settings.concurrency !== Infinity) {
+      const [{ running }] = await this.#tx.all('queue.running', [id])
+      queue.counts[RUNNING] = running
+    }
+    for (const { turn } of lines) {
+      const known = queue.groups.get(sheet.ledger.groupNames.find(turn.grp) ?? -1)
+      if (known !== undefined) known.pass = turn.pass
+    }
+    if (!queue.gatesGroups) return
+    const asked = [...groups].map((group) => [id, group])
+    for (const { grp, running } of await this.#tx.each('group.running', [], asked)) {
+      const number = sheet.ledger.groupNames.find(grp)
+      const known = number === undefined ? undefined : queue.groups.get(number)
+      if (number === undefined || known === undefined) continue
+      // Whatever runs holds its group; those that are on the sheet were counted.
+      known.held += running - known.running
+      known.running = running
+      if (this.#isBlocking && running > 0) known.head = -1
+    }
+  }
+
+  // ── After the decision ───────────────────────────────────────────────────────────────────────
+
+  /** Keeps the turns true to what was taken and to what was found closed. */
+  async keepTrue({ sheet, lines, groups, hasMore }: Look, limit: number): Promise<Outlook> {
+    const { ledger } = sheet
+    const { id } = this.#facts
+    const queue = sheet.queueBook(id)
+    const { now } = this.#tx
+    const opens = isGated(ledger, queue) ? queueOpens(ledger, queue, now, null) : OPEN
+    const view = outlook(ledger, { ...this.#ask, limit: 1 }, now)
+    const closed = this.#closed(sheet, lines, groups)
+    const remove: Value[][] = []
+    const move = new Map<string, Value[]>()
+    let isPartial = false
+    let passedOver = 0
+    for (const { turn, rows, isWhole } of lines) {
+      const left = rows.filter((row) => waits(sheet, row)).length
+      const known = queue.groups.get(ledger.groupNames.find(turn.grp) ?? -1)
+      const wasServed = known !== undefined && left < rows.length
+      if (wasServed && known.pass !== turn.pass) move.set(turn.grp, [id, turn.grp, known.pass])
+      if (isWhole && left === 0) remove.push([turn.lane, turn.grp, turn.priority])
+      else if (closed.has(turn.grp)) continue
+      else if (left === 0) isPartial = true
+      else if (limit > 0 && opens === OPEN && !this.#passedOver.has(turn.grp)) {
+        // It could be given, and this asker did not take it.
+        this.#passedOver.add(turn.grp)
+        passedOver++
+      }
+    }
+    await this.#tx.each('turn.remove', [], remove)
+    await this.#tx.each('turn.move', [], [...move.values()])
+    await this.#tx.each(
+      'turn.close',
+      [],
+      [...closed].map(([grp, at]) => [id, grp, at]),
+    )
+    if (queue.groups.pass !== this.#pass) {
+      this.#pass = queue.groups.pass
+      await this.#tx.all('queue.turned', [id, this.#pass])
+    }
+    const hasMoved = move.size + remove.length + closed.size + passedOver > 0
+    const mayGoOn = limit > 0 && opens === OPEN && hasMoved && (hasMore || isPartial)
+    const isDue = view.nextIn !== null || hasMore || isPartial
+    return { nextIn: isDue ? (view.nextIn ?? 0) : null, aloneDue: view.aloneDue, opens, mayGoOn }
+  }
+
+  /** Groups whose gates are closed, and when they open by themselves; null: when something happens. */
+  #closed(
+    sheet: Sheet,
+    lines: readonly Line[],
+    groups: ReadonlySet<string>,
+  ): Map<string, Millis | null> {
+    const { ledger } = sheet
+    const queue = sheet.queueBook(this.#facts.id)
+    const closed = new Map<string, Millis | null>()
+    if (!gatesGroups(ledger, queue)) return closed
+    for (const group of groups) {
+      const number = ledger.groupNames.find(group)
+      if (number === undefined) continue
+      const opens = groupOpens(ledger, queue, number, this.#tx.now, null)
+      if (opens !== OPEN) closed.set(group, opens === Infinity ? null : opens)
+      else if (this.#isBlocking) this.#holdsOn(sheet, group, number, closed)
+    }
+    return closed
+  }
+
+  /** Blocking order: nobody runs, but one that failed holds the group and waits for its time. */
+  #holdsOn(sheet: Sheet, group: string, number: number, closed: Map<string, Millis | null>): void {
+    const { ledger } = sheet
+    const known = sheet.queueBook(this.#facts.id).groups.get(number)
+    if (known === undefined || known.held === 0 || known.head >= 0) return
+    let next: Millis = Infinity
+    for (const row of sheet.rows.values()) {
+      const slot = sheet.slotNow(row)
+      if (row.grp !== group || slot < 0 || ledger.columns.group.get(slot) !== number) continue
+      if (ledger.columns.has(slot, HOLDS)) next = Math.min(next, ledger.dueOf(slot))
+    }
+    closed.set(group, next === Infinity || next <= this.#tx.now ? null : next)
+  }
+}
+
+function nameOf({ lane, grp, priority }: Pick<JobRow, 'lane' | 'grp' | 'priority'>): string {
+  return `${lane}/${priority}/${grp}`
+}
+
+/** It was laid there to be taken, and was not. */
+function waits(sheet: Sheet, row: JobRow): boolean {
+  const slot = sheet.slotNow(row)
+  return slot >= 0 && sheet.ledger.columns.state.get(slot) === AVAILABLE
+}

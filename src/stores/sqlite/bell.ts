@@ -1,0 +1,75 @@
+/**
+ * How handles on one file hear of each other: those of one process by a bell, told what changed;
+ * those of other processes by the file system, which tells that something did. A bell that is not
+ * heard costs a poll.
+ */
+import { watch } from 'node:fs'
+import type { FSWatcher } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import type { Hint } from '../../store.js'
+import type { Connection } from './connection.js'
+
+type Listener = (hints: readonly Hint[]) => void
+
+/** By file and scope. */
+const bells = new Map<string, Set<Listener>>()
+
+/** What another process did is not told: anything may have changed. */
+const ANYTHING: readonly Hint[] = [
+  { what: 'jobs', queue: null },
+  { what: 'ends', queue: null },
+  { what: 'control', queue: null },
+  { what: 'schedules', queue: null },
+]
+
+export class Bell {
+  readonly #name: string
+  readonly #listener: Listener
+  #watcher: FSWatcher | null = null
+  #version = 0
+  #isLooking = false
+
+  /** `file`: the same for all handles on one database. */
+  constructor(file: string, scope: string, listener: Listener) {
+    this.#name = `${file}\0${scope}`
+    this.#listener = listener
+    const known = bells.get(this.#name) ?? new Set()
+    bells.set(this.#name, known.add(listener))
+  }
+
+  /** Told after the call that brought it, never within. */
+  ring(hints: readonly Hint[]): void {
+    if (hints.length === 0) return
+    queueMicrotask(() => {
+      for (const listener of bells.get(this.#name) ?? []) listener(hints)
+    })
+  }
+
+  /** Hears other processes, too. What cannot be watched is polled, as every store is. */
+  async hear(path: string, connection: Connection): Promise<void> {
+    this.#version = await connection.version()
+    const log = `${basename(path)}-wal`
+    this.#watcher = watch(dirname(path), { persistent: false }, (_, name) => {
+      if (name === log) void this.#look(connection)
+    })
+    this.#watcher.on('error', () => this.#watcher?.close())
+  }
+
+  async #look(connection: Connection): Promise<void> {
+    if (this.#isLooking) return
+    this.#isLooking = true
+    const [looked] = await Promise.allSettled([connection.version()])
+    this.#isLooking = false
+    if (looked.status === 'rejected' || looked.value === this.#version) return
+    this.#version = looked.value
+    if (this.#watcher !== null) this.#listener(ANYTHING)
+  }
+
+  close(): void {
+    this.#watcher?.close()
+    this.#watcher = null
+    const known = bells.get(this.#name)
+    known?.delete(this.#listener)
+    if (known?.size === 0) bells.delete(this.#name)
+  }
+}

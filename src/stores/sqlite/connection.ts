@@ -1,0 +1,173 @@
+/**
+ * One connection, and the transactions on it, one after the other. A transaction that writes begins
+ * IMMEDIATE, so only its beginning can find the database busy; then it waits with growing, jittered
+ * breaths on the event loop, which neither spins nor starves another process.
+ *
+ * WAL with synchronous FULL: a commit that was answered survives a power cut. What may be lost with
+ * the power (a claim, a beat) commits under NORMAL, which leaves the sync to the next FULL commit.
+ */
+import { millraceError } from '../../job/errors.js'
+import type { Millis } from '../../job/job.js'
+import { sleep } from '../../time/clock.js'
+import type { Chance, Clock } from '../../time/clock.js'
+import type { Purpose, Tx, Value } from '../sql/port.js'
+import type { Asked, Statement } from '../sql/statements.js'
+import type { Bound, Handle, Prepared } from './driver.js'
+
+/** How long another process may hold the database before a call gives up. */
+const BUSY_MOST = 30_000
+const BREATH_MIN = 1
+const BREATH_MAX = 50
+
+export interface ConnectionParts {
+  readonly handle: Handle
+  readonly texts: Readonly<Record<Statement, string>>
+  readonly patience: Patience
+  now(): Millis
+}
+
+/** Waits for a database that others keep busy. */
+export class Patience {
+  readonly #clock: Clock
+  readonly #chance: Chance
+
+  /** A clock of real time: others do not stand still with a virtual one. */
+  constructor(clock: Clock, chance: Chance) {
+    this.#clock = clock
+    this.#chance = chance
+  }
+
+  /** Tries until it is not busy any more, for as long as is reasonable. */
+  async with<T>(run: () => T): Promise<T> {
+    const since = this.#clock.mono()
+    for (let breath = BREATH_MIN; ; breath = Math.min(BREATH_MAX, breath * 2)) {
+      try {
+        return run()
+      } catch (error) {
+        if (!isBusy(error) || this.#clock.mono() - since > BUSY_MOST) throw told(error)
+      }
+      await sleep(this.#clock, breath * (0.5 + this.#chance.next()))
+    }
+  }
+}
+
+export class Connection {
+  readonly #parts: ConnectionParts
+  readonly #prepared = new Map<Statement, Prepared>()
+  #last: Promise<unknown> = Promise.resolve()
+  /** How the last commit was synced. */
+  #synced: 'FULL' | 'NORMAL' | null = null
+
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts
+  }
+
+  /** Grows when another connection has committed. */
+  async version(): Promise<number> {
+    const look = this.#last.then(() => {
+      return Number(this.#parts.handle.prepare('PRAGMA data_version').all([])[0].data_version)
+    })
+    this.#last = look.catch(() => undefined)
+    return look
+  }
+
+  /** After all that were asked for before it. */
+  transact<T>(purpose: Purpose, work: (tx: Tx) => Promise<T>): Promise<T> {
+    const run = this.#last.then(() => this.#transact(purpose, work))
+    this.#last = run.catch(() => undefined)
+    return run
+  }
+
+  async close(): Promise<void> {
+    await this.#last
+    this.#prepared.clear()
+    this.#parts.handle.close()
+  }
+
+  async #transact<T>(purpose: Purpose, work: (tx: Tx) => Promise<T>): Promise<T> {
+    const { handle } = this.#parts
+    if (purpose !== 'read') this.#sync(purpose === 'durable' ? 'FULL' : 'NORMAL')
+    await this.#begin(purpose)
+    try {
+      const answer = await work(this.#tx())
+      handle.exec('COMMIT')
+      return answer
+    } catch (error) {
+      this.#rollBack()
+      throw told(error)
+    }
+  }
+
+  #sync(how: 'FULL' | 'NORMAL'): void {
+    if (this.#synced === how) return
+    this.#parts.handle.exec(`PRAGMA synchronous = ${how}`)
+    this.#synced = how
+  }
+
+  async #begin(purpose: Purpose): Promise<void> {
+    const { handle, patience } = this.#parts
+    await patience.with(() => handle.exec(purpose === 'read' ? 'BEGIN' : 'BEGIN IMMEDIATE'))
+  }
+
+  #rollBack(): void {
+    const { handle } = this.#parts
+    try {
+      handle.exec('ROLLBACK')
+    } catch (error) {
+      // SQLite has rolled back by itself, as it does when the disk is full.
+      if (!/no transaction/.test(String(error))) throw told(error)
+    }
+  }
+
+  #tx(): Tx {
+    const all = <S extends Statement>(statement: S, params: readonly Value[]): Asked[S][] => {
+      return this.#statement(statement).all(params.map(bound)) as Asked[S][] // as: what the statement is said to answer
+    }
+    return {
+      now: this.#parts.now(),
+      all: async (statement, params) => all(statement, params),
+      each: async (statement, shared, rows) => {
+        return rows.flatMap((row) => all(statement, [...shared, ...row]))
+      },
+      // Whoever writes is alone.
+      lock: async () => undefined,
+    }
+  }
+
+  #statement(name: Statement): Prepared {
+    const known = this.#prepared.get(name)
+    if (known !== undefined) return known
+    const prepared = this.#parts.handle.prepare(this.#parts.texts[name])
+    this.#prepared.set(name, prepared)
+    return prepared
+  }
+}
+
+function bound(value: Value): Bound {
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value
+}
+
+export function isBusy(error: unknown): boolean {
+  return /database is locked|SQLITE_BUSY/.test(String(error))
+}
+
+/** A driver's error, in our words. Nothing was changed: the transaction was rolled back. */
+function told(cause: unknown): unknown {
+  if (!(cause instanceof Error) || !/sqlite/i.test(`${cause.name}${String(codeOf(cause))}`)) {
+    return cause
+  }
+  return millraceError({
+    code: 'STORE_UNREACHABLE',
+    subject: 'store sqlite',
+    expected: 'a database that answers',
+    received: cause.message,
+    remedy: isBusy(cause)
+      ? 'another process keeps the database locked: look for a long transaction'
+      : 'look at the disk and at the file',
+    cause,
+  })
+}
+
+function codeOf(error: Error): unknown {
+  return 'code' in error ? error.code : ''
+}

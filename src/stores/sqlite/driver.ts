@@ -1,0 +1,95 @@
+/**
+ * The SQLite that is at hand, behind one small shape: Node's own (from 22.13 on), the package
+ * `@photostructure/sqlite`, which has the same API, or a handle of the user's own, which may be
+ * better-sqlite3's. Loaded when a store opens, never before.
+ */
+import { millraceError } from '../../job/errors.js'
+
+/** One statement, ready to be run. Parameters are numbered: `?1`, `?2`. */
+export interface Prepared {
+  all(params: readonly Bound[]): Record<string, unknown>[]
+}
+
+export type Bound = string | number | null
+
+export interface Handle {
+  exec(sql: string): void
+  prepare(sql: string): Prepared
+  close(): void
+}
+
+/** What drivers have in common, as far as we use it. */
+interface DriverStatement {
+  all(...params: Bound[]): unknown[]
+  run(...params: Bound[]): unknown
+  /** better-sqlite3: whether it answers rows; it refuses `all` where it does not. */
+  readonly reader?: boolean
+}
+
+export interface DriverHandle {
+  exec(sql: string): unknown
+  prepare(sql: string): DriverStatement
+  close(): unknown
+}
+
+interface Driver {
+  readonly DatabaseSync: new (path: string) => DriverHandle
+}
+
+const DRIVERS = ['node:sqlite', '@photostructure/sqlite'] as const
+
+/** Opens a file with the first driver that is there. */
+export async function openFile(path: string): Promise<Handle> {
+  const { DatabaseSync } = await loadDriver()
+  return wrap(new DatabaseSync(path))
+}
+
+async function loadDriver(): Promise<Driver> {
+  const causes: unknown[] = []
+  for (const name of DRIVERS) {
+    const [loaded] = await Promise.allSettled([import(name) as Promise<Driver>]) // as: what these modules export
+    if (loaded.status === 'fulfilled') return loaded.value
+    causes.push(loaded.reason)
+  }
+  throw millraceError({
+    code: 'DRIVER_MISSING',
+    subject: 'store sqlite',
+    expected: `one of ${DRIVERS.join(', ')}`,
+    received: `Node ${process.version} without either`,
+    remedy: 'npm install @photostructure/sqlite, or run a Node from 22.13 on',
+    cause: new AggregateError(causes),
+  })
+}
+
+export function wrap(handle: DriverHandle): Handle {
+  return {
+    exec: (sql) => void handle.exec(sql),
+    prepare: (sql) => prepared(handle, sql),
+    close: () => void handle.close(),
+  }
+}
+
+function prepared(handle: DriverHandle, sql: string): Prepared {
+  const isOther = 'reader' in handle.prepare('SELECT 1')
+  if (!isOther) {
+    const statement = handle.prepare(sql)
+    return { all: (params) => statement.all(...params) as Record<string, unknown>[] } // as: rows are objects
+  }
+  // better-sqlite3 takes a numbered parameter for a named one: they are given one by one.
+  const order: number[] = []
+  const text = sql.replace(/\?(\d+)/g, (_, number: string) => {
+    order.push(Number(number) - 1)
+    return '?'
+  })
+  const statement = handle.prepare(text)
+  const inOrder = (params: readonly Bound[]): Bound[] => order.map((at) => params[at])
+  return {
+    all(params) {
+      if (statement.reader === true) {
+        return statement.all(...inOrder(params)) as Record<string, unknown>[] // as: see above
+      }
+      statement.run(...inOrder(params))
+      return []
+    },
+  }
+}

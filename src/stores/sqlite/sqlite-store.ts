@@ -1,0 +1,118 @@
+/**
+ * The SQLite store: jobs as rows of one file, or of a database that the user has open already. Any
+ * number of processes of one host work on it together.
+ */
+import type { Hint, Store, Traits } from '../../store.js'
+import type { BeatRecipe } from '../../store.js'
+import { systemChance, systemClock } from '../../time/system.js'
+import type { Chance, Clock } from '../../time/clock.js'
+import type { Liveness } from '../sql/nodes.js'
+import type { Database } from '../sql/port.js'
+import { SqlStore } from '../sql/sql-store.js'
+import type { SqlMedium } from '../sql/sql-store.js'
+import { Bell } from './bell.js'
+import { Connection, Patience } from './connection.js'
+import { openFile, wrap } from './driver.js'
+import type { DriverHandle, Handle } from './driver.js'
+import { migrate } from './migrate.js'
+import { statements } from './statements.js'
+
+const TRAITS: Traits = {
+  survives: 'power',
+  reach: 'host',
+  transactions: false,
+  hints: true,
+  beat: 'loop',
+}
+
+export interface SqliteStoreOptions {
+  /** The file. It is made when it is not there. */
+  readonly path: string
+}
+
+/** What tests hand in. */
+export interface SqliteStoreParts {
+  readonly clock?: Clock
+  readonly chance?: Chance
+  /** What stands before the name of every table ['millrace_']. */
+  readonly prefix?: string
+  /** What can be told of a node from outside [nothing]. */
+  readonly liveness?: Liveness
+}
+
+/** A store in a file of SQLite. */
+export function sqliteStore(
+  options: SqliteStoreOptions | { readonly database: DriverHandle },
+): Store<'sqlite'> {
+  return openableSqliteStore(options)
+}
+
+export function openableSqliteStore(
+  options: SqliteStoreOptions | { readonly database: DriverHandle },
+  parts: SqliteStoreParts = {},
+): Store<'sqlite'> {
+  return new SqlStore('sqlite', new SqliteMedium(options, parts))
+}
+
+class SqliteMedium implements SqlMedium {
+  readonly traits = TRAITS
+  readonly proof = null
+  readonly liveness: Liveness
+  readonly #options: SqliteStoreOptions | { readonly database: DriverHandle }
+  readonly #parts: SqliteStoreParts
+  #connection: Connection | null = null
+  #bell: Bell | null = null
+
+  constructor(
+    options: SqliteStoreOptions | { readonly database: DriverHandle },
+    parts: SqliteStoreParts,
+  ) {
+    this.#options = options
+    this.#parts = parts
+    this.liveness = parts.liveness ?? (() => 'unknown')
+  }
+
+  async open(scope: string, onHints: (hints: readonly Hint[]) => void): Promise<Database> {
+    const { clock = systemClock, chance = systemChance, prefix = 'millrace_' } = this.#parts
+    const patience = new Patience(systemClock, chance)
+    const handle = await this.#handle(patience)
+    await patience.with(() => migrate(handle, prefix))
+    const now = (): number => clock.wall()
+    const connection = new Connection({ handle, texts: statements(prefix), patience, now })
+    const path = fileOf(handle)
+    const bell = new Bell(path, scope, onHints)
+    if (path !== '') await bell.hear(path, connection)
+    this.#connection = connection
+    this.#bell = bell
+    return {
+      transact: (purpose, work) => connection.transact(purpose, work),
+      tell: (hints) => bell.ring(hints),
+    }
+  }
+
+  async #handle(patience: Patience): Promise<Handle> {
+    if ('database' in this.#options) {
+      return { ...wrap(this.#options.database), close: () => undefined }
+    }
+    const handle = await openFile(this.#options.path)
+    handle.exec('PRAGMA busy_timeout = 0')
+    await patience.with(() => handle.exec('PRAGMA journal_mode = WAL'))
+    return handle
+  }
+
+  async close(): Promise<void> {
+    this.#bell?.close()
+    await this.#connection?.close()
+  }
+
+  beatRecipe(): BeatRecipe | null {
+    return null
+  }
+}
+
+/** The file of the database, as SQLite knows it; '' when it has none. */
+function fileOf(handle: Handle): string {
+  const rows = handle.prepare('PRAGMA database_list').all([])
+  const file = rows.find(({ name }) => name === 'main')?.file
+  return typeof file === 'string' ? file : ''
+}

@@ -1,0 +1,15 @@
+// The SQLite store keeps every law, in a file of its own for each.
+import { describe, it } from 'vitest'
+import { compareStores, describeStore } from 'millrace/testing'
+import { openMemory } from './memory-medium.js'
+import { openSqlite } from './sqlite-medium.js'
+
+describeStore({ name: 'sqlite', describe, it, open: openSqlite })
+
+describe('the SQLite store beside the memory store', () => {
+  for (const seed of [11, 12, 13]) {
+    it(`answers the same walk the same way (seed ${seed})`, async () => {
+      await compareStores({ model: openMemory, open: openSqlite, seed, steps: 300 })
+    })
+  }
+})
