@@ -22,6 +22,8 @@ export default defineConfig({
   resolve: { alias },
   test: {
     include: ['test/**/*.test.ts'],
+    // Starts nothing until a test asks for a server.
+    globalSetup: ['test/servers/desk.ts'],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     reporters: ['default'],
