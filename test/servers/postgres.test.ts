@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PostgresCluster, privatePostgres, sharedPostgres } from './postgres.js'
 
 const shared = await sharedPostgres()
+const again = await sharedPostgres()
 /** Starting servers takes long where many start at once. */
 const PATIENCE = 60_000
 const owner = fileURLToPath(new URL('./programs/owner.mjs', import.meta.url))
@@ -34,7 +35,6 @@ describe.skipIf(shared.isMissing)(`the shared PostgreSQL${shared.why}`, () => {
   })
 
   it('is one server for all who ask for the same', async () => {
-    const again = await sharedPostgres()
     const start = 'SELECT pg_postmaster_start_time()::text AS at'
     const [one, other] = [await shared.database(), await again.database()]
     expect(await ask(one, start)).toEqual(await ask(other, start))

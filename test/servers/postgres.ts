@@ -53,10 +53,12 @@ export async function sharedPostgres(ask: ServerAsk = {}): Promise<SharedServer>
   return shared(told.url)
 }
 
+let databases = 0
+
 function shared(server: string): SharedServer {
   const made: string[] = []
   const database = async (): Promise<string> => {
-    const name = `millrace_${process.pid}_${Date.now().toString(36)}_${made.length}`
+    const name = `millrace_${process.pid}_${Date.now().toString(36)}_${++databases}`
     await command(server, `CREATE DATABASE ${name}`)
     made.push(name)
     const url = new URL(server)
