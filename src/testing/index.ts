@@ -1,7 +1,7 @@
 /**
  * `millrace/testing`: a Millrace for tests, and what this project proves itself with. The
  * conformance suite for authors of stores, a virtual clock and seeded dice, a store that fails on
- * demand, a disk that forgets, a judge of what gates let through. It defines nothing.
+ * demand, a proxy that spoils connections, a disk that forgets, a judge of what gates let through. It defines nothing.
  */
 export { describeStore } from './conformance/suite.js'
 export type { StoreSuite } from './conformance/suite.js'
@@ -24,6 +24,17 @@ export type {
 } from './faulty-store.js'
 export { PowerCut, SimDisk } from './sim-disk.js'
 export type { CrashProfile, SimCall, SimCallRecord, SimDiskOptions } from './sim-disk.js'
+export { tcpProxy } from './tcp-proxy.js'
+export type {
+  InjectedTcpFault,
+  TcpConnectFault,
+  TcpCounts,
+  TcpProxy,
+  TcpProxyOptions,
+} from './tcp-proxy.js'
+export type { TcpRates } from './tcp-dice.js'
+export type { TcpShape } from './tcp-lane.js'
+export type { TcpFault, TcpLink } from './tcp-link.js'
 export { testMillrace } from './test-millrace.js'
 export type { Expected, TestMillrace, TestOptions } from './test-millrace.js'
 export { seededChance, VirtualClock } from '../time/virtual.js'
