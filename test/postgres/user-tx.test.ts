@@ -107,6 +107,13 @@ describe('a transaction', () => {
     expect(asked).toEqual([['SELECT 1', []]])
   })
 
+  it('sends an array with booleans as a literal, and any other as it is', async () => {
+    const { tx, asked } = client()
+    const others = [['a', null], [1, 2], [], true]
+    await asQuery(tx).query('SELECT 1', [[true, null, false], ...others])
+    expect(asked).toEqual([['SELECT 1', ['{true,NULL,false}', ...others]]])
+  })
+
   it('hands on the errors of the library as they come', async () => {
     const error = new Error('duplicate key')
     const tx = { query: () => Promise.reject(error) }

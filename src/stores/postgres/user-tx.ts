@@ -20,9 +20,11 @@
  *    that says that it is in no transaction (`getTransactionStatus`, since pg 8.19).
  *
  * Parameters are strings, numbers, booleans, null, and arrays of those; each `$1` is cast in the text
- * (`$1::text[]`), since the libraries disagree about the types that they guess. In rows an int8 is a
- * string or a number, as the library reads it, never a bigint; a float8 is a number; a numeric is left to
- * the library, so select it as text. The same holds for dates.
+ * (`$1::text[]`), since the libraries disagree about the types that they guess. Arrays with booleans are
+ * sent as array literals: postgres.js takes their type from the first element, and drops the brackets.
+ * In rows an int8 is a string or a number, as the library reads it, never a bigint; a float8 is a number;
+ * an array holds no null, which postgres.js reads as the word (`to_jsonb` it). A numeric and a date are
+ * left to the library: select them as text. All of it is tried with the real libraries in test/peers.
  */
 import { invalid } from '../../job/check.js'
 import { millraceError } from '../../job/errors.js'
@@ -52,7 +54,7 @@ export function asQuery(tx: unknown, subject = 'tx'): UserQuery {
   const ask = askerOf(thing, subject)
   return {
     async query(text, params = []) {
-      return { rows: rowsOf(await ask(text, params), subject).map(plain) }
+      return { rows: rowsOf(await ask(text, params.map(sendable)), subject).map(plain) }
     },
   }
 }
@@ -151,6 +153,11 @@ function runnerOf(tx: Thing): Thing | null | undefined {
     return (tx.queryRunner ?? null) as Thing | null // as: an EntityManager's, or none
   }
   return undefined
+}
+
+function sendable(param: Param): Param {
+  if (!Array.isArray(param) || !param.some((one) => typeof one === 'boolean')) return param
+  return `{${param.map((one) => String(one ?? 'NULL')).join()}}`
 }
 
 // ── What they answer ──────────────────────────────────────────────────────────────────────────────
