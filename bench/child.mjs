@@ -9,11 +9,12 @@ import { latency } from './measures/latency.mjs'
 import { medium } from './measures/medium.mjs'
 import { processing } from './measures/process.mjs'
 
-const { measure, subject, folder, ...asked } = JSON.parse(process.argv[2])
+const { measure, subject, place, ...asked } = JSON.parse(process.argv[2])
+const open = opener(subject, place, measure)
 
 /** A measurement that needs its subject open and nothing else. */
 async function within(run) {
-  const one = await opener(subject, folder)()
+  const one = await open()
   const answer = await run(one, asked)
   await one.close()
   return answer
@@ -24,14 +25,14 @@ const measures = {
   concurrent: () => within(enqueue.concurrent),
   hurried: () => within(enqueue.hurried),
   many: () => within(enqueue.many),
-  process: () => processing(opener(subject, folder), asked),
-  latency: () => latency(opener(subject, folder), asked),
-  before: () => backlog.before(opener(subject, folder), asked),
-  behind: () => backlog.behind(opener(subject, folder), asked),
-  cost: () => cost.cost(opener(subject, folder), asked),
-  idle: () => cost.idle(opener(subject, folder), asked),
+  process: () => processing(open, asked),
+  latency: () => latency(open, asked),
+  before: () => backlog.before(open, asked),
+  behind: () => backlog.behind(open, asked),
+  cost: () => cost.cost(open, asked),
+  idle: () => cost.idle(open, asked),
   engine: () => engine({ ...asked, build: subject.build }),
-  medium: () => medium({ ...asked, folder }),
+  medium: () => medium({ ...asked, ...place }),
 }
 
 const answer = await measures[measure]()

@@ -1,4 +1,4 @@
-// npm run bench -- <store, or gates> [--durability process] [--rounds 3] [--only enqueue,process,…]
+// npm run bench -- <file, sqlite, postgres, memory or gates> [--durability process] [--rounds 3] [--only enqueue,process,…]
 //   [--alone] [--build <a dist>] [--also <another dist>] [--folder <where>] [--quick] [--json]
 // Whole library against whole library on one Node, in rounds that take turns, medians of them. What
 // is measured is in plan.mjs and measures/, who is measured in subjects/.
@@ -6,9 +6,11 @@ import { tmpdir } from 'node:os'
 import { statfsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Lab, hasStrace } from './measure.mjs'
+import { PostgresCluster } from '../test/servers/cluster.mjs'
+import { onNewerNode } from './newer-node.mjs'
 import { havePeers } from './peers.mjs'
 import { MEDIUM_BATCHES, backlogs, gatePlans, plans } from './plan.mjs'
-import { subjectsFor } from './subjects.mjs'
+import { subjectsFor, whyNot } from './subjects.mjs'
 import { medians, spell, table } from './table.mjs'
 
 const { values: options, positionals } = parseArgs({
@@ -31,13 +33,32 @@ const rounds = options.quick ? 1 : Number(options.rounds)
 const tell = (line) => process.stderr.write(`${line}\n`)
 const isFile = store === 'file'
 const isGates = store === 'gates'
-const alone = options.alone || !isFile || !havePeers(tell)
-const subjects = subjectsFor(store, { ...options, alone })
-const lab = new Lab(options.folder)
+const isPostgres = store === 'postgres'
+const hasPeers = ['file', 'sqlite', 'postgres'].includes(store)
+const alone = options.alone || !hasPeers || !havePeers(store, tell)
+if (isPostgres) onNewerNode(tell)
+/** As durable as it is set up, which is the default of a server: what is acknowledged is synced. */
+const cluster = isPostgres ? await PostgresCluster.create({ folder: options.folder }) : null
+const lab = new Lab(options.folder, cluster)
+const subjects = []
+for (const subject of subjectsFor(store, { ...options, alone })) {
+  const reason = await lab.inPlace((place) => whyNot(subject, place))
+  if (reason === null) subjects.push(subject)
+  else tell(`${subject.label} is left out: ${reason}`)
+}
+if (subjects.length === 0) {
+  await cluster?.destroy()
+  process.exit(1)
+}
 const report = { store, node: process.version, rounds, durability: options.durability }
+if (cluster !== null) report.server = `PostgreSQL ${cluster.major}`
 const TMPFS = 0x01021994
 
-if (isFile && options.durability === 'power' && statfsSync(options.folder).type === TMPFS) {
+if (
+  options.durability === 'power' &&
+  store !== 'memory' &&
+  statfsSync(options.folder).type === TMPFS
+) {
   tell(`${options.folder} is in memory: syncs cost nothing there; choose a disk with --folder`)
 }
 
@@ -50,7 +71,11 @@ async function interleaved(run) {
   return answers.map(medians)
 }
 
-const isSlow = ({ kind }) => kind === 'plainjob'
+/** So many jobs that a round takes seconds for everybody. */
+function jobsFor({ pace }, { jobs, fewer }) {
+  if (pace === 'slow') return fewer
+  return pace === 'brisk' ? Math.max(fewer, Math.round(jobs / 3)) : jobs
+}
 
 async function ladder() {
   const wanted = (isGates ? gatePlans(options) : plans(options)).filter(({ group }) =>
@@ -61,7 +86,9 @@ async function ladder() {
     if (store === 'memory' && (plan.asked.processes > 1 || plan.asked.across)) continue
     tell(plan.title)
     const answers = await interleaved((subject) => {
-      const jobs = isSlow(subject) && plan.fewer ? { jobs: plan.fewer } : {}
+      const jobs = plan.fewer
+        ? { jobs: jobsFor(subject, { jobs: plan.asked.jobs, fewer: plan.fewer }) }
+        : {}
       return lab.measure(subject, { measure: plan.measure, ...plan.asked, ...jobs })
     })
     report.ladder.push({
@@ -77,7 +104,9 @@ async function ladder() {
 function showLadder() {
   if (report.ladder.length === 0) return ''
   const names = subjects.map(({ label }) => label)
-  const headings = ['', ...names, ...names.slice(1).map(() => 'ratio'), 'exactly once']
+  // Ratios are Millrace's to the others.
+  const others = subjects[0].kind === 'millrace' ? names.slice(1) : []
+  const headings = ['', ...names, ...others.map(() => 'ratio'), 'exactly once']
   const rows = report.ladder.map(({ title, unit, show, also, answers }) => {
     const cell = (answer) =>
       also ? `${spell(answer[show])} / ${spell(answer[also])} ms` : spell(answer[show])
@@ -85,7 +114,9 @@ function showLadder() {
       unit === 'ms' ? answer[show] / answers[0][show] : answers[0][show] / answer[show]
     const exact = answers.some(({ isExact }) => isExact === false) ? 'NO' : 'yes'
     const counted = answers[0].isExact === undefined ? '' : exact
-    const ratios = answers.slice(1).map((answer) => `${spell(ratio(answer))}×`)
+    const ratios = answers
+      .slice(-others.length || answers.length)
+      .map((answer) => `${spell(ratio(answer))}×`)
     return [title, ...answers.map(cell), ...ratios, counted]
   })
   return table(headings, rows)
@@ -97,11 +128,11 @@ async function backlog() {
   for (const subject of subjects) {
     for (const waiting of [small, large]) {
       tell(`backlog of ${waiting}: ${subject.label}`)
-      const ran = isSlow(subject) ? fewer : jobs
-      const answer = await lab.onFolder(async (folder) => {
-        const before = await lab.measureOn(folder, subject, { measure: 'before', waiting })
+      const ran = jobsFor(subject, { jobs, fewer })
+      const answer = await lab.inPlace(async (place) => {
+        const before = await lab.measureIn(place, subject, { measure: 'before', waiting })
         const asked = { measure: 'behind', waiting, jobs: ran, concurrency }
-        return { ...before, ...(await lab.measureOn(folder, subject, asked)) }
+        return { ...before, ...(await lab.measureIn(place, subject, asked)) }
       })
       report.backlog.push({ subject: subject.label, waiting, ...answer })
     }
@@ -146,9 +177,9 @@ async function cost() {
 
 /** The jobs are put there by another process, so that only their processing is looked at. */
 function processed(subject, asked, strace) {
-  return lab.onFolder(async (folder) => {
-    await lab.measureOn(folder, subject, { measure: 'before', waiting: asked.jobs })
-    return strace ? lab.countedOn(folder, subject, asked) : lab.measureOn(folder, subject, asked)
+  return lab.inPlace(async (place) => {
+    await lab.measureIn(place, subject, { measure: 'before', waiting: asked.jobs })
+    return strace ? lab.countedIn(place, subject, asked) : lab.measureIn(place, subject, asked)
   })
 }
 
@@ -169,8 +200,10 @@ async function rest() {
   const seconds = options.quick ? 5 : 30
   for (const subject of subjects) {
     tell(`an idle worker: ${subject.label}`)
-    const calls = await lab.resting(subject, { measure: 'idle', seconds })
-    report.idle.push({ subject: subject.label, callsPerMinute: (calls * 60) / seconds })
+    const { calls, transactions } = await lab.resting(subject, { measure: 'idle', seconds })
+    const aMinute = (count) => (count === null ? null : (count * 60) / seconds)
+    const row = { callsPerMinute: aMinute(calls), transactionsPerMinute: aMinute(transactions) }
+    report.idle.push({ subject: subject.label, ...row })
   }
 }
 
@@ -210,14 +243,24 @@ function showMedium() {
 
 function show() {
   const parts = [
-    `${store}, durability ${options.durability}, ${process.version}, median of ${rounds}`,
+    [
+      store,
+      report.server,
+      `durability ${options.durability}`,
+      process.version,
+      `median of ${rounds}`,
+    ]
+      .filter((part) => part !== undefined)
+      .join(', '),
   ]
   if (report.ladder) parts.push(showLadder())
   if (report.backlog) parts.push(showBacklog())
   if (report.cost) parts.push(showCost())
   if (report.idle) {
-    const rows = report.idle.map(({ subject, callsPerMinute }) => [subject, callsPerMinute])
-    parts.push(table(['an idle worker', 'system calls a minute'], rows))
+    const rows = report.idle.map((row) => {
+      return [row.subject, row.callsPerMinute, row.transactionsPerMinute]
+    })
+    parts.push(table(['an idle worker', 'system calls a minute', 'transactions'], rows))
   }
   if (report.engine) {
     const rows = report.engine.map(({ subject, enqueue, process }) => [subject, enqueue, process])
@@ -228,9 +271,10 @@ function show() {
 }
 
 await ladder()
-if (isFile && groups.has('backlog')) await backlog()
-if (isFile && groups.has('cost')) await cost()
+if (hasPeers && groups.has('backlog')) await backlog()
+if ((isFile || store === 'sqlite') && groups.has('cost')) await cost()
 if (!isGates && groups.has('idle')) await rest()
 if (!isGates && groups.has('engine')) await engine()
 if (isFile && groups.has('medium')) await medium()
+await cluster?.destroy()
 process.stdout.write(`${options.json ? JSON.stringify(report, null, 2) : show()}\n`)

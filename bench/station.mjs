@@ -5,8 +5,8 @@ import { opener } from './subjects.mjs'
 /** How often it tells how far it is: seldom enough to cost nothing. */
 const TELL_EVERY = 10
 
-const { subject: named, folder, jobs, concurrency, latency } = JSON.parse(process.argv[2])
-const subject = await opener(named, folder)()
+const { subject: named, place, measure, jobs, concurrency, latency } = JSON.parse(process.argv[2])
+const subject = await opener(named, place, measure)()
 const ledger = new Ledger(jobs)
 const waits = []
 let lastRun = 0

@@ -5,6 +5,7 @@
 // what this thread did itself.
 import { openSync, readSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import pg from 'pg'
 import { concurrent } from './enqueue.mjs'
 import { alone, fill } from './process.mjs'
 
@@ -15,7 +16,10 @@ export async function before(open, { waiting }) {
   await fill(subject, waiting)
   const took = performance.now() - begun
   await subject.close()
-  return { bytesPerJob: bytesIn(open.folder) / waiting, fillPerSecond: (waiting / took) * 1000 }
+  return {
+    bytesPerJob: (await bytesAt(open.place)) / waiting,
+    fillPerSecond: (waiting / took) * 1000,
+  }
 }
 
 export async function behind(open, { waiting, jobs, concurrency }) {
@@ -78,10 +82,22 @@ function processorClock() {
   return () => Number.parseInt(bytes.toString('latin1', 0, readSync(file, bytes, 0, 64, 0))) / 1e6
 }
 
-function bytesIn(folder) {
+async function bytesAt({ folder, url }) {
+  if (url !== undefined) return bytesOfTables(url)
   let bytes = 0
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (entry.isFile()) bytes += statSync(join(entry.parentPath ?? entry.path, entry.name)).size
   }
   return bytes
+}
+
+/** Of all that the subject made, with indexes. */
+async function bytesOfTables(url) {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const { rows } = await client.query(`
+    SELECT sum(pg_total_relation_size(oid))::float8 AS bytes FROM pg_class
+    WHERE relkind = 'r' AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)`)
+  await client.end()
+  return rows[0].bytes
 }

@@ -32,7 +32,7 @@ async function within(open, jobs) {
 async function fromAnother(open, jobs) {
   const subject = await open()
   const ledger = new Ledger(jobs)
-  const asked = { subject: open.subject, folder: open.folder, jobs, concurrency: CONCURRENCY }
+  const asked = { ...open.told, jobs, concurrency: CONCURRENCY }
   const station = new Station({ ...asked, latency: true })
   await station.heard('ready')
   station.tell('go')

@@ -54,7 +54,7 @@ export async function alone(subject, { jobs, stay, concurrency }) {
 
 async function together(open, { jobs, stay, concurrency, processes }) {
   const ledger = new Ledger(jobs + stay)
-  const asked = { subject: open.subject, folder: open.folder, jobs: jobs + stay, concurrency }
+  const asked = { ...open.told, jobs: jobs + stay, concurrency }
   const stations = Array.from({ length: processes }, () => new Station(asked))
   await Promise.all(stations.map((station) => station.heard('ready')))
   const begun = Date.now()

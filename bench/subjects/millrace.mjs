@@ -6,11 +6,25 @@ export async function load({ build }) {
   const from = (file) => import(pathToFileURL(`${build}/${file}`).href)
   const { millrace } = await from('index.js')
   const { fileStore } = await from('stores/file/file-store.js')
-  return async ({ store, folder, durability, groups }) => {
-    const isDefault = store === 'memory' || durability === 'power'
-    const url = store === 'memory' ? 'memory:' : `file:${folder}`
-    const mill = isDefault ? millrace(url) : millrace(fileStore({ path: folder, durability }))
+  return async ({ store, folder, url, durability, groups }) => {
+    const isFileByHand = store === 'file' && durability !== 'power'
+    const mill = isFileByHand
+      ? millrace(fileStore({ path: folder, durability }))
+      : millrace(urlOf({ store, folder, url, durability }))
     return openOn(mill, groups)
+  }
+}
+
+function urlOf({ store, folder, url, durability }) {
+  switch (store) {
+    case 'memory':
+      return 'memory:'
+    case 'sqlite':
+      return `sqlite:${folder}/bench.db${durability === 'power' ? '' : `?durability=${durability}`}`
+    case 'postgres':
+      return url
+    default:
+      return `file:${folder}`
   }
 }
 
