@@ -7,6 +7,7 @@ import { engine } from './measures/engine.mjs'
 import * as enqueue from './measures/enqueue.mjs'
 import { latency } from './measures/latency.mjs'
 import { medium } from './measures/medium.mjs'
+import { server } from './measures/server.mjs'
 import { processing } from './measures/process.mjs'
 
 const { measure, subject, place, ...asked } = JSON.parse(process.argv[2])
@@ -32,6 +33,7 @@ const measures = {
   cost: () => cost.cost(open, asked),
   idle: () => cost.idle(open, asked),
   engine: () => engine({ ...asked, build: subject.build }),
+  server: () => server({ ...asked, ...place }),
   medium: () => medium({ ...asked, ...place }),
 }
 

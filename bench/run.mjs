@@ -209,9 +209,11 @@ async function rest() {
 
 async function engine() {
   const jobs = options.quick ? 20_000 : 300_000
+  const ours = subjects.filter(({ kind }) => kind === 'millrace')
+  if (ours.length === 0) return
   tell('the engine by itself')
   report.engine = []
-  for (const subject of subjects.filter(({ kind }) => kind === 'millrace')) {
+  for (const subject of ours) {
     const answer = await lab.measure(subject, { measure: 'engine', jobs, concurrency: 100 })
     report.engine.push({ subject: subject.label, ...answer })
   }
@@ -232,7 +234,26 @@ async function medium() {
   }
 }
 
+async function server() {
+  report.medium = []
+  for (const batch of MEDIUM_BATCHES) {
+    tell(`the server by itself, batches of ${batch}`)
+    const answers = []
+    for (let round = 0; round < rounds; round++) {
+      answers.push(await lab.measure(null, { measure: 'server', seconds: 1, batch }))
+    }
+    report.medium.push({ batch, ...medians(answers) })
+  }
+}
+
+function showServer() {
+  const headings = ['the server by itself, jobs/s', 'insert', 'claim and delete']
+  const row = ({ batch, insert, process }) => [`batches of ${batch}`, insert, process]
+  return table(headings, report.medium.map(row))
+}
+
 function showMedium() {
+  if (isPostgres) return showServer()
   const rows = report.medium.map(({ batch, pipelined, perSecond }) => {
     const how =
       batch === 1 ? 'sync on the spot' : pipelined ? 'two syncs in flight' : 'one sync in flight'
@@ -257,10 +278,13 @@ function show() {
   if (report.backlog) parts.push(showBacklog())
   if (report.cost) parts.push(showCost())
   if (report.idle) {
+    const headings = ['an idle worker', 'system calls a minute']
+    if (isPostgres) headings.push('transactions')
     const rows = report.idle.map((row) => {
-      return [row.subject, row.callsPerMinute, row.transactionsPerMinute]
+      const cells = [row.subject, row.callsPerMinute, row.transactionsPerMinute]
+      return cells.slice(0, headings.length)
     })
-    parts.push(table(['an idle worker', 'system calls a minute', 'transactions'], rows))
+    parts.push(table(headings, rows))
   }
   if (report.engine) {
     const rows = report.engine.map(({ subject, enqueue, process }) => [subject, enqueue, process])
@@ -276,5 +300,6 @@ if ((isFile || store === 'sqlite') && groups.has('cost')) await cost()
 if (!isGates && groups.has('idle')) await rest()
 if (!isGates && groups.has('engine')) await engine()
 if (isFile && groups.has('medium')) await medium()
+if (isPostgres && groups.has('medium')) await server()
 await cluster?.destroy()
 process.stdout.write(`${options.json ? JSON.stringify(report, null, 2) : show()}\n`)
