@@ -18,7 +18,7 @@ export type TcpFault =
   | { readonly kind: 'reset-after' }
   /** Both ends believe in the connection, and nothing gets through any more: no byte, no end. */
   | { readonly kind: 'black-hole' }
-  /** One end is reset, after the server heard what was said; the other is not told. */
+  /** One end is reset, the other is not told. What began the turn the server hears before its client is lost. */
   | { readonly kind: 'half-open'; readonly lost: 'client' | 'server' }
   /** One direction ends in good order behind what was said; the other goes on. */
   | { readonly kind: 'half-closed'; readonly closed: 'to-server' | 'to-client' }
@@ -125,8 +125,7 @@ export class ProxiedLink implements TcpLink {
       case 'black-hole':
         return this.#apart()
       case 'half-open':
-        this.#apart()
-        return cut(fault.lost === 'client' ? this.#client : this.#server)
+        return this.#lose(fault.lost)
       case 'half-closed':
         return (fault.closed === 'to-server' ? this.#toServer : this.#toClient).end()
       case 'late':
@@ -143,8 +142,10 @@ export class ProxiedLink implements TcpLink {
     this.turns++
     const fault = this.#onTurn()
     if (fault === null) return this.#toServer.push(bytes)
-    // Of these the server hears the words that began the turn.
-    const isHeard = ['reset-after', 'half-open', 'half-closed'].includes(fault.kind)
+    const isHeard =
+      fault.kind === 'reset-after' ||
+      fault.kind === 'half-closed' ||
+      (fault.kind === 'half-open' && fault.lost === 'client')
     if (isHeard) this.#toServer.push(bytes)
     this.#meet(fault)
     if (!isHeard) this.#toServer.push(bytes)
@@ -172,6 +173,14 @@ export class ProxiedLink implements TcpLink {
       if (hadError) cut(other)
       else lane.end()
     })
+  }
+
+  /** What is on its way to a server that stays still gets there. */
+  #lose(end: 'client' | 'server'): void {
+    this.#isApart = true
+    this.#toClient.swallow()
+    if (end === 'server') this.#toServer.swallow()
+    cut(end === 'client' ? this.#client : this.#server)
   }
 
   #apart(): void {

@@ -201,6 +201,19 @@ describe('a turn', () => {
     expect([clerk.executed[0], clerk.ends[0], client.text]).toEqual(['a', 'open', ''])
   })
 
+  it('loses its client, and what was on its way still arrives', async () => {
+    const clock = new VirtualClock()
+    await through({ clock, shape: { latency: 100 } })
+    const client = newClient()
+    proxy.script('turn', { kind: 'half-open', lost: 'client' })
+    client.say('a')
+    expect(await client.ended()).toBe('ECONNRESET')
+    expect(clerk.executed).toEqual([])
+    await clock.advance(100)
+    await clerk.until(() => clerk.executed.length > 0)
+    expect([clerk.executed, clerk.ends]).toEqual([['a'], ['open']])
+  })
+
   it('loses its server, and the client believes that it is there', async () => {
     const clock = new VirtualClock()
     await through({ clock })
