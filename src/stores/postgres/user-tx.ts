@@ -17,7 +17,7 @@
  * 7. PGlite: `query` and `exec`. The database itself, which has `transaction`, is refused: a query of it
  *    would wait for the transaction that waits for the query.
  * 8. pg, and whatever is like it: `query`. A Pool, which has `totalCount`, is refused, and so is a client
- *    that says that it is in no transaction (`getTransactionStatus`, since pg 8.19).
+ *    that says that it is in no transaction, where it can (`getTransactionStatus`).
  *
  * Parameters are strings, numbers, booleans, null, and arrays of those; each `$1` is cast in the text
  * (`$1::text[]`), since the libraries disagree about the types that they guess. Arrays with booleans are
