@@ -1,5 +1,5 @@
 /**
- * Stores by URL: `memory:`, `file:./queues` and `sqlite:./jobs.db` in this version. A URL is checked when it is given;
+ * Stores by URL: `memory:`, `file:./queues`, `sqlite:./jobs.db` and `postgres://…` in this version. A URL is checked when it is given;
  * the store's own code is loaded when it is opened, so that nobody pays for stores that he does not
  * use. A store made by hand is handed over as it is.
  */
@@ -56,8 +56,16 @@ const SQLITE: Traits = {
   beat: 'loop',
 }
 
-const HERE = ['memory', 'file', 'sqlite']
-const LATER = ['maildir', 'postgres', 'postgresql', 'redis', 'rediss']
+const POSTGRES: Traits = {
+  survives: 'server',
+  reach: 'network',
+  transactions: false,
+  hints: true,
+  beat: 'loop',
+}
+
+const HERE = ['memory', 'file', 'sqlite', 'postgres', 'postgresql']
+const LATER = ['maildir', 'redis', 'rediss']
 
 /** The store that a URL names, not yet loaded. Throws OPTION_INVALID or DRIVER_MISSING. */
 export function storeByUrl(url: string): Store {
@@ -69,6 +77,9 @@ export function storeByUrl(url: string): Store {
       return file(rest)
     case 'sqlite':
       return sqlite(rest)
+    case 'postgres':
+    case 'postgresql':
+      return postgres(url)
     case undefined:
       throw invalid('store URL', "a URL like 'file:./queues' or 'memory:'", url, 'write a scheme')
     default:
@@ -121,6 +132,18 @@ function sqlite(rest: string): Store {
   })
 }
 
+/** `postgres://user:password@host/database`, as `pg` reads it. */
+function postgres(url: string): Store {
+  if (!/^postgres(ql)?:\/\//i.test(url) || !URL.canParse(url)) {
+    // Whoever wrote a password into it does not want to read it in a log.
+    throw invalid('store URL', "a URL like 'postgres://user@host/database'", 'another', 'mend it')
+  }
+  return new LazyStore('postgres', POSTGRES, async () => {
+    const { postgresStore } = await import('./stores/postgres/postgres-store.js')
+    return postgresStore({ url })
+  })
+}
+
 function absolute(address: string): string {
   try {
     return fileURLToPath(`file:${address}`)
@@ -143,7 +166,7 @@ function unknownScheme(scheme: string): Error {
   return millraceError({
     code: 'DRIVER_MISSING',
     subject: `store ${scheme}:`,
-    expected: 'a store of this version of Millrace: memory:, file: or sqlite:',
+    expected: 'a store of this version of Millrace: memory:, file:, sqlite: or postgres:',
     remedy: 'use file: or sqlite: on one host; this store comes with a later version',
   })
 }

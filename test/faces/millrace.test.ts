@@ -47,9 +47,9 @@ describe('a store', () => {
   })
 
   it.each([
-    ['postgres://host/db', 'DRIVER_MISSING store postgres:'],
+    ['postgres:host', 'another'],
+    ['sqlite:', 'a file'],
     ['redis://host', 'DRIVER_MISSING store redis:'],
-    ['sqlite:./jobs.db', 'DRIVER_MISSING store sqlite:'],
     ['maildir:./mail', 'DRIVER_MISSING store maildir:'],
     ['fil:./queues', "did you mean 'file'"],
     ['./queues', 'write a scheme'],

@@ -23,7 +23,8 @@ import type { Tx } from './port.js'
 import type { Lane, Queues } from './queues.js'
 import { lanesFor, settingsOf } from './queues.js'
 import type { JobRow } from './row.js'
-import type { QueueFacts, Sheet } from './sheet.js'
+import { Sheet } from './sheet.js'
+import type { QueueFacts } from './sheet.js'
 import { Turns } from './turns.js'
 import type { Outlook } from './turns.js'
 
@@ -31,6 +32,8 @@ import type { Outlook } from './turns.js'
 const LOOKS = 16
 
 const UNSAID = effective(NEVER_SAID)
+/** A statement that is asked once, with nothing but its shared parameters. */
+const ONCE = [[]]
 
 export async function claim(
   tx: Tx,
@@ -39,7 +42,8 @@ export async function claim(
   ask: ClaimAsk,
   news: News,
 ): Promise<ClaimAnswer> {
-  const facts = (await queues.find(tx, [ask.queue])).get(ask.queue)
+  const how = queues.isTurned(ask.queue) ? 'alone' : 'shared'
+  const facts = (await queues.enter(tx, [ask.queue], 'find', how)).get(ask.queue)
   if (facts === undefined) return nothing(UNSAID)
   return new Claim(tx, queues, node, ask, facts, news).run()
 }
@@ -70,55 +74,52 @@ class Claim {
 
   async run(): Promise<ClaimAnswer> {
     const tx = this.#tx
-    const { id } = this.#facts
-    const isAlone = isFrugal(this.#settings) || (await this.#isGrouped())
-    await tx.lock([id], isAlone ? 'alone' : 'shared')
-    const known = await tx.all('node.known', [this.#queues.scope, this.#node])
+    const { id, name } = this.#facts
+    const gatherer = new Gatherer(tx, this.#queues)
+    const [lanes, known, grouped] = await Promise.all([
+      tx.each('lane.of', [], [[id]]),
+      tx.all('node.known', [this.#queues.scope, this.#node]),
+      tx.all('turn.grouped', [id]),
+      gatherer.gates(id),
+    ])
+    this.#lanes = lanes
+    const isTurned = grouped.length > 0 || this.#isTurned(gatherer.sheet)
+    gatherer.sheet.close()
+    this.#queues.turned(name, isTurned)
     const canTake = known.length > 0 && this.#ask.limit > 0
-    this.#lanes = await tx.each('lane.of', [], [[id]])
-    await bringDue(tx, this.#facts, this.#lanes)
-    const plainly = !isAlone && canTake ? await this.#takePlainly() : null
-    if (plainly !== null) return this.#told(plainly)
-    if (!isAlone) await tx.lock([id], 'alone')
+    await bringDue(tx, this.#facts, lanes)
+    if (!isTurned && canTake) return this.#told(await this.#takePlainly())
     return this.#told(await this.#takeInTurns(canTake ? this.#ask.limit : 0))
+  }
+
+  /** A gate may be closed, groups take turns, or several lanes are asked: then it must be alone. */
+  #isTurned({ paused, throttles, pausedGroups }: Sheet): boolean {
+    const { shared, alone } = lanesFor(this.#lanes, this.#ask.tasks)
+    if (shared.length !== 1 || alone.length > 0 || (this.#ask.without ?? []).length > 0) return true
+    if (isFrugal(this.#settings) || paused !== null || this.#facts.paused !== null) return true
+    return throttles.size > 0 || pausedGroups.length > 0
   }
 
   /** Who is given something lives. Who asks in vain, and holds nothing, is at least not forgotten. */
   async #told(answer: ClaimAnswer): Promise<ClaimAnswer> {
     const of = [this.#queues.scope, this.#node, this.#tx.now]
-    await this.#tx.all(answer.jobs.length > 0 ? 'node.touch' : 'node.remember', of)
+    this.#tx.write(answer.jobs.length > 0 ? 'node.touch' : 'node.remember', [...of], ONCE)
     return answer
-  }
-
-  async #isGrouped(): Promise<boolean> {
-    return (await this.#tx.all('turn.grouped', [this.#facts.id])).length > 0
   }
 
   // ── Plainly ──────────────────────────────────────────────────────────────────────────────────
 
-  /** Null: a gate may be closed, or several lanes are asked; look closer. */
-  async #takePlainly(): Promise<ClaimAnswer | null> {
+  async #takePlainly(): Promise<ClaimAnswer> {
     const tx = this.#tx
     const ask = this.#ask
-    const { shared, alone } = lanesFor(this.#lanes, ask.tasks)
-    if (shared.length !== 1 || alone.length > 0 || (ask.without ?? []).length > 0) return null
-    const gatherer = new Gatherer(tx, this.#queues)
-    const { sheet } = gatherer
-    await gatherer.scope()
-    await gatherer.throttles()
-    await gatherer.pausedGroups(this.#facts.id)
-    const isOpen =
-      sheet.paused === null &&
-      this.#facts.paused === null &&
-      sheet.throttles.size === 0 &&
-      sheet.pausedGroups.length === 0
-    if (!isOpen) return (sheet.close(), null)
+    const { shared } = lanesFor(this.#lanes, ask.tasks)
     const [{ last }] = await tx.all('token.take', [ask.limit])
     const first = last - ask.limit
     const holder = [this.#node, ask.worker, ask.claim]
     const rows = await tx.all('job.take', [shared[0], tx.now, ask.limit, first, ...holder])
     rows.sort(inOrder)
-    await this.#freeKeys(rows)
+    this.#freeKeys(rows)
+    const sheet = new Sheet(tx.now)
     sheet.addQueue(this.#facts)
     sheet.addJobs(rows)
     sheet.open()
@@ -131,10 +132,10 @@ class Claim {
   }
 
   /** Keys that are held only until the first start. */
-  async #freeKeys(rows: readonly JobRow[]): Promise<void> {
+  #freeKeys(rows: readonly JobRow[]): void {
     const tx = this.#tx
     const started = rows.filter(({ extra }) => extra !== null).map(({ seq }) => [seq])
-    await tx.each('key.started', [tx.now], started)
+    tx.write('key.started', [tx.now], started)
   }
 
   async #nextDue(lanes: readonly number[]): Promise<Millis | null> {

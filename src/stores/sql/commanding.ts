@@ -86,10 +86,9 @@ export async function pause(
   const { kind, queue, group, by } = command
   const since = kind === 'pause' ? tx.now : null
   if (queue === null) return pauseAll(tx, queues, since, by, news)
-  const found = await queues[kind === 'pause' ? 'make' : 'find'](tx, [queue])
+  const found = await queues.enter(tx, [queue], kind === 'pause' ? 'make' : 'find', 'alone')
   const facts = found.get(queue)
   if (facts === undefined) return UNCHANGED
-  await tx.lock([facts.id], 'alone')
   const changed =
     group === null
       ? await tx.all('queue.pause', [facts.id, since, since === null ? null : by])

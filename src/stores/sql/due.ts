@@ -15,12 +15,14 @@ export async function bringDue(
   lanes: readonly Lane[],
 ): Promise<void> {
   const asked = lanes.map((lane) => [lane.id])
-  const due = await tx.each('job.due', [tx.now, DUE_AT_ONCE], asked)
+  const [due] = await Promise.all([
+    tx.each('job.due', [tx.now, DUE_AT_ONCE], asked),
+    tx.all('turn.openDue', [id, tx.now, pass]),
+  ])
   const turns = new Map(
     due.map(({ lane, grp, priority, seq }) => {
       return [`${lane}/${priority}/${grp}`, [lane, id, grp, priority, pass, seq]]
     }),
   )
-  await tx.each('turn.add', [], [...turns.values()])
-  await tx.all('turn.openDue', [id, tx.now, pass])
+  tx.write('turn.add', [], [...turns.values()])
 }

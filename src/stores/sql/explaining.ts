@@ -28,7 +28,7 @@ export async function explainJob(
   nodes: Nodes,
   ref: JobRef,
 ): Promise<Explained | null> {
-  const facts = (await queues.find(tx, [ref.queue])).get(ref.queue)
+  const facts = (await queues.enter(tx, [ref.queue], 'find', 'alone')).get(ref.queue)
   if (facts === undefined) return null
   const [row] = await tx.each('job.find', [], [[facts.id, ref.id]])
   if (row === undefined) return null
@@ -78,7 +78,6 @@ async function gateSheet(
   facts: QueueFacts,
   { tasks, limit, alone, rows }: Asker,
 ): Promise<Sheet> {
-  await tx.lock([facts.id], 'alone')
   const lanes = await tx.each('lane.of', [], [[facts.id]])
   await bringDue(tx, facts, lanes)
   const ask = { queue: facts.name, worker: '', claim: 0, tasks, limit, alone }
@@ -113,7 +112,7 @@ export async function explainOne(
   nodes: Nodes,
   name: string,
 ): Promise<QueueExplained | null> {
-  const facts = (await queues.find(tx, [name])).get(name)
+  const facts = (await queues.enter(tx, [name], 'find', 'alone')).get(name)
   if (facts === undefined) return null
   if ((await tx.all('queue.known', [facts.id])).length === 0) return null
   const rows = await tx.all('queue.next', [facts.id, tx.now])

@@ -8,14 +8,14 @@ import type { Queues } from './queues.js'
 import type { KeyRow, Sheet } from './sheet.js'
 import { toText } from './text.js'
 
-export async function flushRest(tx: Tx, queues: Queues, sheet: Sheet): Promise<void> {
-  await flushKeys(tx, sheet)
-  await flushRates(tx, queues, sheet)
-  await flushNodes(tx, queues, sheet)
-  await flushSchedules(tx, queues, sheet)
+export function flushRest(tx: Tx, queues: Queues, sheet: Sheet): void {
+  flushKeys(tx, sheet)
+  flushRates(tx, queues, sheet)
+  flushNodes(tx, queues, sheet)
+  flushSchedules(tx, queues, sheet)
 }
 
-async function flushKeys(tx: Tx, sheet: Sheet): Promise<void> {
+function flushKeys(tx: Tx, sheet: Sheet): void {
   const before = new Map(sheet.keys.map((row) => [`${row.queue}/${row.key}`, row]))
   const put: Value[][] = []
   const remove: Value[][] = []
@@ -31,8 +31,8 @@ async function flushKeys(tx: Tx, sheet: Sheet): Promise<void> {
     }
   }
   for (const [name, { queue, key }] of before) if (!seen.has(name)) remove.push([queue, key])
-  await tx.each('key.remove', [], remove)
-  await tx.each('key.put', [], put)
+  tx.write('key.remove', [], remove)
+  tx.write('key.put', [], put)
 }
 
 function keyRow(sheet: Sheet, queue: number, key: string, hold: KeyHold): KeyRow {
@@ -49,7 +49,7 @@ function isSameKey(before: KeyRow | undefined, after: KeyRow): boolean {
 }
 
 /** Grants are told by how much each window has grown. */
-async function flushRates(tx: Tx, queues: Queues, sheet: Sheet): Promise<void> {
+function flushRates(tx: Tx, queues: Queues, sheet: Sheet): void {
   const { windows, throttles } = sheet.ledger.rates
   const grants: Value[][] = []
   for (const [name, window] of windows) {
@@ -57,15 +57,15 @@ async function flushRates(tx: Tx, queues: Queues, sheet: Sheet): Promise<void> {
     const more = (sums.at(-1) ?? 0) - (sheet.windows.get(name)?.sums.at(-1) ?? 0)
     if (more > 0) grants.push([name, more, tx.now + keep])
   }
-  await tx.each('grant.add', [queues.scope, tx.now], grants)
+  tx.write('grant.add', [queues.scope, tx.now], grants)
   const rests: Value[][] = []
   for (const [name, until] of throttles) {
     if (sheet.throttles.get(name) !== until) rests.push([name, until])
   }
-  await tx.each('throttle.put', [queues.scope], rests)
+  tx.write('throttle.put', [queues.scope], rests)
 }
 
-async function flushNodes(tx: Tx, queues: Queues, sheet: Sheet): Promise<void> {
+function flushNodes(tx: Tx, queues: Queues, sheet: Sheet): void {
   const before = new Map(sheet.nodes.map((facts) => [facts.node, facts]))
   const put: Value[][] = []
   for (const [node, { card, startedAt, beats, lastBeat, overdue, gone }] of sheet.ledger.nodes) {
@@ -77,15 +77,15 @@ async function flushNodes(tx: Tx, queues: Queues, sheet: Sheet): Promise<void> {
     if (isSame) continue
     put.push([node, toText(card), startedAt, beats, lastBeat, toText([...overdue]), gone ? 1 : 0])
   }
-  await tx.each('node.put', [queues.scope], put)
-  await tx.each(
+  tx.write('node.put', [queues.scope], put)
+  tx.write(
     'node.remove',
     [queues.scope],
     [...before.keys()].map((node) => [node]),
   )
 }
 
-async function flushSchedules(tx: Tx, queues: Queues, sheet: Sheet): Promise<void> {
+function flushSchedules(tx: Tx, queues: Queues, sheet: Sheet): void {
   const before = new Map(sheet.schedules)
   const put: Value[][] = []
   for (const id of sheet.queues.keys()) {
@@ -100,17 +100,17 @@ async function flushSchedules(tx: Tx, queues: Queues, sheet: Sheet): Promise<voi
     }
   }
   const remove = [...before.values()].map(([id, { name }]) => [id, name])
-  await tx.each('schedule.remove', [], remove)
-  await tx.each('schedule.put', [], put)
+  tx.write('schedule.remove', [], remove)
+  tx.write('schedule.put', [], put)
   const { retired } = sheet.ledger
   const now = [...retired].filter(([key, one]) => sheet.retired.get(key) !== one)
   const gone = [...sheet.retired.keys()].filter((key) => !retired.has(key))
-  await tx.each(
+  tx.write(
     'retired.remove',
     [queues.scope],
     gone.map((key) => retiredName(key)),
   )
-  await tx.each(
+  tx.write(
     'retired.put',
     [queues.scope],
     now.map(([key, one]) => [...retiredName(key), one.until, toText(one)]),

@@ -16,6 +16,7 @@ import {
 } from '../../job/book/columns.js'
 import { CRASHES_UNTIL_ALONE } from '../../job/defaults.js'
 import { ALONE, DEAD } from '../../job/book/queue.js'
+import { Again } from './again.js'
 import type { News } from './news.js'
 import type { Tx, Value } from './port.js'
 import type { Queues } from './queues.js'
@@ -35,8 +36,8 @@ export async function flush(tx: Tx, queues: Queues, sheet: Sheet, news: News): P
   for (const slot of sheet.newSlots()) {
     changes.added(sheet, await rowAt(tx, queues, sheet, slot, null))
   }
-  await changes.write(tx)
-  await flushRest(tx, queues, sheet)
+  changes.write(tx)
+  flushRest(tx, queues, sheet)
   news.of(sheet.book)
   for (const queue of changes.left) news.jobs(queue)
 }
@@ -230,18 +231,25 @@ class Changes {
     }
   }
 
-  async write(tx: Tx): Promise<void> {
+  write(tx: Tx): void {
     // First what goes: a new job may bear the id of one that an operator deleted.
-    await tx.each('job.remove', [], this.#remove)
-    await tx.each('job.add', [], this.#add)
-    await tx.each('job.change', [], this.#change)
-    await tx.each('job.describe', [], this.#describe)
-    await tx.each('kin.remove', [], this.#kinRemove)
-    await tx.each('kin.forget', [], this.#kinForget)
-    await tx.each('kin.add', [], this.#kinAdd)
-    await tx.each('turn.add', [], [...this.#turns.values()])
-    await tx.each('turn.open', [], [...this.#open.values()])
+    tx.write('job.remove', [], this.#remove)
+    tx.write('job.add', [], this.#add, (added) => {
+      if (added < this.#add.length) throw new Again('an id was taken meanwhile')
+    })
+    tx.write('job.change', [], this.#change)
+    tx.write('job.describe', [], this.#describe)
+    tx.write('kin.remove', [], this.#kinRemove)
+    tx.write('kin.forget', [], this.#kinForget)
+    tx.write('kin.add', [], this.#kinAdd)
+    tx.write('turn.add', [], inOrder(this.#turns))
+    tx.write('turn.open', [], inOrder(this.#open))
   }
+}
+
+/** Rows that others write, too, are written in one order by everybody. */
+function inOrder(rows: ReadonlyMap<string, Value[]>): Value[][] {
+  return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
 }
 
 /** The parents that a job looks at, and at which place of its list. */

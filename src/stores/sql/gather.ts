@@ -36,16 +36,16 @@ export class Gatherer {
   }
 
   /** Queues by name. With `make` they are there from now on. */
-  async queues(names: Iterable<string>, make: 'make' | 'find'): Promise<void> {
+  async queues(
+    names: Iterable<string>,
+    make: 'make' | 'find',
+    how: 'shared' | 'alone' | 'known' = 'shared',
+  ): Promise<void> {
     const unread = [...new Set(names)].filter((name) => !this.#names.has(name))
     if (unread.length === 0) return
-    const found = await this.#queues[make](this.tx, unread)
+    const found = await this.#queues.enter(this.tx, unread, make, how)
     for (const name of unread) this.#names.add(name)
     for (const facts of found.values()) this.sheet.addQueue(facts)
-    await this.tx.lock(
-      [...found.values()].map(({ id }) => id),
-      'shared',
-    )
   }
 
   /** The jobs of these names, as far as they are there; their queues must have been gathered. */
@@ -182,10 +182,8 @@ export class Gatherer {
 
   /** All that the insertion of these may meet. */
   async arrivals(jobs: readonly NewJob[]): Promise<void> {
-    await this.queues(
-      jobs.map(({ queue }) => queue),
-      'make',
-    )
+    const names = jobs.map(({ queue }) => queue)
+    await this.queues(names, 'make', 'known')
     await this.jobs(jobs)
     await this.keys(
       jobs.flatMap(({ queue, unique }) => (unique === null ? [] : [[queue, unique.key] as const])),
@@ -223,7 +221,7 @@ export class Gatherer {
       const { backlog } = settingsOf(facts).limits
       if (backlog === Infinity) continue
       // Nobody may add to it between the count and what comes of it.
-      await this.tx.lock([facts.id], 'alone')
+      if (!this.#queues.isAlone(facts.id)) throw this.#queues.limited(facts.id)
       const [{ waiting }] = await this.tx.all('queue.backlog', [facts.id])
       this.sheet.backlogs.set(facts.id, waiting)
     }
@@ -245,6 +243,11 @@ export class Gatherer {
   add(facts: QueueFacts): void {
     this.#names.add(facts.name)
     this.sheet.addQueue(facts)
+  }
+
+  /** What may keep all of the queue, or some of it, from running. */
+  async gates(queue: number): Promise<void> {
+    await Promise.all([this.scope(), this.throttles(), this.pausedGroups(queue)])
   }
 
   async pausedGroups(queue: number): Promise<void> {

@@ -25,11 +25,8 @@ export async function insert(
 ): Promise<Inserted[][]> {
   const jobs = lots.flatMap((lot) => lot.jobs)
   if (jobs.length === 0) return lots.map(() => [])
-  const found = await queues.make(tx, new Set(jobs.map(({ queue }) => queue)))
-  await tx.lock(
-    [...found.values()].map(({ id }) => id),
-    'shared',
-  )
+  const names = jobs.map(({ queue }) => queue)
+  const found = await queues.enter(tx, names, 'make')
   const isPlain = jobs.every((job) => meetsNothing(job, factsFor(found, job)))
   const answers = isPlain ? await insertPlain(tx, queues, jobs, found, news) : null
   if (answers === null) return insertOnSheet(tx, queues, lots, news)
@@ -84,7 +81,7 @@ async function insertPlain(
     }
   }
   const isIn = new Set(added.map(({ seq }) => seq))
-  await tx.each('turn.add', [], turnsOf(rows, isIn, found))
+  tx.write('turn.add', [], turnsOf(rows, isIn, found))
   return jobs.map((job, at): Inserted => {
     if (!isIn.has(rows[at].seq)) return { status: 'duplicate', id: job.id }
     news.jobs(job.queue)

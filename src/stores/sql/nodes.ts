@@ -10,6 +10,7 @@ import { Gatherer } from './gather.js'
 import type { News } from './news.js'
 import type { Tx } from './port.js'
 import type { Queues } from './queues.js'
+import { tokenOf } from './settling.js'
 import type { NodeFacts } from './sheet.js'
 import type { Asked } from './statements.js'
 import { fromText, toText } from './text.js'
@@ -59,7 +60,7 @@ export class Nodes {
   async beat(tx: Tx, beat: Beat, news: News): Promise<BeatAnswer> {
     const { scope } = this.#queues
     const { node, upTo, open } = beat
-    const overdue = beat.overdue.map(Number)
+    const overdue = beat.overdue.map(tokenOf)
     const lost = await tx.all('node.lost', [scope, node, upTo, open])
     if (lost.length === 0) {
       const alive = await tx.all('node.beat', [scope, node, tx.now, toText(overdue)])
@@ -77,7 +78,7 @@ export class Nodes {
   }
 
   async check(tx: Tx, ask: CheckAsk): Promise<Checked> {
-    const found = await this.#queues.find(tx, new Set(ask.held.map(({ queue }) => queue)))
+    const found = await this.#queues.look(tx, new Set(ask.held.map(({ queue }) => queue)))
     const asked = ask.held.flatMap(({ queue, id }) => {
       const facts = found.get(queue)
       return facts === undefined ? [] : [[facts.id, id]]
@@ -88,7 +89,7 @@ export class Nodes {
     const cancelling: string[] = []
     for (const { queue, id, token } of ask.held) {
       const row = held.get(`${found.get(queue)?.id}/${id}`)
-      const isHeld = row?.state === RUNNING && row.token === Number(token)
+      const isHeld = row?.state === RUNNING && row.token === tokenOf(token)
       if (!isHeld) lost.push(token)
       else if ((row.flags & CANCEL_ASKED) !== 0) cancelling.push(token)
     }

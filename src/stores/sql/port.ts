@@ -23,10 +23,22 @@ export interface Tx {
     rows: readonly (readonly Value[])[],
   ): Promise<Asked[S][]>
   /**
+   * As `each`, for what is only written: the transaction does not end before it is done, and comes
+   * to nothing when it fails; nobody need wait for it. `check` is told how many rows it answered.
+   */
+  write(
+    statement: Statement,
+    shared: readonly Value[],
+    rows: readonly (readonly Value[])[],
+    check?: (answered: number) => void,
+  ): void
+  /**
    * Until the end of the transaction: 'shared' by those who put jobs where claims look, 'alone' by
    * those who take from there in turns or behind gates.
    */
   lock(queues: readonly number[], how: 'shared' | 'alone'): Promise<void>
+  /** Until the end of the transaction nobody else holds this name: the key of a rate. */
+  hold(name: string): Promise<void>
 }
 
 /** What a transaction does, for the database to do no more than that. */

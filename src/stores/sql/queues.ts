@@ -8,6 +8,7 @@ import { DEFAULT_TASK } from '../../job/defaults.js'
 import { effective } from '../../job/effective.js'
 import type { Settings, SettingsLayer, StoredSettings } from '../../job/settings.js'
 import { ALONE, DEAD } from '../../job/book/queue.js'
+import { Again } from './again.js'
 import type { Tx } from './port.js'
 import type { QueueFacts } from './sheet.js'
 import type { Asked, QueueRow } from './statements.js'
@@ -20,32 +21,79 @@ export class Queues {
   readonly #ids = new Map<string, number>()
   readonly #settings = new Map<number, StoredSettings>()
   readonly #lanes = new Map<string, number>()
+  readonly #limited = new Set<number>()
+  readonly #turned = new Set<string>()
 
   constructor(scope: number) {
     this.scope = scope
   }
 
-  /** Those of these names that are known, by name. */
-  async find(tx: Tx, names: Iterable<string>): Promise<Map<string, QueueFacts>> {
+  /**
+   * The queues of these names as they are behind a lock: nobody changes what they say until the end
+   * of the transaction. With `make`, those that nobody knew are known from now on.
+   */
+  async enter(
+    tx: Tx,
+    names: Iterable<string>,
+    mode: 'make' | 'find',
+    how: 'shared' | 'alone' | 'known' = 'known',
+  ): Promise<Map<string, QueueFacts>> {
+    const wanted = [...new Set(names)]
+    const unknown = wanted.filter((name) => !this.#ids.has(name))
+    if (unknown.length > 0) {
+      const sorted = unknown.sort().map((name) => [name])
+      if (mode === 'make') await tx.each('queue.add', [this.scope], sorted)
+      await this.look(tx, unknown)
+    }
+    const ids = wanted.flatMap((name) => this.#ids.get(name) ?? [])
+    const isAlone = (id: number): boolean =>
+      how === 'alone' || (how === 'known' && this.isAlone(id))
+    const alone = ids.filter(isAlone)
+    const [found] = await Promise.all([
+      tx.lock(alone, 'alone').then(() => undefined),
+      tx.lock(
+        ids.filter((id) => !isAlone(id)),
+        'shared',
+      ),
+      this.look(tx, wanted),
+    ]).then(([, , looked]) => [looked])
+    return found
+  }
+
+  /** Those of these names that are known, by name; no lock keeps them as they are. */
+  async look(tx: Tx, names: Iterable<string>): Promise<Map<string, QueueFacts>> {
     const rows = await tx.each(
       'queue.find',
       [this.scope],
       [...new Set(names)].map((name) => [name]),
     )
+    for (const { name, id } of rows) this.#ids.set(name, id)
     return new Map(rows.map((row) => [row.name, this.factsOf(row)]))
   }
 
-  /** All of these names; those that nobody knew are known from now on. */
-  async make(tx: Tx, names: Iterable<string>): Promise<Map<string, QueueFacts>> {
-    const wanted = [...new Set(names)]
-    const unknown = wanted.filter((name) => !this.#ids.has(name))
-    if (unknown.length > 0) {
-      const sorted = unknown.sort().map((name) => [name])
-      await tx.each('queue.add', [this.scope], sorted)
-    }
-    const found = await this.find(tx, wanted)
-    for (const [name, { id }] of found) this.#ids.set(name, id)
-    return found
+  /** Whether whoever inserts must be alone with it, because its backlog is limited. */
+  isAlone(id: number): boolean {
+    return this.#limited.has(id)
+  }
+
+  /** From now on whoever inserts is alone with it; begin again. */
+  limited(id: number): Again {
+    this.#limited.add(id)
+    return new Again(`queue ${id} has a limit`)
+  }
+
+  /** Whether the last claim of it had to be alone: gates, or groups that take turns. */
+  isTurned(name: string): boolean {
+    return this.#turned.has(name)
+  }
+
+  /** Another answer than was thought: begin again, unless it was only too careful. */
+  turned(name: string, isTurned: boolean): void {
+    const was = this.#turned.has(name)
+    if (isTurned === was) return
+    if (!isTurned) return void this.#turned.delete(name)
+    this.#turned.add(name)
+    throw new Again(`queue ${name} takes turns`)
   }
 
   /** What was made in a transaction that came to nothing may not be there. */

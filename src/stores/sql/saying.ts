@@ -45,11 +45,8 @@ async function say(
   wanted: (before: StoredSettings) => SettingsLayer,
   news: News,
 ): Promise<StoredSettings> {
-  const known = (await queues.make(tx, [queue])).get(queue)
-  if (known === undefined) throw new Error(`queue ${queue} was not made`)
-  await tx.lock([known.id], 'alone')
-  // Again, since others may have spoken while this one waited.
-  const facts = (await queues.find(tx, [queue])).get(queue) ?? known
+  const facts = (await queues.enter(tx, [queue], 'make', 'alone')).get(queue)
+  if (facts === undefined) throw new Error(`queue ${queue} was not made`)
   const settings = wanted(facts.stored)
   if (sameLayer(facts.stored[layer], settings)) return facts.stored
   const stored = { ...facts.stored, [layer]: settings, revision: facts.stored.revision + 1 }

@@ -29,9 +29,8 @@ export async function plan(
 ): Promise<Planned> {
   const gatherer = new Gatherer(tx, queues)
   const { sheet } = gatherer
-  await gatherer.queues([change.queue], 'make')
+  await gatherer.queues([change.queue], 'make', 'alone')
   const [facts] = [...sheet.queues.values()]
-  await tx.lock([facts.id], 'alone')
   await gatherSchedules(gatherer, [change])
   if (change.kind === 'put' && sheet.schedules.size === 0) {
     const [{ schedules }] = await tx.all('schedule.count', [facts.id])
@@ -59,8 +58,8 @@ export async function tick(
   await gatherer.queues(
     ticks.map(({ queue }) => queue),
     'find',
+    'alone',
   )
-  await tx.lock([...sheet.queues.keys()], 'alone')
   await gatherer.arrivals(jobs)
   await gatherSchedules(gatherer, ticks)
   const lasts = [...sheet.schedules.values()].flatMap(([, { last }]) => last?.job ?? [])

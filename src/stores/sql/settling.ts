@@ -3,6 +3,7 @@
  * one deletion, fenced by the token. All other verdicts go through a sheet, and so does what the
  * deletion did not find: its token is dead, or the job leaves something behind.
  */
+import type { TokenText } from '../../job/claim.js'
 import type { Happening } from '../../job/job.js'
 import type { SettleItem } from '../../job/book/frame.js'
 import { isKept } from '../../job/book/outcome.js'
@@ -31,11 +32,8 @@ export async function settle(
   news: News,
 ): Promise<SettledJobs> {
   if (asks.length === 0) return { settled: [], happened: [] }
-  const found = await queues.find(tx, new Set(asks.map(({ queue }) => queue)))
-  await tx.lock(
-    [...found.values()].map(({ id }) => id),
-    'shared',
-  )
+  const names = asks.map(({ queue }) => queue)
+  const found = await queues.enter(tx, names, 'find', 'shared')
   const plain = await completePlain(tx, asks, found, news)
   const rest = asks.filter((ask) => !plain.has(ask))
   const { settled, happened } = await settleOnSheet(tx, queues, rest, news)
@@ -44,11 +42,11 @@ export async function settle(
     const one = settled[at]
     return one.status === 'lost'
       ? []
-      : [[Number(ask.token), { verdict: ask.verdict.kind, settled: one }]]
+      : [[tokenOf(ask.token), { verdict: ask.verdict.kind, settled: one }]]
   })
   if (plain.size > 0 || remembered.length > 0) {
-    const tokens = [...plain].map(({ token }) => Number(token))
-    await tx.all('settled.add', [queues.scope, tx.now, ...settledRow(tokens, remembered)])
+    const tokens = [...plain].map(({ token }) => tokenOf(token))
+    tx.write('settled.add', [queues.scope, tx.now, ...settledRow(tokens, remembered)], [[]])
   }
   return { settled: asks.map((ask) => answers.get(ask) ?? PLAINLY), happened }
 }
@@ -70,7 +68,7 @@ async function completePlain(
     const name = `${facts.id}/${ask.id}`
     if (byName.has(name)) continue
     byName.set(name, ask)
-    rows.push([facts.id, ask.id, Number(ask.token)])
+    rows.push([facts.id, ask.id, tokenOf(ask.token)])
   }
   const gone = await tx.each('job.complete', [], rows)
   const done = new Set<Settlement>()
@@ -86,7 +84,7 @@ async function completePlain(
     news.jobs(of.name)
     left.set(`${queue}/${grp}`, [queue, grp, of.pass])
   }
-  await tx.each('turn.open', [], [...left.values()])
+  tx.write('turn.open', [], [...left.values()])
   return done
 }
 
@@ -108,20 +106,28 @@ async function settleOnSheet(
   const gatherer = new Gatherer(tx, queues)
   const { sheet } = gatherer
   const rows = await gatherer.jobsAnywhere(asks)
-  const ends = new Map(asks.map((ask) => [Number(ask.token), ask.verdict.kind]))
+  const ends = new Map(asks.map((ask) => [tokenOf(ask.token), ask.verdict.kind]))
   const completes = rows.filter(({ token }) => token !== null && ends.get(token) === 'complete')
   const others = rows.filter((row) => !completes.includes(row))
   await gatherer.ends(others, completes)
   const held = new Set(rows.map(({ token }) => token))
-  await gatherer.settled(asks.map(({ token }) => Number(token)).filter((token) => !held.has(token)))
+  await gatherer.settled(
+    asks.map(({ token }) => tokenOf(token)).filter((token) => !held.has(token)),
+  )
   sheet.open()
   const items = asks.map(({ queue, id, token, verdict, ran }): SettleItem => {
-    return { queue, id, token: Number(token), verdict, ran }
+    return { queue, id, token: tokenOf(token), verdict, ran }
   })
   const answer = sheet.book.apply<'settle'>({ kind: 'settle', items }, tx.now, items)
   await flush(tx, queues, sheet, news)
   sheet.close()
   return answer
+}
+
+/** A text that is no token of ours is that of no job. */
+export function tokenOf(text: TokenText): number {
+  const token = Number(text)
+  return Number.isSafeInteger(token) ? token : 0
 }
 
 export async function note(
@@ -135,7 +141,7 @@ export async function note(
   await gatherer.jobsAnywhere(notes)
   if (notes.some((one) => (one.throttles ?? []).length > 0)) await gatherer.resting()
   sheet.open()
-  const items = notes.map((one) => ({ ...one, token: Number(one.token) }))
+  const items = notes.map((one) => ({ ...one, token: tokenOf(one.token) }))
   const noted = sheet.book.apply<'note'>({ kind: 'note', items }, tx.now, items)
   await flush(tx, queues, sheet, news)
   sheet.close()

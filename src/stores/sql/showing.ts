@@ -72,7 +72,7 @@ export async function count(
   queues: Queues,
   ask: CountAsk,
 ): Promise<{ readonly counts: Counts; readonly cursor: string | null }> {
-  const facts = (await queues.find(tx, [ask.queue])).get(ask.queue)
+  const facts = (await queues.look(tx, [ask.queue])).get(ask.queue)
   if (facts === undefined) return { counts: NOTHING, cursor: null }
   const { states, ...rest } = ask.which
   const isWhole = Object.values(rest).every((value) => value === undefined)
@@ -150,7 +150,7 @@ export async function groupRows(
   queue: string,
   page: PageAsk,
 ): Promise<Paged<GroupRow>> {
-  const facts = (await queues.find(tx, [queue])).get(queue)
+  const facts = (await queues.look(tx, [queue])).get(queue)
   if (facts === undefined) return { items: [], cursor: null }
   const hasCursor = page.cursor === null ? 0 : 1
   const asked = [facts.id, page.cursor ?? '', hasCursor, page.limit + 1]

@@ -19,6 +19,7 @@ import type { Beat, BeatAnswer, BeatRecipe, CheckAsk, Checked, Command } from '.
 import type { Controlled, CountAsk, ExchangeAsk, Exchanged, Hint, ListAsk } from '../../store.js'
 import type { NodeCard, NodeRow, OpenAsk, OverrideChange, QueueRow } from '../../store.js'
 import type { Store, SweepAsk, Swept, Traits } from '../../store.js'
+import { Again, BEGINNINGS } from './again.js'
 import { claim } from './claiming.js'
 import { control, pause } from './commanding.js'
 import { explainJob, explainOne } from './explaining.js'
@@ -60,6 +61,7 @@ export class SqlStore<S extends string> implements Store<S> {
   #opening: Promise<Opened> | null = null
   #opened: Opened | null = null
   #isClosed = false
+  readonly #running = new Set<Promise<unknown>>()
 
   constructor(name: S, medium: SqlMedium) {
     this.name = name
@@ -100,7 +102,10 @@ export class SqlStore<S extends string> implements Store<S> {
     this.#watchers.clear()
     if (this.#opening === null) return
     const [opened] = await Promise.allSettled([this.#opening])
-    if (opened.status === 'fulfilled') await this.#medium.close()
+    if (opened.status !== 'fulfilled') return
+    // What was under way is answered, and true.
+    await Promise.allSettled(this.#running)
+    await this.#medium.close()
   }
 
   async insert(lots: readonly Lot[]): Promise<readonly (readonly Inserted[])[]> {
@@ -209,7 +214,7 @@ export class SqlStore<S extends string> implements Store<S> {
 
   async settings(queue: string): Promise<StoredSettings> {
     return this.#run('read', async (tx, { queues }) => {
-      return (await queues.find(tx, [queue])).get(queue)?.stored ?? NEVER_SAID
+      return (await queues.look(tx, [queue])).get(queue)?.stored ?? NEVER_SAID
     })
   }
 
@@ -246,18 +251,31 @@ export class SqlStore<S extends string> implements Store<S> {
     work: (tx: Tx, opened: Opened, news: News) => Promise<T>,
   ): Promise<T> {
     const opened = this.#check()
-    let news = new News()
+    for (let beginnings = 1; ; beginnings++) {
+      let news = new News()
+      try {
+        const answer = await this.#keep(
+          opened.database.transact(purpose, (tx) => {
+            news = new News()
+            return work(tx, opened, news)
+          }),
+        )
+        opened.database.tell(news.hints())
+        return answer
+      } catch (error) {
+        // What it learned of rows that it made may be wrong.
+        opened.queues.forget()
+        if (!(error instanceof Again) || beginnings === BEGINNINGS) throw error
+      }
+    }
+  }
+
+  async #keep<T>(running: Promise<T>): Promise<T> {
+    this.#running.add(running)
     try {
-      const answer = await opened.database.transact(purpose, (tx) => {
-        news = new News()
-        return work(tx, opened, news)
-      })
-      opened.database.tell(news.hints())
-      return answer
-    } catch (error) {
-      // What it learned of rows that it made may be wrong.
-      opened.queues.forget()
-      throw error
+      return await running
+    } finally {
+      this.#running.delete(running)
     }
   }
 

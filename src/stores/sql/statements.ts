@@ -241,6 +241,8 @@ export interface Asked {
   }
   /** scope, node */
   readonly 'node.find': Asked['node.all']
+  /** scope; each node: to be changed by nobody else, and not those that somebody changes */
+  readonly 'node.lock': Asked['node.all']
   /** scope; each node, card, started at, beats, last beat, overdue, gone */
   readonly 'node.put': Id
   /** scope; each node */

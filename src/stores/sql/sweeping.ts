@@ -13,12 +13,13 @@ import type { NodeCard, SweepAsk, Swept } from '../../store.js'
 import { flush } from './flush.js'
 import { Gatherer } from './gather.js'
 import type { News } from './news.js'
+import { factsOf } from './nodes.js'
 import type { Liveness, Nodes } from './nodes.js'
 import type { Tx, Value } from './port.js'
 import type { Queues } from './queues.js'
 import { settingsOf } from './queues.js'
 import type { JobRow } from './row.js'
-import type { QueueFacts } from './sheet.js'
+import type { NodeFacts, QueueFacts } from './sheet.js'
 
 /** For how long a repeated settlement is answered as the first time. */
 const SETTLED_FOR = 5 * 60_000
@@ -90,16 +91,14 @@ async function heldByTheSilent(
   ask: SweepAsk,
   { sheet }: Gatherer,
 ): Promise<JobRow[]> {
-  const known = await nodes.all(tx)
-  const suspects = known.filter(({ node, card, gone, lastBeat, overdue }) => {
+  const isSuspect = ({ node, card, gone, lastBeat, overdue }: NodeFacts): boolean => {
     if (node === ask.node) return false
-    return (
-      gone ||
-      overdue.length > 0 ||
-      tx.now - lastBeat > card.lease ||
-      nodes.liveness(card) === 'dead'
-    )
-  })
+    if (gone || overdue.length > 0 || tx.now - lastBeat > card.lease) return true
+    return nodes.liveness(card) === 'dead'
+  }
+  const seen = (await nodes.all(tx)).filter(isSuspect).map(({ node }) => [node])
+  // Whoever gives a sign of life from now on waits; who gave one meanwhile is left alone.
+  const suspects = (await tx.each('node.lock', [queues.scope], seen)).map(factsOf).filter(isSuspect)
   sheet.nodes.push(...suspects)
   const limit = ask.limit + 1
   const held = await tx.each(

@@ -93,15 +93,15 @@ export class Turns {
     const gatherer = new Gatherer(tx, this.#queues)
     const { sheet } = gatherer
     gatherer.add({ ...this.#facts, pass: this.#pass })
-    await gatherer.scope()
-    await gatherer.throttles()
-    await gatherer.pausedGroups(this.#facts.id)
     const lanes = lanesFor(this.#lanes, this.#ask.tasks)
     this.#most = Math.min(MOST_LINES, Math.max(limit + SPARE_LINES, this.#most * 2))
     const without = [...this.#passedOver]
-    const turns = await this.#first(lanes.shared, without, this.#most)
-    // One is enough to tell, or to give, those that must run alone.
-    const lone = await this.#first(lanes.alone, without, 1)
+    const [turns, lone] = await Promise.all([
+      this.#first(lanes.shared, without, this.#most),
+      // One is enough to tell, or to give, those that must run alone.
+      this.#first(lanes.alone, without, 1),
+      gatherer.gates(this.#facts.id),
+    ])
     const groups = new Set([...turns, ...lone].map(({ grp }) => grp))
     for (const group of beside?.groups ?? []) groups.add(group)
     const lines = await this.#linesOf([...turns, ...lone], groups, Math.max(1, limit))
@@ -199,7 +199,10 @@ export class Turns {
 
   async #rates(gatherer: Gatherer, groups: ReadonlySet<string>, limit: number): Promise<void> {
     const { rate, groups: of } = this.#settings
-    if (rate?.key != null) await gatherer.sharers(rate.key)
+    if (rate?.key != null) {
+      await this.#tx.hold(`${this.#queues.scope}/${rate.key}`)
+      await gatherer.sharers(rate.key)
+    }
     if (rate !== null) await gatherer.window(this.#facts, limit)
     const each = of.rate
     if (each === null) return
@@ -262,9 +265,9 @@ export class Turns {
         passedOver++
       }
     }
-    await this.#tx.each('turn.remove', [], remove)
-    await this.#tx.each('turn.move', [], [...move.values()])
-    await this.#tx.each(
+    this.#tx.write('turn.remove', [], remove)
+    this.#tx.write('turn.move', [], [...move.values()])
+    this.#tx.write(
       'turn.close',
       [],
       [...closed].map(([grp, at]) => [id, grp, at]),

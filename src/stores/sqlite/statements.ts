@@ -294,6 +294,9 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
     'node.find': `
       SELECT node, card, started_at, beats, last_beat, overdue, gone FROM ${t}nodes
       WHERE scope = ?1 AND node = ?2`,
+    'node.lock': `
+      SELECT node, card, started_at, beats, last_beat, overdue, gone FROM ${t}nodes
+      WHERE scope = ?1 AND node = ?2`,
     'node.put': `
       INSERT INTO ${t}nodes (scope, node, card, started_at, beats, last_beat, overdue, gone)
       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)

@@ -4,8 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { MillraceError } from '../../job/errors.js'
-import { systemClock } from '../../time/system.js'
-import type { Hint, Store } from '../../store.js'
+import type { Store } from '../../store.js'
 import {
   COMPLETE,
   completeWith,
@@ -17,13 +16,11 @@ import {
   unique,
   upTo,
 } from './build.js'
+import { Ear } from './ear.js'
 import type { Group, Laws } from './law.js'
 import { cardOf, LEASE } from './played-node.js'
-import type { Rig } from './rig.js'
 import { countsOf } from './rig.js'
 
-/** How long a hint may really take: hints of disks and servers do not come on virtual time. */
-const PATIENCE = 5_000
 const PAGE = { limit: 10, cursor: null }
 
 /** Every verb of the seam that answers with a promise. */
@@ -46,39 +43,6 @@ const VERBS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   settings: (store) => store.settings('q'),
   declare: (store) => store.declare('q', {}),
   override: (store) => store.override('q', { say: {}, takeBack: [] }),
-}
-
-/** Listens on the first handle. */
-class Ear {
-  readonly hints: Hint[] = []
-  readonly stop: () => void
-  readonly #rig: Rig
-  #woken = (): void => undefined
-
-  constructor(rig: Rig) {
-    this.#rig = rig
-    this.stop = rig.store.watch((hint) => {
-      this.hints.push(hint)
-      this.#woken()
-    })
-  }
-
-  /** Until a hint of this kind came, for this queue or for any. */
-  hears(what: Hint['what'], queue: string): Promise<void> {
-    const isIt = (hint: Hint): boolean => hint.what === what && (hint.queue ?? queue) === queue
-    const heard = new Promise<void>((resolve, reject) => {
-      const silence = new Error(`no hint of ${what} in ${queue} within ${PATIENCE} ms`)
-      const timer = systemClock.after(PATIENCE, () => reject(silence))
-      this.#woken = () => {
-        if (!this.hints.some(isIt)) return
-        timer.cancel()
-        resolve()
-      }
-      this.#woken()
-    })
-    this.#rig.hint()
-    return heard
-  }
 }
 
 const laws: Laws = {

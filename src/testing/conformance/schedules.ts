@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import type { Plan } from '../../job/schedule.js'
 import { QUEUE, json, upTo } from './build.js'
+import { Ear } from './ear.js'
 import type { Group, Laws } from './law.js'
 import { MINUTE, STALE, dueOne, idOf, player, specOf, tickOf } from './played-scheduler.js'
 
@@ -135,14 +136,10 @@ const laws: Laws = {
     },
   'whoever watches hears of a change': async (rig) => {
     if (!rig.store.traits.hints) return
-    const other = await rig.connect()
-    const heard: string[] = []
-    const stop = other.watch(({ what, queue }) => heard.push(`${what} ${queue}`))
+    const ear = new Ear(rig, await rig.connect())
     await player(rig).put('s', {}, rig.clock.wall())
-    rig.hint()
-    await rig.clock.quiet()
-    stop()
-    assert.ok(heard.includes(`schedules ${QUEUE}`), heard.join())
+    await ear.hears('schedules', QUEUE)
+    ear.stop()
   },
 }
 

@@ -1,0 +1,74 @@
+/**
+ * What PostgreSQL's errors mean for a transaction: that others were in the way, so that it is worth
+ * doing again at once; that the server cannot be reached or will not write; or that it is our fault.
+ * Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+import { millraceError } from '../../job/errors.js'
+import type { MillraceError } from '../../job/errors.js'
+
+/** Others were in the way: nothing was done, and doing it again is likely to succeed. */
+const IN_THE_WAY = new Set([
+  '40001', // serialization failure
+  '40P01', // deadlock detected
+  '55P03', // lock not available
+  '23505', // two made the same row at once: the next try finds it
+])
+
+export function isInTheWay(error: unknown): boolean {
+  return IN_THE_WAY.has(codeOf(error))
+}
+
+/** The name of a prepared statement is not known on this connection, or known for another text. */
+export function isForgotten(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === '26000' || code === '42P05'
+}
+
+/** In our words. Nothing was changed. */
+export function unreachable(cause: unknown): MillraceError {
+  const code = codeOf(cause)
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return millraceError({
+    code: 'STORE_UNREACHABLE',
+    subject: 'store postgres',
+    expected: 'a server that answers and may be written to',
+    received: code === '' ? why : `${why} (${code})`,
+    remedy: remedyFor(code),
+    cause,
+  })
+}
+
+/** The answer to a commit was lost: it may have taken effect or not. */
+export function unknown(cause: unknown): MillraceError {
+  return millraceError({
+    code: 'OUTCOME_UNKNOWN',
+    subject: 'store postgres',
+    expected: 'an answer to a commit',
+    received: cause instanceof Error ? cause.message : String(cause),
+    remedy: 'the call may be repeated with the same ids',
+    cause,
+  })
+}
+
+function remedyFor(code: string): string {
+  switch (code) {
+    case '25006':
+      return 'this server only reads: connect to the primary'
+    case '53300':
+      return 'the server has no connection left: raise max_connections, or put a pooler before it'
+    case '28P01':
+    case '28000':
+      return 'look at the user and the password'
+    case '3D000':
+      return 'create the database, or name another one'
+    case '42501':
+      return 'give this role the rights that docs/stores/postgres.md names'
+    default:
+      return 'look whether the server runs and can be reached'
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return ''
+  return typeof error.code === 'string' ? error.code : ''
+}

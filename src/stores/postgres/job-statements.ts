@@ -1,0 +1,196 @@
+/**
+ * The statements about jobs, and about what stands beside them: keys, kin, settlements. See
+ * `statements.ts` for how they are written.
+ */
+import type { Statement } from '../sql/statements.js'
+import { inTime, J, JOB, RUNS, stateAt } from './words.js'
+import type { Locking } from './words.js'
+
+export function jobStatements(s: string, locking: Locking) {
+  return {
+    // ── Jobs ─────────────────────────────────────────────────────────────────────────────────────
+    // Each call takes a block of its own; what is left of it is left.
+    'seq.take': `SELECT nextval('${s}seq_blocks') + $1::bigint - 1 AS last`,
+    'token.take': `SELECT nextval('${s}token_blocks') + $1::bigint - 1 AS last`,
+    'job.add': `
+      INSERT INTO ${s}jobs (${JOB})
+      SELECT * FROM unnest(
+        $1::bigint[], $2::int[], $3::text[], $4::int2[], $5::int2[], $6::text[], $7::text[],
+        $8::int2[], $9::int2[], $10::int[], $11::bigint[], $12::float8[], $13::float8[],
+        $14::float8[], $15::float8[], $16::bigint[], $17::text[], $18::text[], $19::int[],
+        $20::int[], $21::float8[], $22::text[], $23::int2[], $24::text[], $25::text[])
+      ON CONFLICT DO NOTHING
+      RETURNING seq`,
+    'job.deleted': `
+      SELECT j.seq FROM unnest($1::int[], $2::text[]) AS k (queue, id)
+      JOIN ${s}jobs AS j ON j.queue = k.queue AND j.id = k.id
+      WHERE j.state = 8 AND j.extra::json ->> 'isDeleted' = 'true'`,
+    'job.find': `
+      SELECT ${J} FROM unnest($1::int[], $2::text[]) AS k (queue, id)
+      JOIN ${s}jobs AS j ON j.queue = k.queue AND j.id = k.id
+      ORDER BY j.seq ${locking}`,
+    'job.read': `
+      SELECT ${J} FROM unnest($1::bigint[]) AS k (seq) JOIN ${s}jobs AS j ON j.seq = k.seq
+      ORDER BY j.seq ${locking}`,
+    'job.change': `
+      UPDATE ${s}jobs AS j
+      SET state = k.state, flags = k.flags, priority = k.priority, crashes = k.crashes,
+          attempt = k.attempt, max_attempts = k.max_attempts, place = k.place, due = k.due,
+          since = k.since, token = k.token, node = k.node, worker = k.worker, claim = k.claim,
+          lane = k.lane, expires = k.expires, extra = k.extra
+      FROM unnest($1::bigint[], $2::int2[], $3::int2[], $4::int2[], $5::int2[], $6::int[],
+                  $7::bigint[], $8::float8[], $9::float8[], $10::float8[], $11::bigint[],
+                  $12::text[], $13::text[], $14::int[], $15::int[], $16::float8[], $17::text[])
+        AS k (seq, state, flags, priority, crashes, attempt, max_attempts, place, due, since,
+              token, node, worker, claim, lane, expires, extra)
+      WHERE j.seq = k.seq`,
+    'job.describe': `
+      UPDATE ${s}jobs AS j SET payload = k.payload, codec = k.codec, spec = k.spec
+      FROM unnest($1::bigint[], $2::text[], $3::int2[], $4::text[])
+        AS k (seq, payload, codec, spec)
+      WHERE j.seq = k.seq`,
+    'job.remove': `DELETE FROM ${s}jobs WHERE seq = ANY ($1::bigint[])`,
+    'job.complete': `
+      DELETE FROM ${s}jobs AS j
+      USING unnest($1::int[], $2::text[], $3::bigint[]) AS k (queue, id, token)
+      WHERE j.queue = k.queue AND j.id = k.id AND j.token = k.token AND j.state = 2
+        AND j.extra IS NULL AND (j.flags & 1) = 0
+        AND NOT EXISTS (SELECT FROM ${s}kin WHERE parent = j.seq)
+      RETURNING j.queue, j.id, j.grp`,
+    'job.due': `
+      UPDATE ${s}jobs AS j SET state = 1
+      FROM (SELECT d.seq FROM unnest($3::int[]) AS k (lane),
+            LATERAL (SELECT i.seq FROM ${s}jobs AS i
+                     WHERE i.lane = k.lane AND i.state IN (0, 3) AND i.due <= $1
+                     ORDER BY i.due LIMIT $2 FOR UPDATE SKIP LOCKED) AS d) AS due
+      WHERE j.seq = due.seq
+      RETURNING j.lane, j.grp, j.priority, j.seq`,
+    'job.take': `
+      WITH first AS (
+        SELECT j.seq, j.priority, j.place FROM ${s}jobs AS j
+        WHERE j.lane = $1 AND j.state = 1 AND j.grp = '' AND ${inTime('$2::float8')}
+        ORDER BY j.priority DESC, j.place, j.seq
+        LIMIT $3 FOR UPDATE SKIP LOCKED),
+      numbered AS (
+        SELECT seq, row_number() OVER (ORDER BY priority DESC, place, seq) AS n FROM first)
+      UPDATE ${s}jobs AS j
+      SET state = 2, attempt = j.attempt + 1, flags = j.flags | 64::int2, since = $2, lane = NULL,
+          expires = NULL, token = $4::bigint + numbered.n, node = $5, worker = $6, claim = $7
+      FROM numbered WHERE j.seq = numbered.seq
+      RETURNING ${J}`,
+    'line.first': `
+      SELECT f.* FROM unnest($2::int[], $3::text[], $4::int2[], $5::int[])
+               AS k (lane, grp, priority, most),
+      LATERAL (SELECT ${J} FROM ${s}jobs AS j
+               WHERE j.lane = k.lane AND j.state = 1 AND j.grp = k.grp AND j.priority = k.priority
+                 AND ${inTime('$1::float8')}
+               ORDER BY j.place, j.seq LIMIT k.most) AS f`,
+    'lane.first': `
+      SELECT f.* FROM unnest($2::int[], $3::text[]) AS k (lane, grp),
+      LATERAL (SELECT ${J} FROM ${s}jobs AS j
+               WHERE j.lane = k.lane AND j.state = 1 AND j.grp = k.grp AND ${inTime('$1::float8')}
+               ORDER BY j.priority DESC, j.place, j.seq LIMIT 1) AS f`,
+    'lane.ready': `
+      SELECT f.seq FROM unnest($1::int[], $2::float8[]) AS k (lane, now),
+      LATERAL (SELECT j.seq FROM ${s}jobs AS j
+               WHERE j.lane = k.lane AND j.state = 1 AND ${inTime('k.now')} LIMIT 1) AS f`,
+    'job.waiting': `
+      SELECT ${J} FROM ${s}jobs AS j
+      WHERE j.queue = $1 AND j.state IN (0, 1, 3) AND j.attempt >= $2 AND j.seq > $3
+      ORDER BY j.seq LIMIT $4 ${locking}`,
+    'job.expired': `
+      SELECT ${J} FROM ${s}jobs AS j
+      WHERE j.expires < $2 AND j.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)
+      ORDER BY j.expires LIMIT $3 ${locking}${locking && ' SKIP LOCKED'}`,
+    'job.spent': `
+      SELECT ${J} FROM ${s}jobs AS j
+      WHERE j.state = 1 AND j.lane IS NULL
+        AND j.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)
+      LIMIT $2 ${locking}${locking && ' SKIP LOCKED'}`,
+    'job.orphans': `
+      SELECT ${J} FROM ${s}jobs AS j
+      WHERE ${RUNS} AND j.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)
+        AND NOT EXISTS (SELECT FROM ${s}nodes AS n WHERE n.scope = $1 AND n.node = j.node)
+      LIMIT $2 ${locking}${locking && ' SKIP LOCKED'}`,
+    'ended.count': `
+      SELECT k.queue, k.state, c.ended FROM unnest($1::int[], $2::int2[]) AS k (queue, state),
+      LATERAL (SELECT count(*)::int AS ended FROM ${s}jobs AS j
+               WHERE j.queue = k.queue AND j.state = k.state AND j.state >= 5) AS c`,
+    'ended.past': `
+      SELECT f.* FROM unnest($1::int[], $2::int2[], $3::float8[], $4::int[])
+               AS k (queue, state, until, most),
+      LATERAL (SELECT ${J} FROM ${s}jobs AS j
+               WHERE j.queue = k.queue AND j.state = k.state AND j.state >= 5
+                 AND j.since <= k.until
+               ORDER BY j.since, j.seq LIMIT k.most ${locking}${locking && ' SKIP LOCKED'}) AS f`,
+    'page.any': `
+      SELECT ${J} FROM (SELECT * FROM ${s}jobs WHERE queue = $1 AND seq < $2
+                        ORDER BY seq DESC LIMIT $8) AS j
+      WHERE ${stateAt('$6::float8')} = ANY ($3::int[])
+        AND ($4::text IS NULL OR j.task = $4) AND ($5::text IS NULL OR j.grp = $5)
+      ORDER BY j.seq DESC LIMIT $7`,
+    'page.ended': `
+      SELECT ${J} FROM ${s}jobs AS j
+      WHERE j.queue = $1 AND j.state >= 5 AND j.state = ANY ($3::int[]) AND j.seq < $2
+        AND ($4::text IS NULL OR j.task = $4) AND ($5::text IS NULL OR j.grp = $5)
+        AND $6::float8 IS NOT NULL
+      ORDER BY j.seq DESC LIMIT $7`,
+    'page.running': `
+      SELECT ${J} FROM ${s}jobs AS j
+      WHERE j.queue = $1 AND ${RUNS} AND j.seq < $2 AND $3::int[] IS NOT NULL
+        AND ($4::text IS NULL OR j.task = $4) AND ($5::text IS NULL OR j.grp = $5)
+        AND $6::float8 IS NOT NULL
+      ORDER BY j.seq DESC LIMIT $7`,
+    'page.bound': `
+      SELECT j.seq FROM ${s}jobs AS j WHERE j.queue = $1 AND j.seq < $2
+      ORDER BY j.seq DESC LIMIT 1 OFFSET $3::int - 1`,
+
+    // ── Keys, kin, settlements ───────────────────────────────────────────────────────────────────
+    // Who looks at a key to change it owns it until the end: a row that says nothing stands for one
+    // that nobody has.
+    'key.find':
+      locking === ''
+        ? `
+      SELECT y.queue, y.key, y.seq, y.id, y.until, y.waiting
+      FROM unnest($1::int[], $2::text[]) AS k (queue, key)
+      JOIN ${s}keys AS y ON y.queue = k.queue AND y.key = k.key`
+        : `
+      INSERT INTO ${s}keys AS y (queue, key, seq, id, until, waiting)
+      SELECT k.queue, k.key, NULL, '', 0, 0 FROM unnest($1::int[], $2::text[]) AS k (queue, key)
+      ORDER BY k.queue, k.key
+      ON CONFLICT (queue, key) DO UPDATE SET waiting = y.waiting
+      RETURNING y.queue, y.key, y.seq, y.id, y.until, y.waiting`,
+    'key.put': `
+      INSERT INTO ${s}keys (queue, key, seq, id, until, waiting)
+      SELECT * FROM unnest($1::int[], $2::text[], $3::bigint[], $4::text[], $5::float8[], $6::int2[])
+      ON CONFLICT (queue, key) DO UPDATE
+      SET seq = excluded.seq, id = excluded.id, until = excluded.until, waiting = excluded.waiting`,
+    'key.remove': `
+      DELETE FROM ${s}keys AS y USING unnest($1::int[], $2::text[]) AS k (queue, key)
+      WHERE y.queue = k.queue AND y.key = k.key`,
+    'key.started': `
+      UPDATE ${s}keys SET seq = NULL
+      WHERE seq = ANY ($2::bigint[]) AND waiting = 1 AND $1::float8 IS NOT NULL`,
+    'key.lapse': `
+      DELETE FROM ${s}keys
+      WHERE (queue, key) IN (SELECT y.queue, y.key FROM ${s}keys AS y
+                             WHERE y.seq IS NULL AND y.until <= $2
+                               AND y.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)
+                             LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
+    'kin.children': `SELECT DISTINCT child FROM ${s}kin WHERE parent = ANY ($1::bigint[])`,
+    'kin.add': `
+      INSERT INTO ${s}kin (parent, child, at)
+      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[])
+      ON CONFLICT DO NOTHING`,
+    'kin.remove': `
+      DELETE FROM ${s}kin AS l
+      USING unnest($1::bigint[], $2::bigint[], $3::int[]) AS k (parent, child, at)
+      WHERE l.parent = k.parent AND l.child = k.child AND l.at = k.at`,
+    'kin.forget': `DELETE FROM ${s}kin WHERE child = ANY ($1::bigint[])`,
+    'settled.add': `
+      INSERT INTO ${s}settled (scope, at, low, high, body) VALUES ($1, $2, $3, $4, $5)`,
+    'settled.find': `
+      SELECT body FROM ${s}settled WHERE scope = $1 AND high >= $2 AND low <= $2 ORDER BY high`,
+    'settled.lapse': `DELETE FROM ${s}settled WHERE scope = $1 AND at < $2`,
+  } satisfies Partial<Record<Statement, string>>
+}

@@ -1,0 +1,275 @@
+/**
+ * The statements in PostgreSQL's words, one a purpose; what each is asked and answers stands in
+ * `../sql/statements.ts`. Those that are asked for many rows take each of their parameters as an
+ * array, so that a batch of any size is one statement. `s` stands before every name: the schema.
+ *
+ * Whatever reads a row to change it locks it, in the order of numbers, so that who waits gets the
+ * row as it is then. The states are 0 scheduled, 1 available, 2 running, 3 retryable, 4 waiting,
+ * 5 completed, 6 cancelled, 7 discarded, 8 receipt; 64 among the flags says that a job holds its
+ * group.
+ */
+import type { Statement } from '../sql/statements.js'
+import { jobStatements } from './job-statements.js'
+import { J, RUNS, stateAt } from './words.js'
+import type { Locking } from './words.js'
+
+const QUEUE = `q.id, q.name, q.declared, q.overrides, q.revision, q.paused_since, q.paused_by, q.pass`
+
+/** What is left of a queue that nobody ever said anything of. */
+const isKnown = (s: string): string => `
+  (q.revision > 0 OR q.paused_since IS NOT NULL
+   OR EXISTS (SELECT FROM ${s}jobs          WHERE queue = q.id)
+   OR EXISTS (SELECT FROM ${s}paused_groups WHERE queue = q.id)
+   OR EXISTS (SELECT FROM ${s}schedules     WHERE queue = q.id)
+   OR EXISTS (SELECT FROM ${s}keys          WHERE queue = q.id))`
+
+export function statements(s: string, locking: Locking): Readonly<Record<Statement, string>> {
+  return {
+    ...jobStatements(s, locking),
+
+    // ── Scopes ───────────────────────────────────────────────────────────────────────────────────
+    'scope.add': `
+      INSERT INTO ${s}scopes (name) VALUES ($1)
+      ON CONFLICT (name) DO UPDATE SET name = excluded.name
+      RETURNING id`,
+    'scope.find': `SELECT id FROM ${s}scopes WHERE name = $1`,
+    'scope.read': `SELECT paused_since, paused_by FROM ${s}scopes WHERE id = $1`,
+    'scope.pause': `
+      UPDATE ${s}scopes SET paused_since = $2, paused_by = $3
+      WHERE id = $1 AND (paused_since IS NULL) <> ($2::float8 IS NULL)
+      RETURNING id`,
+
+    // ── Queues, groups, lanes ────────────────────────────────────────────────────────────────────
+    'queue.add': `
+      INSERT INTO ${s}queues (scope, name)
+      SELECT $1::int, k.name FROM unnest($2::text[]) AS k (name) ORDER BY k.name
+      ON CONFLICT (scope, name) DO NOTHING
+      RETURNING id`,
+    'queue.find': `
+      SELECT ${QUEUE} FROM ${s}queues AS q WHERE q.scope = $1 AND q.name = ANY ($2::text[])`,
+    'queue.name': `SELECT q.name FROM ${s}queues AS q WHERE q.id = ANY ($1::int[])`,
+    'queue.all': `SELECT ${QUEUE} FROM ${s}queues AS q WHERE q.scope = $1`,
+    'queue.sharing': `
+      SELECT ${QUEUE} FROM ${s}queues AS q WHERE q.scope = $1 AND q.rate_key = $2`,
+    'queue.say': `
+      UPDATE ${s}queues SET revision = $2, declared = $3, overrides = $4, rate_key = $5
+      WHERE id = $1
+      RETURNING id`,
+    'queue.pause': `
+      UPDATE ${s}queues SET paused_since = $2, paused_by = $3
+      WHERE id = $1 AND (paused_since IS NULL) <> ($2::float8 IS NULL)
+      RETURNING id`,
+    'queue.turned': `UPDATE ${s}queues SET pass = $2 WHERE id = $1`,
+    'queue.known': `SELECT q.id FROM ${s}queues AS q WHERE q.id = $1 AND ${isKnown(s)}`,
+    'queue.page': `
+      SELECT ${QUEUE} FROM ${s}queues AS q
+      WHERE q.scope = $1 AND q.name > $2 AND ${isKnown(s)}
+      ORDER BY q.name LIMIT $3`,
+    'queue.counts': `
+      SELECT ${stateAt('$2::float8')} AS state, count(*)::int AS jobs
+      FROM ${s}jobs AS j WHERE j.queue = $1 AND j.state < 8
+      GROUP BY 1`,
+    'queue.backlog': `
+      SELECT count(*)::int AS waiting FROM ${s}jobs AS j
+      WHERE j.queue = $1 AND j.state IN (0, 1, 3, 4)`,
+    'queue.running': `
+      SELECT count(*)::int AS running FROM ${s}jobs AS j WHERE j.queue = $1 AND ${RUNS}`,
+    'queue.someRunning': `
+      SELECT ${J} FROM ${s}jobs AS j WHERE j.queue = $1 AND ${RUNS} LIMIT $2`,
+    'queue.oldest': `
+      SELECT min(j.due) AS due FROM ${s}jobs AS j WHERE j.queue = $1 AND j.state = 1`,
+    'queue.next': `
+      SELECT ${J} FROM ${s}jobs AS j,
+             LATERAL (SELECT ${stateAt('$2::float8')} = 1 AS is_due) AS d
+      WHERE j.queue = $1 AND j.state IN (0, 1, 3, 4)
+      ORDER BY j.state = 4, d.is_due DESC, CASE WHEN d.is_due THEN -j.priority ELSE 0 END,
+               CASE WHEN d.is_due THEN j.place ELSE j.due END, j.seq
+      LIMIT 1`,
+    'group.pause': `
+      INSERT INTO ${s}paused_groups (queue, grp, since, by) VALUES ($1, $2, $3, $4)
+      ON CONFLICT DO NOTHING
+      RETURNING queue`,
+    'group.resume': `DELETE FROM ${s}paused_groups WHERE queue = $1 AND grp = $2 RETURNING queue`,
+    'group.paused': `
+      SELECT grp, since, by FROM ${s}paused_groups WHERE queue = ANY ($1::int[])`,
+    'group.page': `
+      SELECT grp FROM (SELECT grp FROM ${s}jobs WHERE queue = $1 AND state < 8
+                       UNION SELECT grp FROM ${s}paused_groups WHERE queue = $1) AS g
+      WHERE $3::int = 0 OR grp > $2
+      ORDER BY grp LIMIT $4`,
+    'group.counts': `
+      SELECT j.grp, ${stateAt('$1::float8')} AS state, count(*)::int AS jobs
+      FROM unnest($2::int[], $3::text[]) AS k (queue, grp)
+      JOIN ${s}jobs AS j ON j.queue = k.queue AND j.grp = k.grp
+      WHERE j.state < 8
+      GROUP BY 1, 2`,
+    'group.holder': `
+      SELECT k.grp, h.id FROM unnest($1::int[], $2::text[]) AS k (queue, grp),
+      LATERAL (SELECT j.id FROM ${s}jobs AS j
+               WHERE j.queue = k.queue AND j.grp = k.grp AND j.state < 4 AND (j.flags & 64) <> 0
+               ORDER BY j.state = 2 DESC, j.since DESC LIMIT 1) AS h`,
+    'group.running': `
+      SELECT k.grp, r.running FROM unnest($1::int[], $2::text[]) AS k (queue, grp),
+      LATERAL (SELECT count(*)::int AS running FROM ${s}jobs AS j
+               WHERE j.queue = k.queue AND j.grp = k.grp AND ${RUNS}) AS r`,
+    'group.someRunning': `
+      SELECT r.* FROM unnest($1::int[], $2::text[], $3::int[]) AS k (queue, grp, most),
+      LATERAL (SELECT ${J} FROM ${s}jobs AS j
+               WHERE j.queue = k.queue AND j.grp = k.grp AND ${RUNS} LIMIT k.most) AS r`,
+    'group.holding': `
+      SELECT ${J} FROM unnest($1::int[], $2::text[]) AS k (queue, grp)
+      JOIN ${s}jobs AS j ON j.queue = k.queue AND j.grp = k.grp
+      WHERE j.state <> 2 AND j.state < 4 AND (j.flags & 64) <> 0`,
+    'lane.of': `SELECT id, queue, task, kind FROM ${s}lanes WHERE queue = ANY ($1::int[])`,
+    'lane.add': `
+      INSERT INTO ${s}lanes (queue, task, kind) VALUES ($1, $2, $3)
+      ON CONFLICT (queue, task, kind) DO UPDATE SET kind = excluded.kind
+      RETURNING id`,
+    'lane.next': `
+      SELECT n.due FROM unnest($1::int[]) AS k (lane),
+      LATERAL (SELECT j.due FROM ${s}jobs AS j
+               WHERE j.lane = k.lane AND j.state IN (0, 3) ORDER BY j.due LIMIT 1) AS n`,
+
+    // ── Turns ────────────────────────────────────────────────────────────────────────────────────
+    'turn.add': `
+      INSERT INTO ${s}turns (lane, queue, grp, priority, pass, tie)
+      SELECT * FROM unnest($1::int[], $2::int[], $3::text[], $4::int2[], $5::float8[], $6::bigint[])
+      ON CONFLICT DO NOTHING`,
+    'turn.grouped': `SELECT grp FROM ${s}turns WHERE queue = $1 AND grp > '' LIMIT 1`,
+    'turn.first': `
+      SELECT f.* FROM unnest($3::int[]) AS k (lane),
+      LATERAL (SELECT u.lane, u.grp, u.priority, u.pass, u.tie FROM ${s}turns AS u
+               WHERE u.lane = k.lane AND u.closed = 0 AND u.grp <> ALL ($1::text[])
+               ORDER BY u.priority DESC, u.pass, u.tie LIMIT $2) AS f`,
+    'turn.move': `
+      UPDATE ${s}turns AS u SET pass = k.pass
+      FROM unnest($1::int[], $2::text[], $3::float8[]) AS k (queue, grp, pass)
+      WHERE u.queue = k.queue AND u.grp = k.grp`,
+    'turn.close': `
+      UPDATE ${s}turns AS u SET closed = 1, opens_at = k.opens_at
+      FROM unnest($1::int[], $2::text[], $3::float8[]) AS k (queue, grp, opens_at)
+      WHERE u.queue = k.queue AND u.grp = k.grp`,
+    'turn.remove': `
+      DELETE FROM ${s}turns AS u
+      USING unnest($1::int[], $2::text[], $3::int2[]) AS k (lane, grp, priority)
+      WHERE u.lane = k.lane AND u.grp = k.grp AND u.priority = k.priority`,
+    'turn.open': `
+      UPDATE ${s}turns AS u SET closed = 0, opens_at = NULL, pass = greatest(u.pass, k.pass)
+      FROM unnest($1::int[], $2::text[], $3::float8[]) AS k (queue, grp, pass)
+      WHERE u.queue = k.queue AND u.grp = k.grp AND u.closed = 1`,
+    'turn.openAll': `
+      UPDATE ${s}turns SET closed = 0, opens_at = NULL, pass = greatest(pass, $2)
+      WHERE queue = $1 AND closed = 1`,
+    'turn.openDue': `
+      UPDATE ${s}turns SET closed = 0, opens_at = NULL, pass = greatest(pass, $3)
+      WHERE queue = $1 AND closed = 1 AND opens_at <= $2`,
+    'turn.next': `
+      SELECT min(opens_at) AS opens_at FROM ${s}turns WHERE queue = $1 AND closed = 1`,
+
+    // ── Rates and rests ──────────────────────────────────────────────────────────────────────────
+    'grant.add': `
+      INSERT INTO ${s}grants AS g (scope, name, at, n, until)
+      SELECT $1::int, k.name, $2::float8, k.n, k.until
+      FROM unnest($3::text[], $4::int[], $5::float8[]) AS k (name, n, until)
+      ON CONFLICT (scope, name, at) DO UPDATE
+      SET n = g.n + excluded.n, until = greatest(g.until, excluded.until)`,
+    'grant.oldest': `
+      SELECT at, n FROM ${s}grants WHERE scope = $1 AND name = $2 AND at > $3
+      ORDER BY at LIMIT $4`,
+    'grant.total': `
+      SELECT sum(n)::int AS total, max(at) AS last FROM ${s}grants
+      WHERE scope = $1 AND name = $2 AND at > $3`,
+    'grant.lapse': `DELETE FROM ${s}grants WHERE scope = $1 AND until <= $2`,
+    'throttle.all': `SELECT name, until FROM ${s}throttles WHERE scope = $1 AND until > $2`,
+    'throttle.put': `
+      INSERT INTO ${s}throttles AS h (scope, name, until)
+      SELECT $1::int, k.name, k.until FROM unnest($2::text[], $3::float8[]) AS k (name, until)
+      ORDER BY k.name
+      ON CONFLICT (scope, name) DO UPDATE SET until = greatest(h.until, excluded.until)`,
+    'throttle.lapse': `DELETE FROM ${s}throttles WHERE scope = $1 AND until <= $2`,
+
+    // ── Nodes ────────────────────────────────────────────────────────────────────────────────────
+    'node.all': `
+      SELECT node, card, started_at, beats, last_beat, overdue, gone FROM ${s}nodes
+      WHERE scope = $1 ORDER BY started_at, node`,
+    'node.find': `
+      SELECT j.node, j.card, j.started_at, j.beats, j.last_beat, j.overdue, j.gone
+      FROM ${s}nodes AS j WHERE j.scope = $1 AND j.node = $2 ${locking}`,
+    'node.lock': `
+      SELECT j.node, j.card, j.started_at, j.beats, j.last_beat, j.overdue, j.gone
+      FROM ${s}nodes AS j WHERE j.scope = $1 AND j.node = ANY ($2::text[])
+      ORDER BY j.started_at, j.node ${locking}${locking && ' SKIP LOCKED'}`,
+    'node.put': `
+      INSERT INTO ${s}nodes (scope, node, card, started_at, beats, last_beat, overdue, gone)
+      SELECT $1::int, k.* FROM unnest($2::text[], $3::text[], $4::float8[], $5::int[], $6::float8[],
+                                 $7::text[], $8::int2[]) AS k
+      ON CONFLICT (scope, node) DO UPDATE
+      SET card = excluded.card, beats = excluded.beats, last_beat = excluded.last_beat,
+          overdue = excluded.overdue, gone = excluded.gone`,
+    'node.remove': `DELETE FROM ${s}nodes WHERE scope = $1 AND node = ANY ($2::text[])`,
+    'node.known': `SELECT node FROM ${s}nodes WHERE scope = $1 AND node = $2 AND gone = 0`,
+    'node.remember': `
+      UPDATE ${s}nodes SET last_beat = $3
+      WHERE scope = $1 AND node = $2 AND gone = 0 AND last_beat < $3::float8 - 30000
+        AND NOT EXISTS (SELECT FROM ${s}jobs AS j WHERE ${RUNS} AND j.node = $2)`,
+    'node.touch': `
+      UPDATE ${s}nodes SET beats = beats + 1, last_beat = $3
+      WHERE scope = $1 AND node = $2 AND gone = 0
+      RETURNING node`,
+    'node.beat': `
+      UPDATE ${s}nodes SET beats = beats + 1, last_beat = $3, overdue = $4
+      WHERE scope = $1 AND node = $2 AND gone = 0
+      RETURNING node`,
+    'node.held': `
+      SELECT f.* FROM unnest($3::text[]) AS k (node),
+      LATERAL (SELECT ${J} FROM ${s}jobs AS j
+               WHERE ${RUNS} AND j.node = k.node
+                 AND j.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)
+               ORDER BY j.token LIMIT $2 ${locking}) AS f`,
+    'node.lost': `
+      SELECT ${J} FROM ${s}jobs AS j
+      WHERE ${RUNS} AND j.node = $2 AND j.claim <= $3 AND j.claim <> ALL ($4::int[])
+        AND j.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)
+      ${locking}`,
+    'node.holding': `
+      SELECT j.node, j.worker, count(*)::int AS held FROM ${s}jobs AS j
+      WHERE ${RUNS} AND j.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)
+      GROUP BY j.node, j.worker`,
+
+    // ── Schedules ────────────────────────────────────────────────────────────────────────────────
+    'schedule.find': `
+      SELECT c.queue, c.name, c.body FROM unnest($1::int[], $2::text[]) AS k (queue, name)
+      JOIN ${s}schedules AS c ON c.queue = k.queue AND c.name = k.name`,
+    'schedule.count': `SELECT count(*)::int AS schedules FROM ${s}schedules WHERE queue = $1`,
+    'schedule.put': `
+      INSERT INTO ${s}schedules (queue, name, due, body)
+      SELECT * FROM unnest($1::int[], $2::text[], $3::float8[], $4::text[])
+      ON CONFLICT (queue, name) DO UPDATE SET due = excluded.due, body = excluded.body`,
+    'schedule.remove': `
+      DELETE FROM ${s}schedules AS c USING unnest($1::int[], $2::text[]) AS k (queue, name)
+      WHERE c.queue = k.queue AND c.name = k.name`,
+    'schedule.byDue': `
+      SELECT q.name AS queue_name, c.body
+      FROM ${s}schedules AS c JOIN ${s}queues AS q ON q.id = c.queue
+      WHERE q.scope = $1 AND ($2::text IS NULL OR q.name = $2) AND ($3::text IS NULL OR c.name = $3)
+        AND c.due IS NOT NULL AND ($4::int = 1 OR (c.due, q.name, c.name) > ($5::float8, $6, $7))
+      ORDER BY c.due, q.name, c.name LIMIT $8`,
+    'schedule.byName': `
+      SELECT q.name AS queue_name, c.body
+      FROM ${s}schedules AS c JOIN ${s}queues AS q ON q.id = c.queue
+      WHERE q.scope = $1 AND ($2::text IS NULL OR q.name = $2) AND ($3::text IS NULL OR c.name = $3)
+        AND ($4::int = 1 OR (q.name, c.name) > ($5, $6))
+      ORDER BY q.name, c.name LIMIT $7`,
+    'retired.find': `
+      SELECT q.id AS queue, r.name, r.body FROM unnest($1::int[], $2::text[]) AS k (queue, name)
+      JOIN ${s}queues AS q ON q.id = k.queue
+      JOIN ${s}retired AS r ON r.scope = q.scope AND r.queue = q.name AND r.name = k.name`,
+    'retired.put': `
+      INSERT INTO ${s}retired (scope, queue, name, until, body)
+      SELECT $1::int, k.* FROM unnest($2::text[], $3::text[], $4::float8[], $5::text[]) AS k
+      ON CONFLICT (scope, queue, name) DO UPDATE SET until = excluded.until, body = excluded.body`,
+    'retired.remove': `
+      DELETE FROM ${s}retired AS r USING unnest($2::text[], $3::text[]) AS k (queue, name)
+      WHERE r.scope = $1 AND r.queue = k.queue AND r.name = k.name`,
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * Thrown within a transaction that has found out that it began wrongly: it locked less than it must,
+ * or somebody else was faster. It is rolled back and begun anew, knowing better.
+ */
+export class Again extends Error {
+  constructor(why: string) {
+    super(why)
+    this.name = 'Again'
+  }
+}
+
+/** Beyond so many beginnings something is wrong with the one that begins. */
+export const BEGINNINGS = 20
