@@ -12,6 +12,7 @@
  */
 import type { ClaimAnswer, ClaimAsk } from '../job/claim.js'
 import { BATCH_BYTES, IN_FLIGHT, ITEM_BYTES, SETTLE_ITEMS } from '../job/defaults.js'
+import { TURN_SPAN, TURN_TRIPS } from '../job/defaults.js'
 import { MillraceError } from '../job/errors.js'
 import type { Millis } from '../job/job.js'
 import type { Settled, Settlement } from '../job/verdict.js'
@@ -132,20 +133,41 @@ export class Exchanger {
   }
 
   #plan(): void {
-    if (this.#planned || this.#pausing || this.#closed || !this.#mayDepart()) return
+    if (this.#planned || !this.#mayDepart()) return
     this.#planned = true
-    this.#options.clock.soon(() => {
-      this.#planned = false
-      while (!this.#pausing && !this.#closed && this.#mayDepart()) {
-        const trip = this.#pack()
-        if (trip.settling.length === 0 && trip.claim.length === 0) break
-        void this.#go(trip)
-      }
-      this.#tellIdle()
+    const { clock } = this.#options
+    clock.soon(() => this.#depart({ until: clock.mono() + TURN_SPAN, trips: TURN_TRIPS }))
+  }
+
+  /**
+   * Sends what there is to send; and what comes of it within this turn, too. A store that answers at
+   * once, and jobs that end at once, would else cost a turn of the loop for each claim.
+   */
+  #depart({ until, trips }: { readonly until: number; readonly trips: number }): void {
+    let left = trips
+    for (; this.#mayDepart(); left--) {
+      const trip = this.#pack()
+      if (trip.settling.length === 0 && trip.claim.length === 0) break
+      void this.#go(trip)
+    }
+    if (left === trips) return this.#rest()
+    const { clock } = this.#options
+    clock.within(() => {
+      if (left > 0 && this.#mayDepart() && clock.mono() < until)
+        return this.#depart({ until, trips: left })
+      this.#rest()
+      this.#plan()
     })
   }
 
+  /** The turn is over for us. */
+  #rest(): void {
+    this.#planned = false
+    this.#tellIdle()
+  }
+
   #mayDepart(): boolean {
+    if (this.#pausing || this.#closed) return false
     const asks = this.#askers.size > 0 && !this.#options.shut()
     if (this.#inFlight === 0) return asks || this.#settling.length > 0
     if (this.#inFlight >= IN_FLIGHT) return false

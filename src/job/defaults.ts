@@ -245,6 +245,8 @@ export const PACE_WEIGHT = 1 / 16
 export const TURN_STARTS = 500
 /** And this long: a turn that lasts longer delays everything else in the process. */
 export const TURN_SPAN = 5
+/** Exchanges that follow one another within one turn, each made of what the one before brought. */
+export const TURN_TRIPS = 50
 /** How often a busy node lets its work run dry for a job that must run alone: it costs a pause. */
 export const DRY_EVERY = 30_000
 /** How long it waits for that, as long as a run may take by default: then the others go on. */

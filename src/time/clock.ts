@@ -16,6 +16,8 @@ export interface Clock {
   after(delay: number, run: () => void, options?: { readonly ref?: boolean }): Timer
   /** Runs in the next turn of the event loop, after what is being read or written now. */
   soon(run: () => void): void
+  /** Runs in this same turn, once whatever is ready in it has run: promises and what follows them. */
+  within(run: () => void): void
 }
 
 export interface Timer {

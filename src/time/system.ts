@@ -13,6 +13,7 @@ export const systemClock: Clock = {
   mono: () => performance.now(),
   after: (delay, run, options) => startTimer(delay, run, options?.ref ?? true),
   soon: (run) => void setImmediate(run),
+  within: (run) => queueMicrotask(() => process.nextTick(run)),
 }
 
 export const systemChance: Chance = {

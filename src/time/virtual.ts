@@ -8,7 +8,7 @@
  * through by then. Real I/O is not seen: who mixes it with virtual time awaits it before advancing.
  */
 import type { Chance, Clock, Timer } from './clock.js'
-import { turn } from './system.js'
+import { systemClock, turn } from './system.js'
 
 /** Enough for a promise that resolves in one turn to cause a callback in the next. */
 const QUIET_TURNS = 4
@@ -59,6 +59,11 @@ export class VirtualClock implements Clock {
       this.#soon--
       run()
     })
+  }
+
+  within(run: () => void): void {
+    this.#asked++
+    systemClock.within(run)
   }
 
   /**
