@@ -17,6 +17,8 @@ const FILE_UNIT = 2 ** 32
 /** At most so much is read at once, and so much between two items is read along. */
 const RUN_BYTES = 1024 * 1024
 const GAP_BYTES = 4096
+/** Who reads on from about where the last reading ended gets so much: the next claim wants it. */
+const AHEAD_BYTES = 64 * 1024
 
 /** What the items of a frame are, so that their lines can be read again. */
 export type PaperKind = 'job' | 'settle' | 'note' | 'control'
@@ -48,6 +50,9 @@ export class FileShelf implements Shelf {
   #rows = 0
   readonly #open: (file: number) => DiskFile | null
   readonly #files = new Map<number, DiskFile>()
+  /** What was read last: bytes of a file never change. */
+  #read = Buffer.alloc(0)
+  #readAt = 0
 
   /** `open` opens the file with that number for reading; null: it is gone, and what was in it. */
   constructor(open: (file: number) => DiskFile | null) {
@@ -150,20 +155,28 @@ export class FileShelf implements Shelf {
     }
   }
 
+  /** To be used before the next call. */
   #bytes(address: number, length: number): Buffer {
-    const number = fileOf(address)
-    let file = this.#files.get(number)
-    if (file === undefined) {
-      const opened = this.#open(number)
-      if (opened === null) return Buffer.alloc(0)
-      file = opened
-      this.#files.set(number, file)
-    }
-    const bytes = Buffer.allocUnsafe(length)
-    return bytes.subarray(
-      0,
-      this.#call(() => file.readAt(address % FILE_UNIT, bytes)),
-    )
+    const from = address - this.#readAt
+    const to = from + length
+    if (from >= 0 && to <= this.#read.length) return this.#read.subarray(from, to)
+    const file = this.#file(fileOf(address))
+    if (file === null) return Buffer.alloc(0)
+    const goesOn = from >= 0 && from <= this.#read.length + GAP_BYTES
+    const room = Buffer.allocUnsafe(goesOn ? Math.max(length, AHEAD_BYTES) : length)
+    const got = this.#call(() => file.readAt(address % FILE_UNIT, room))
+    this.#read = room.subarray(0, got)
+    this.#readAt = address
+    return this.#read.subarray(0, length)
+  }
+
+  /** Null: it is gone. */
+  #file(number: number): DiskFile | null {
+    const known = this.#files.get(number)
+    if (known !== undefined) return known
+    const opened = this.#open(number)
+    if (opened !== null) this.#files.set(number, opened)
+    return opened
   }
 }
 
