@@ -6,7 +6,7 @@
 import type { Filing } from './extra.js'
 import type { ClaimFrame } from './frame.js'
 import { AVAILABLE, RETRYABLE, SCHEDULED } from './columns.js'
-import { admits, charge, isGated } from './gates.js'
+import { Door } from './gates.js'
 import type { Ledger } from './ledger.js'
 
 /** One token per item, 0 where it was not given; null: the frame is void. */
@@ -20,22 +20,31 @@ export function applyClaim(ledger: Ledger, frame: ClaimFrame, filing: Filing): F
   node.lastBeat = ledger.now
   const tokens = new Float64Array(frame.items.length)
   let at = 0
+  let door: Door | null = null
   for (const ask of frame.asks) {
     for (const to = at + ask.count; at < to; at++) {
       const item = frame.items[at]
       const slot = ledger.find(item)
       if (slot < 0 || !isRunnable(ledger, slot, item.attempt)) continue
-      const queue = ledger.queueOf(slot)
-      const isAsked = isGated(ledger, queue)
-      if (isAsked && !admits(ledger, queue, slot)) continue
+      door = doorOf(ledger, slot, door)
+      if (!door.admits(slot)) continue
       const token = ledger.shelf.token(filing, at)
       const hold = { token, node: frame.node, worker: ask.worker, claim: ask.claim }
       ledger.run(slot, hold, ledger.now)
-      if (isAsked) charge(ledger, queue, slot)
+      door.granted(slot)
       tokens[at] = token
     }
   }
+  door?.close()
   return tokens
+}
+
+/** The one that is open, unless it is another queue's. */
+function doorOf(ledger: Ledger, slot: number, open: Door | null): Door {
+  const queue = ledger.queueOf(slot)
+  if (open?.queue === queue) return open
+  open?.close()
+  return new Door(ledger, queue)
 }
 
 function isRunnable(ledger: Ledger, slot: number, attempt: number): boolean {

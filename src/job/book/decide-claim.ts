@@ -101,10 +101,10 @@ function pick(look: Look, into: number[], stood: number[]): void {
     const alone = ask.alone ? poolsOf(ledger, queue, ask.tasks, ALONE) : []
     let taken = 0
     while (taken < room) {
-      const pool = best(ledger, shared, taken === 0 ? alone : [])
+      const pool = best(ledger, shared, taken === 0 ? alone : NONE)
       if (pool === null) return
-      const { pass, tie } = pool
-      const slot = pool.shift()
+      const { slot, pass, tie } = pool
+      pool.shift()
       const late = isLate(ledger, queue, slot, now)
       if (queue.groups.isBlocking) take(ledger, queue, slot, late)
       if (late) continue
@@ -188,6 +188,8 @@ function poolsOf(
   }
   return pools
 }
+
+const NONE: readonly Pool[] = []
 
 function best(ledger: Ledger, shared: readonly Pool[], alone: readonly Pool[]): Pool | null {
   let chosen: Pool | null = null

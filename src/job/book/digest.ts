@@ -56,12 +56,13 @@ function said({ since, by }: Pause): string {
 }
 
 /** What is over may be forgotten sooner or later. */
-function rateLines({ rates, now, paused }: Ledger): string[] {
+function rateLines(ledger: Ledger): string[] {
+  const { rates, now, paused } = ledger
   const lines = paused === null ? [] : [`pause all ${said(paused)}`]
   for (const [name, until] of rates.throttles) {
     if (until > now) lines.push(`throttle ${name} ${until}`)
   }
-  for (const [name, window] of rates.windows) {
+  for (const [name, window] of ledger.windows()) {
     for (const [at, count] of window.entries(now)) lines.push(`grants ${name} ${at} ${count}`)
   }
   return lines

@@ -8,20 +8,21 @@ import { HOLDS, RUNNING } from './columns.js'
 import { passLate } from './decide-claim.js'
 import {
   capRoom,
+  grantsOf,
   groupPause,
   groupRateOpens,
   groupRoom,
   groupThrottledUntil,
   keyThrottledUntil,
+  queueThrottledUntil,
   rateOpens,
-  throttledUntil,
 } from './gates.js'
 import type { Tally } from './gates.js'
 import type { Ledger } from './ledger.js'
 import type { Pause, QueueBook } from './queue.js'
-import { groupRate, queueName } from './rates.js'
-import type { RateView } from './rates.js'
+import type { RateLimit } from './rates.js'
 import { OPEN } from './window.js'
+import type { GrantWindow } from './window.js'
 
 export interface GateLook {
   readonly ledger: Ledger
@@ -38,7 +39,7 @@ export function queueGates(look: GateLook): Gate[] {
   const gates: Gate[] = []
   if (ledger.paused !== null) gates.push(pausedGate(ledger, 'all', ledger.paused))
   if (queue.paused !== null) gates.push(pausedGate(ledger, 'queue', queue.paused))
-  const ownRest = throttledUntil(ledger, queueName(queue.name), now)
+  const ownRest = queueThrottledUntil(ledger, queue, now)
   if (ownRest !== OPEN) gates.push({ kind: 'throttled', what: 'queue', opensIn: ownRest - now })
   const keyRest = keyThrottledUntil(ledger, queue, now)
   if (keyRest !== OPEN) gates.push({ kind: 'throttled', what: 'key', opensIn: keyRest - now })
@@ -51,7 +52,8 @@ export function queueGates(look: GateLook): Gate[] {
   if (opens !== OPEN && queue.rate !== null) {
     const key = queue.settings.rate?.key ?? null
     const what = key === null ? 'queue' : 'key'
-    gates.push(rateGate(look, what, key ?? queue.name, queue.rate, opens))
+    const grants = ledger.rates.windows.get(queue.rate.name)
+    gates.push(rateGate(look, { what, key: key ?? queue.name }, queue.rate, grants, opens))
   }
   return gates
 }
@@ -70,10 +72,10 @@ export function groupGates(look: GateLook, group: number): Gate[] {
     gates.push({ kind: 'cap', what: 'group', limit, running, first: runningOf(look, group) })
   }
   const opens = groupRateOpens(ledger, queue, group, now, tally)
-  const { rate } = queue.settings.groups
-  if (opens !== OPEN && rate !== null) {
-    const name = ledger.groupNames.text(group)
-    gates.push(rateGate(look, 'group', name, groupRate(queue.name, name, rate), opens))
+  const { groupRate } = queue
+  if (opens !== OPEN && groupRate !== null) {
+    const of = { what: 'group', key: ledger.groupNames.text(group) } as const
+    gates.push(rateGate(look, of, groupRate, grantsOf(ledger, queue, group), opens))
   }
   return gates
 }
@@ -133,14 +135,14 @@ function pausedGate(ledger: Ledger, what: 'all' | 'queue' | 'group', { since, by
 }
 
 function rateGate(
-  { ledger, now }: GateLook,
-  what: 'queue' | 'key' | 'group',
-  key: string,
-  { name, count, per, span }: RateView,
+  { now }: GateLook,
+  of: { readonly what: 'queue' | 'key' | 'group'; readonly key: string },
+  { count, per, span }: RateLimit,
+  grants: GrantWindow | undefined,
   opens: Millis,
 ): Gate {
-  const spent = ledger.rates.windows.get(name)?.used(now, span) ?? 0
-  return { kind: 'rate', what, key, count, per, spent, opensIn: opens - now }
+  const spent = grants?.used(now, span) ?? 0
+  return { kind: 'rate', ...of, count, per, spent, opensIn: opens - now }
 }
 
 /** Some of those that run, of one group or of all. */

@@ -11,9 +11,11 @@ import type { Millis } from '../job.js'
 import { HOLDS } from './columns.js'
 import type { Ledger } from './ledger.js'
 import type { Pause, QueueBook } from './queue.js'
-import { groupName, groupRate, keyName, queueName } from './rates.js'
+import { groupName, keyName, opensAt, queueName } from './rates.js'
 import { NEWS_CONTROL } from './register.js'
 import { OPEN } from './window.js'
+import type { GrantWindow } from './window.js'
+import { LOOKED_AT } from './windows.js'
 
 /** What one claim has picked and not been given yet. */
 export class Tally {
@@ -74,7 +76,7 @@ export function queueOpens(
   if (ledger.paused !== null || queue.paused !== null) return Infinity
   if (capRoom(queue, tally) <= 0) return Infinity
   return Math.max(
-    throttledUntil(ledger, queueName(queue.name), now),
+    queueThrottledUntil(ledger, queue, now),
     keyThrottledUntil(ledger, queue, now),
     rateOpens(ledger, queue, now, tally),
   )
@@ -108,13 +110,15 @@ export function rateOpens(
   return ledger.rates.opensAt(queue.rate, now, tally?.grants(queue) ?? 0)
 }
 
-export function throttledUntil(ledger: Ledger, name: string, now: Millis): Millis {
-  return ledger.rates.throttledUntil(name, now)
+export function queueThrottledUntil(ledger: Ledger, queue: QueueBook, now: Millis): Millis {
+  if (ledger.rates.throttles.size === 0) return OPEN
+  return ledger.rates.throttledUntil(queueName(queue.name), now)
 }
 
 export function keyThrottledUntil(ledger: Ledger, queue: QueueBook, now: Millis): Millis {
+  if (ledger.rates.throttles.size === 0) return OPEN
   const key = queue.settings.rate?.key ?? null
-  return key === null ? OPEN : throttledUntil(ledger, keyName(key), now)
+  return key === null ? OPEN : ledger.rates.throttledUntil(keyName(key), now)
 }
 
 // ── The gates of a group ────────────────────────────────────────────────────────────────────────
@@ -155,7 +159,8 @@ export function groupThrottledUntil(
   now: Millis,
 ): Millis {
   if (ledger.rates.throttles.size === 0) return OPEN
-  return throttledUntil(ledger, groupName(queue.name, ledger.groupNames.text(group)), now)
+  const name = groupName(queue.name, ledger.groupNames.text(group))
+  return ledger.rates.throttledUntil(name, now)
 }
 
 export function groupRateOpens(
@@ -165,10 +170,22 @@ export function groupRateOpens(
   now: Millis,
   tally: Tally | null,
 ): Millis {
-  const { rate } = queue.settings.groups
-  if (rate === null) return OPEN
-  const view = groupRate(queue.name, ledger.groupNames.text(group), rate)
-  return ledger.rates.opensAt(view, now, tally?.ofGroup(queue, group) ?? 0)
+  if (queue.groupRate === null) return OPEN
+  const more = tally?.ofGroup(queue, group) ?? 0
+  return opensAt(grantsOf(ledger, queue, group), queue.groupRate, now, more)
+}
+
+/**
+ * What was granted to a group. Looked for once while the group has jobs, since nothing else is counted
+ * under its name; one that was forgotten since says the same as none, as long as nothing is added.
+ */
+export function grantsOf(ledger: Ledger, queue: QueueBook, group: number): GrantWindow | undefined {
+  const known = queue.groups.get(group)
+  if (known === undefined) return queue.grants.get(ledger.groupNames.text(group))
+  if (known.grants === undefined) {
+    known.grants = queue.grants.get(ledger.groupNames.text(group)) ?? null
+  }
+  return known.grants ?? undefined
 }
 
 /** Blocking order: nobody holds the group, or this job does. */
@@ -179,22 +196,64 @@ export function mayLead(ledger: Ledger, queue: QueueBook, slot: number): boolean
 
 // ── For applying ────────────────────────────────────────────────────────────────────────────────
 
-/** Every gate of a job that is due, at the time of the last frame. */
-export function admits(ledger: Ledger, queue: QueueBook, slot: number): boolean {
-  if (queueOpens(ledger, queue, ledger.now, null) !== OPEN) return false
-  if (!gatesGroups(ledger, queue)) return true
-  const group = ledger.columns.group.get(slot)
-  if (groupOpens(ledger, queue, group, ledger.now, null) !== OPEN) return false
-  return mayLead(ledger, queue, slot)
-}
+/**
+ * The gates of one queue while a claim is applied, at the time of its frame. Whether the whole queue
+ * is open is asked once: each grant takes one of the room that there was, and nothing else changes it
+ * before `close`, which counts them all at once.
+ */
+export class Door {
+  readonly queue: QueueBook
+  readonly #ledger: Ledger
+  readonly #asksGroups: boolean
+  #room: number
+  #granted = 0
 
-/** A job was given: it counts in every rate that concerns it. */
-export function charge(ledger: Ledger, queue: QueueBook, slot: number): void {
-  const { rate, groups } = queue.settings
-  if (queue.rate !== null) ledger.rates.charge(queue.rate, rate?.key ?? null, ledger.now)
-  if (groups.rate === null) return
-  const group = ledger.groupNames.text(ledger.columns.group.get(slot))
-  ledger.rates.charge(groupRate(queue.name, group, groups.rate), null, ledger.now)
+  constructor(ledger: Ledger, queue: QueueBook) {
+    this.queue = queue
+    this.#ledger = ledger
+    ledger.rates.forget(ledger.now)
+    queue.grants.forget(LOOKED_AT, ledger.now)
+    this.#asksGroups = gatesGroups(ledger, queue)
+    this.#room = isGated(ledger, queue) ? queueRoom(ledger, queue, ledger.now, null) : Infinity
+  }
+
+  /** Every gate of a job that is due. */
+  admits(slot: number): boolean {
+    if (this.#room <= 0) return false
+    if (!this.#asksGroups) return true
+    const { queue } = this
+    const ledger = this.#ledger
+    const group = ledger.columns.group.get(slot)
+    return (
+      groupOpens(ledger, queue, group, ledger.now, null) === OPEN && mayLead(ledger, queue, slot)
+    )
+  }
+
+  /** A job was given: it counts in every rate that concerns it. */
+  granted(slot: number): void {
+    this.#room--
+    this.#granted++
+    const { groupRate } = this.queue
+    if (groupRate === null) return
+    this.#grantsFor(this.#ledger.columns.group.get(slot)).charge(this.#ledger.now, groupRate.span)
+  }
+
+  /** No more jobs of this queue are given by this part of the claim. */
+  close(): void {
+    const { rate, settings } = this.queue
+    if (rate === null || this.#granted === 0) return
+    this.#ledger.rates.charge(rate, settings.rate?.key ?? null, this.#ledger.now, this.#granted)
+  }
+
+  #grantsFor(group: number): GrantWindow {
+    const ledger = this.#ledger
+    const found = grantsOf(ledger, this.queue, group)
+    if (found !== undefined && !found.isForgotten) return found
+    const window = this.queue.grants.open(ledger.groupNames.text(group), ledger.now)
+    const known = this.queue.groups.get(group)
+    if (known !== undefined) known.grants = window
+    return window
+  }
 }
 
 /** See `Throttle` in the seam. Whoever fetched ahead hears of it. */

@@ -13,6 +13,7 @@ import { Heap } from './heap.js'
 import type { Level, Rotation, Turn } from './pool.js'
 import { Ranks } from './ranks.js'
 import { OPEN } from './window.js'
+import type { GrantWindow } from './window.js'
 
 export class Group implements Turn {
   pass = 0
@@ -29,6 +30,8 @@ export class Group implements Turn {
   head = -1
   /** Where it left the turns. */
   parked: Level[] | null = null
+  /** Its grants, as they were last looked for; undefined: they were not, null: there are none. */
+  grants: GrantWindow | null | undefined = undefined
 
   constructor(weight: number) {
     this.weight = weight

@@ -91,7 +91,7 @@ export function takeImage(ledger: Ledger): Image {
     }),
     holds: [...ledger.holds],
     settled: ledger.settled.entries(),
-    windows: [...ledger.rates.windows].map(([name, window]) => [name, window.image()]),
+    windows: [...ledger.windows()].map(([name, window]) => [name, window.image()]),
     throttles: [...ledger.rates.throttles],
     paused: ledger.paused,
     retired: [...ledger.retired],
@@ -124,8 +124,6 @@ export class Restorer {
     this.#state = state
     const { now, wallOffset, seqs, paused } = state
     Object.assign(ledger, { now, wallOffset, seqs, paused })
-    for (const [name, window] of state.windows)
-      ledger.rates.windows.set(name, GrantWindow.of(window))
     for (const [name, until] of state.throttles) ledger.rates.throttles.set(name, until)
     for (const [number, said] of state.queues) {
       const queue = ledger.queue(said.name)
@@ -136,6 +134,7 @@ export class Restorer {
       for (const schedule of said.schedules) queue.schedules.set(schedule.name, schedule)
       this.#queues.set(number, queue.number)
     }
+    for (const [name, window] of state.windows) ledger.restoreWindow(name, GrantWindow.of(window))
     for (const [key, retired] of state.retired) ledger.retired.set(key, retired)
     for (const [token, remembered] of state.settled) ledger.settled.set(token, remembered)
     // Held once here, so that jobs can be entered by number; let go in `finish`.

@@ -148,7 +148,8 @@ export class Pool {
   readonly #rotation: Rotation
   /** Highest priority first. Those in which all groups are parked stay. */
   readonly #levels: Level[] = []
-  /** The level of what `first` answered. */
+  /** What `first` answered, and the level where it stands. */
+  #slot = -1
   #front: Level | null = null
 
   constructor(columns: Columns, rotation: Rotation) {
@@ -171,17 +172,24 @@ export class Pool {
     for (let at = 0; at < levels.length;) {
       const slot = levels[at].first()
       if (slot >= 0) {
+        this.#slot = slot
         this.#front = levels[at]
         return slot
       }
       if (levels[at].lines.size === 0) levels.splice(at, 1)
       else at++
     }
+    this.#slot = -1
     this.#front = null
     return -1
   }
 
-  /** Of the slot that `first` answered: where its group stands. */
+  /** What `first` has just answered. */
+  get slot(): number {
+    return this.#slot
+  }
+
+  /** Where its group stands. */
   get pass(): number {
     return this.#front?.turns.key ?? Infinity
   }
@@ -191,11 +199,9 @@ export class Pool {
     return this.#front?.turns.tie ?? 0
   }
 
-  /** Takes out the slot that `first` answers, and moves the rotation on; -1 when there is none. */
-  shift(): number {
-    const slot = this.first()
-    if (slot >= 0) this.#front?.shift()
-    return slot
+  /** Takes out the slot that `first` has just answered, and moves the rotation on. */
+  shift(): void {
+    this.#front?.shift()
   }
 
   #level(priority: number): Level {

@@ -13,8 +13,9 @@ import { Fifo } from './fifo.js'
 import { Groups } from './groups.js'
 import { Heap } from './heap.js'
 import { Pool } from './pool.js'
-import type { RateView } from './rates.js'
-import { queueRate } from './rates.js'
+import type { RateLimit, RateView } from './rates.js'
+import { groupLimit, queueRate } from './rates.js'
+import { Windows } from './windows.js'
 
 /** Who has a unique key. `slot` is -1 when its job no longer holds it and only the period does. */
 export interface KeyHold {
@@ -74,6 +75,10 @@ export class QueueBook {
   readonly pausedGroups = new Map<string, Pause>()
   /** Its rate, ready to be asked for; null: none. */
   rate: RateView | null = null
+  /** What each of its groups may have; null: any. */
+  groupRate: RateLimit | null = null
+  /** What its groups were granted, by name: they may have no jobs any more. */
+  readonly grants = new Windows()
   /** Its settings have a gate. */
   isGated = false
   /** One of its gates closes for some groups and not for others. */
@@ -110,6 +115,7 @@ export class QueueBook {
     this.version++
     const { order, concurrency, groups, rate } = this.settings
     this.rate = rate && queueRate(this.name, rate)
+    this.groupRate = groups.rate && groupLimit(groups.rate)
     this.gatesGroups =
       order === 'blocking' || groups.concurrency !== Infinity || groups.rate !== null
     this.isGated = this.gatesGroups || concurrency !== Infinity || rate !== null

@@ -7,26 +7,29 @@
 import type { Millis } from '../job.js'
 import { grantSpan } from '../rate.js'
 import type { Settings } from '../settings.js'
-import { GrantWindow, OPEN } from './window.js'
+import { OPEN } from './window.js'
+import type { GrantWindow } from './window.js'
+import { LOOKED_AT, Windows } from './windows.js'
 
-/** A rate as it is asked for: its name, how many, and how long a grant counts. */
-export interface RateView {
-  readonly name: string
+/** A rate as it is asked for: how many, and how long a grant counts. */
+export interface RateLimit {
   readonly count: number
   readonly per: Millis
   readonly span: Millis
 }
 
-/** How many entries are looked at, to be forgotten, whenever a new one begins. */
-const LOOKED_AT = 2
+/** And under which name grants are counted. */
+export interface RateView extends RateLimit {
+  readonly name: string
+}
 
 export class Rates {
-  readonly windows = new Map<string, GrantWindow>()
+  /** Of queues and keys; those of groups are with their queue, `QueueBook.grants`. */
+  readonly windows = new Windows()
   /** Until when nothing of that name starts, in store time, because a handler said so. */
   readonly throttles = new Map<string, Millis>()
   /** The spans of the queues that share a key, by key and queue. */
   readonly #sharers = new Map<string, Map<number, Millis>>()
-  readonly #windowRound = new Round(this.windows)
   readonly #throttleRound = new Round(this.throttles)
 
   /** A queue says which key it shares from now on, and for how long it asks; null: none. */
@@ -50,31 +53,24 @@ export class Rates {
 
   /** When one more may be granted, beside `more`; `OPEN`: now. */
   opensAt(rate: RateView, now: Millis, more: number): Millis {
-    const window = this.windows.get(rate.name)
-    if (window !== undefined) return window.opensAt(now, rate.count, rate.span, more)
-    return more < rate.count ? OPEN : now + rate.span
+    return opensAt(this.windows.get(rate.name), rate, now, more)
   }
 
-  /** One grant; `key`: the key that it is shared by. */
-  charge(rate: RateView, key: string | null, now: Millis): void {
-    let window = this.windows.get(rate.name)
-    if (window === undefined) {
-      this.forget(LOOKED_AT, now)
-      window = new GrantWindow()
-      this.windows.set(rate.name, window)
-    }
-    window.charge(now, key === null ? rate.span : this.#longest(key, rate.span))
+  /** So many grants; `key`: the key that it is shared by. */
+  charge(rate: RateView, key: string | null, now: Millis, count = 1): void {
+    const keep = key === null ? rate.span : this.#longest(key, rate.span)
+    this.windows.open(rate.name, now).charge(now, keep, count)
   }
 
-  /** Looks at so many entries, in turn, and forgets what is over. `now`: the last frame's. */
-  forget(count: number, now: Millis): void {
-    this.#windowRound.forget(count, (window) => window.isOver(now))
-    this.#throttleRound.forget(count, (until) => until <= now)
+  /** Looks at a few entries, in turn, and forgets what is over. `now`: the last frame's. */
+  forget(now: Millis): void {
+    this.windows.forget(LOOKED_AT, now)
+    if (this.throttles.size > 0) this.#throttleRound.forget(LOOKED_AT, (until) => until <= now)
   }
 
   /** Nothing of that name starts for so long; a longer time that was asked for stays. */
   throttle(name: string, now: Millis, delay: Millis): void {
-    this.forget(LOOKED_AT, now)
+    this.forget(now)
     this.throttles.set(name, Math.max(this.throttles.get(name) ?? now, now + delay))
   }
 
@@ -91,6 +87,17 @@ export class Rates {
     }
     return longest
   }
+}
+
+/** When one more than `more` may be granted of what a window counts; undefined: it counts nothing. */
+export function opensAt(
+  window: GrantWindow | undefined,
+  { count, span }: RateLimit,
+  now: Millis,
+  more: number,
+): Millis {
+  if (window !== undefined) return window.opensAt(now, count, span, more)
+  return more < count ? OPEN : now + span
 }
 
 /** Goes round the entries of a map that changes meanwhile. */
@@ -121,13 +128,9 @@ export function queueRate(queue: string, rate: NonNullable<Settings['rate']>): R
   return { name: key === null ? queueName(queue) : keyName(key), count, per, span: grantSpan(per) }
 }
 
-export function groupRate(
-  queue: string,
-  group: string,
-  rate: NonNullable<Settings['groups']['rate']>,
-): RateView {
-  const { count, per } = rate
-  return { name: groupName(queue, group), count, per, span: grantSpan(per) }
+/** What each group of a queue may have. */
+export function groupLimit({ count, per }: NonNullable<Settings['groups']['rate']>): RateLimit {
+  return { count, per, span: grantSpan(per) }
 }
 
 export function queueName(queue: string): string {
@@ -141,4 +144,14 @@ export function keyName(key: string): string {
 /** The length stands first, so that no two pairs of names become one. */
 export function groupName(queue: string, group: string): string {
   return `g:${queue.length}:${queue}${group}`
+}
+
+/** What `groupName` named; null: it names a queue or a key. */
+export function groupNamed(
+  name: string,
+): { readonly queue: string; readonly group: string } | null {
+  const found = /^g:(\d+):(.*)$/s.exec(name)
+  if (found === null) return null
+  const length = Number(found[1])
+  return { queue: found[2].slice(0, length), group: found[2].slice(length) }
 }

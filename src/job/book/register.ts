@@ -15,9 +15,10 @@ import { Ids } from './ids.js'
 import { Names } from './names.js'
 import { QueueBook } from './queue.js'
 import type { Pause } from './queue.js'
-import { Rates } from './rates.js'
+import { Rates, groupName, groupNamed } from './rates.js'
 import { SettledRing } from './settled.js'
 import { Sparse } from './sparse.js'
+import type { GrantWindow } from './window.js'
 
 /** Who holds a running job. */
 export interface Hold {
@@ -132,6 +133,23 @@ export class Register {
 
   tell(queue: QueueBook, bit: number): void {
     this.news.set(queue.name, (this.news.get(queue.name) ?? 0) | bit)
+  }
+
+  /** Every window of grants, by a name that no other has. */
+  *windows(): Generator<[string, GrantWindow]> {
+    yield* this.rates.windows.entries()
+    for (const queue of this.queues.values()) {
+      for (const [group, window] of queue.grants.entries()) {
+        yield [groupName(queue.name, group), window]
+      }
+    }
+  }
+
+  /** One of `windows`, when the queues are there. */
+  restoreWindow(name: string, window: GrantWindow): void {
+    const of = groupNamed(name)
+    const windows = of === null ? this.rates.windows : this.queue(of.queue).grants
+    windows.restore(of?.group ?? name, window)
   }
 
   // ── Jobs ─────────────────────────────────────────────────────────────────────────────────────

@@ -26,39 +26,112 @@ export interface WindowImage {
   readonly gatherAt: number
 }
 
+/** The grants of one name. Most groups see one moment and no second, and theirs are small. */
 export class GrantWindow {
-  /** The moments, rising, and the sum of all grants up to each. Those before `#from` have left. */
-  #at: Millis[] = []
-  #sums: number[] = []
-  #from = 0
-  #gatherAt = GATHER_AT
+  /** The last moment and its grants, while there is no other. */
+  #at: Millis = OPEN
+  #count = 0
+  #moments: Moments | null = null
   /** Grants older than this say the same as none, whether or not they were forgotten. */
   #keep: Millis = 0
+  #isForgotten = false
 
-  /** One grant, now; `keep`: how long anyone will ask for it. */
-  charge(now: Millis, keep: Millis): void {
-    this.#leave(now)
-    this.#keep = keep
-    const last = this.#at.length - 1
-    const sum = last < 0 ? 0 : this.#sums[last]
-    if (last >= 0 && this.#at[last] === now) {
-      this.#sums[last] = sum + 1
-    } else if (last < 0) {
-      // As literals, so that the many windows that see one grant are small.
-      this.#at = [now]
-      this.#sums = [sum + 1]
+  /** So many grants, now; `keep`: how long anyone will ask for them. */
+  charge(now: Millis, keep: Millis, count = 1): void {
+    if (this.isOver(now)) {
+      // As if it were new, for a replica that forgot it is.
+      this.#moments = null
+      this.#at = now
+      this.#count = count
+    } else if (this.#moments === null && this.#at === now) {
+      this.#count += count
     } else {
-      this.#at.push(now)
-      this.#sums.push(sum + 1)
+      this.#moments ??= Moments.of({ at: [this.#at], sums: [this.#count], gatherAt: GATHER_AT })
+      this.#moments.charge(now, this.#keep, count)
+      this.#at = now
     }
-    if (this.#at.length - this.#from > this.#gatherAt) this.#gather(now)
+    this.#keep = keep
   }
 
   /** How many were granted within the last `span`, of those that were kept for so long. */
   used(now: Millis, asked: Millis): number {
     const span = Math.min(asked, this.#keep)
+    if (this.#at + span <= now) return 0
+    return this.#moments === null ? this.#count : this.#moments.used(now, span)
+  }
+
+  /** When one more is within `count` in `span`, if `more` were granted now; `OPEN`: it is. */
+  opensAt(now: Millis, count: number, asked: Millis, more: number): Millis {
+    if (more >= count) return now + asked
+    const span = Math.min(asked, this.#keep)
+    if (this.#moments !== null) return this.#moments.opensAt(now, count, span, more)
+    if (this.#count + more < count) return OPEN
+    return this.#at + span <= now ? OPEN : this.#at + span
+  }
+
+  /** Nothing of it counts any more. */
+  isOver(now: Millis): boolean {
+    return this.#at + this.#keep <= now
+  }
+
+  /** Whoever keeps it forgets it, if nothing of it counts any more. */
+  leaves(now: Millis): boolean {
+    this.#isForgotten = this.isOver(now)
+    return this.#isForgotten
+  }
+
+  /** The next grant of its name is counted in another one. */
+  get isForgotten(): boolean {
+    return this.#isForgotten
+  }
+
+  /** The entries that still count, for comparing replicas. */
+  *entries(now: Millis): Generator<readonly [Millis, number]> {
+    for (const [at, count] of this.#moments?.entries() ?? [[this.#at, this.#count]]) {
+      if (at + this.#keep > now) yield [at, count]
+    }
+  }
+
+  image(): WindowImage {
+    const lone = { at: [this.#at], sums: [this.#count], gatherAt: GATHER_AT }
+    return { ...(this.#moments?.image() ?? lone), keep: this.#keep }
+  }
+
+  static of({ keep, ...image }: WindowImage): GrantWindow {
+    const window = new GrantWindow()
+    window.#keep = keep
+    window.#at = image.at.at(-1) ?? OPEN
+    window.#count = image.sums.at(-1) ?? 0
+    const isPlain = image.at.length <= 1 && image.gatherAt === GATHER_AT
+    if (!isPlain) window.#moments = Moments.of(image)
+    return window
+  }
+}
+
+/** The moments of a window with more than one. */
+class Moments {
+  /** Rising, and the sum of all grants up to each. Those before `#from` have left. */
+  #at: Millis[] = []
+  #sums: number[] = []
+  #from = 0
+  #gatherAt = GATHER_AT
+
+  /** `keep`: how long anyone has asked for those that are here. */
+  charge(now: Millis, keep: Millis, count: number): void {
+    this.#leave(now, keep)
     const last = this.#at.length - 1
-    if (last < 0 || this.#at[last] + span <= now) return 0
+    const sum = this.#sums[last]
+    if (this.#at[last] === now) {
+      this.#sums[last] = sum + count
+    } else {
+      this.#at.push(now)
+      this.#sums.push(sum + count)
+    }
+    if (this.#at.length - this.#from > this.#gatherAt) this.#gather(now)
+  }
+
+  used(now: Millis, span: Millis): number {
+    const last = this.#at.length - 1
     let low = this.#from
     let high = last
     while (low < high) {
@@ -69,12 +142,9 @@ export class GrantWindow {
     return this.#sums[last] - (low === 0 ? 0 : this.#sums[low - 1])
   }
 
-  /** When one more is within `count` in `span`, if `more` were granted now; `OPEN`: it is. */
-  opensAt(now: Millis, count: number, asked: Millis, more: number): Millis {
-    if (more >= count) return now + asked
-    const span = Math.min(asked, this.#keep)
+  opensAt(now: Millis, count: number, span: Millis, more: number): Millis {
     const last = this.#at.length - 1
-    const mustLeave = (last < 0 ? 0 : this.#sums[last]) + more + 1 - count
+    const mustLeave = this.#sums[last] + more + 1 - count
     if (mustLeave <= (this.#from === 0 ? 0 : this.#sums[this.#from - 1])) return OPEN
     let low = this.#from
     let high = last
@@ -87,50 +157,33 @@ export class GrantWindow {
     return opens <= now ? OPEN : opens
   }
 
-  /** Nothing of it counts any more. */
-  isOver(now: Millis): boolean {
-    const last = this.#at.length - 1
-    return last < 0 || this.#at[last] + this.#keep <= now
-  }
-
-  /** The entries that still count, for comparing replicas. */
-  *entries(now: Millis): Generator<readonly [Millis, number]> {
+  *entries(): Generator<readonly [Millis, number]> {
     for (let entry = this.#from; entry < this.#at.length; entry++) {
       const before = entry === 0 ? 0 : this.#sums[entry - 1]
-      if (this.#at[entry] + this.#keep > now) yield [this.#at[entry], this.#sums[entry] - before]
+      yield [this.#at[entry], this.#sums[entry] - before]
     }
   }
 
-  image(): WindowImage {
+  image(): Omit<WindowImage, 'keep'> {
     const base = this.#from === 0 ? 0 : this.#sums[this.#from - 1]
     return {
       at: this.#at.slice(this.#from),
       sums: this.#sums.slice(this.#from).map((sum) => sum - base),
-      keep: this.#keep,
       gatherAt: this.#gatherAt,
     }
   }
 
-  static of(image: WindowImage): GrantWindow {
-    const window = new GrantWindow()
-    window.#at = [...image.at]
-    window.#sums = [...image.sums]
-    window.#keep = image.keep
-    window.#gatherAt = image.gatherAt
-    return window
+  static of(image: Omit<WindowImage, 'keep'>): Moments {
+    const moments = new Moments()
+    moments.#at = [...image.at]
+    moments.#sums = [...image.sums]
+    moments.#gatherAt = image.gatherAt
+    return moments
   }
 
-  #leave(now: Millis): void {
-    const length = this.#at.length
-    while (this.#from < length && this.#at[this.#from] + this.#keep <= now) this.#from++
-    if (this.#from === length) {
-      // As if it were new, for a replica that forgot it is.
-      this.#at = []
-      this.#sums = []
-      this.#from = 0
-      this.#gatherAt = GATHER_AT
-      return
-    }
+  /** The last one stays: a window of which nothing counts begins anew. */
+  #leave(now: Millis, keep: Millis): void {
+    while (this.#at[this.#from] + keep <= now) this.#from++
     if (this.#from <= EXACT || this.#from * 2 <= this.#at.length) return
     const base = this.#sums[this.#from - 1]
     this.#at = this.#at.slice(this.#from)
