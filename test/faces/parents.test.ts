@@ -10,11 +10,11 @@ describe('a job after others', () => {
     const parts = mill.queue<number, Map<string, number>>('parts')
     const whole = mill.queue<string, readonly ParentView[]>('whole')
     const order: unknown[] = []
-    parts.work((n) => (order.push(n), new Map([['n', n]])))
     whole.work(async (name, job) => (order.push(name), await job.parents()))
     const after = await parts.enqueueMany([1, 2, 3])
     const job = await whole.enqueue('sum', { after })
     expect((await whole.get(job.id))?.state).toBe('waiting')
+    parts.work((n) => (order.push(n), new Map([['n', n]])))
     await mill.runUntilIdle()
     expect(order).toEqual([1, 2, 3, 'sum'])
     const seen = after.map(({ queue, id }, at) => {

@@ -24,6 +24,24 @@ describe('the system clock', () => {
     expect(seen).toEqual(['promise', 'soon'])
   })
 
+  it('runs what belongs to this turn within it, after whatever else is ready', async () => {
+    const seen: string[] = []
+    const done = new Promise<void>((resolve) => {
+      systemClock.soon(() => (seen.push('soon'), resolve()))
+    })
+    systemClock.within(() => {
+      seen.push('within')
+      systemClock.within(() => seen.push('and again'))
+      void Promise.resolve().then(() => seen.push('what came of it'))
+    })
+    void (async () => {
+      for (let hop = 0; hop < 10; hop++) await null
+      seen.push('promises')
+    })()
+    await done
+    expect(seen).toEqual(['promises', 'within', 'what came of it', 'and again', 'soon'])
+  })
+
   it('knows delays beyond what one timer holds, and never fires at Infinity', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })
     const days = 60 * 86_400_000
