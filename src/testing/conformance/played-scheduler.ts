@@ -114,13 +114,18 @@ export class PlayedScheduler {
   }
 
   /** Fires what is due, as each schedule says of missed slots. Answers what became of each tick. */
-  async round(): Promise<Ticked[]> {
+  async fire(): Promise<(readonly [Tick, Ticked])[]> {
     const ticks: Tick[] = []
     for (const row of await this.rows('due', 3)) {
       if (row.next === null || row.dueIn === null || row.dueIn > 0) continue
       ticks.push(...dueTicks(row, row.next))
     }
-    return [...(await this.tick(...ticks))]
+    const ticked = await this.tick(...ticks)
+    return ticks.map((tick, at) => [tick, ticked[at]] as const)
+  }
+
+  async round(): Promise<Ticked[]> {
+    return (await this.fire()).map(([, ticked]) => ticked)
   }
 }
 

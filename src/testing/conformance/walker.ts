@@ -1,5 +1,6 @@
 /**
- * Who walks: three nodes on three handles, a producer and an operator, all moved by the same dice.
+ * Who walks: three nodes on three handles, a producer, a scheduler and an operator, all moved by the
+ * same dice.
  * After every step the whole store is looked at and must agree with the ledger of its own answers;
  * what was done and heard goes into the tale.
  */
@@ -15,6 +16,7 @@ import { Ledger } from './ledger.js'
 import type { ClaimWords, PlayedNode } from './played-node.js'
 import type { Rig } from './rig.js'
 import { Tale } from './tale.js'
+import { WalkingScheduler } from './walking-scheduler.js'
 
 const QUEUES = ['a', 'b', 'dead'] as const
 const HANDLES = 3
@@ -39,6 +41,7 @@ export class Walker {
   readonly #rig: Rig
   readonly #dice: Dice
   readonly #ledger = new Ledger()
+  readonly #scheduler: WalkingScheduler
   readonly #hands: Hand[] = []
   /** Nodes that nobody plays any more: their last sign of life. */
   readonly #fallen = new Map<string, number>()
@@ -51,6 +54,7 @@ export class Walker {
     this.#rig = rig
     this.#groups = groups
     this.#dice = new Dice(seed)
+    this.#scheduler = new WalkingScheduler(this.#dice, this.#ledger, this.tale)
   }
 
   static async start(rig: Rig, seed: number, groups: readonly string[]): Promise<Walker> {
@@ -81,6 +85,8 @@ export class Walker {
       [6, () => this.#command()],
       [3, () => this.#update()],
       [3, () => this.#note(hand)],
+      [3, () => this.#scheduler.change(hand.store, this.#rig.clock.wall())],
+      [4, () => this.#scheduler.fire(hand.store)],
       [1, () => this.#die(hand)],
       [1, () => this.#leave(hand)],
     ])()
