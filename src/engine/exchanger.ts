@@ -202,10 +202,11 @@ export class Exchanger {
     const asking = asker.ask()
     if (asking === null) return
     const { ledger } = this.#options
-    const { idle, ...rest } = asking
+    const { queue, worker, tasks, limit, without, idle } = asking
     const alone = idle && ledger.idle
+    const ask = { queue, worker, tasks, limit, claim: ledger.ask(), alone }
     askers.push(asker)
-    claim.push({ ...rest, claim: ledger.ask(), alone })
+    claim.push(without === undefined ? ask : { ...ask, without })
   }
 
   #cut(): readonly Settling[] {
