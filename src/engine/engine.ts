@@ -114,11 +114,12 @@ export class Engine {
     const leaseGone = (claimedAt: number): boolean => this.#heart.leaseGone(claimedAt)
     this.#exchanger = new Exchanger({
       ...{ store, clock, chance, events, outage, ledger, node, leaseGone },
-      shut: () => this.#solitude.shut || this.#heart.suspect,
+      shut: () => this.#solitude.shut || this.#heart.suspect || this.#notes.throttling,
       first: () => this.#solitude.takeFirst(),
     })
     this.#inserts = new Inserts({ store, clock, chance, events, outage })
-    this.#notes = new Notes({ store, clock, chance, events })
+    const onThrottled = (): void => this.#exchanger.look()
+    this.#notes = new Notes({ store, clock, chance, events, onThrottled })
     this.#steps = new Steps({ store, clock, chance, outage, leaseGone })
     this.#deadlines = new Deadlines(clock)
     this.#upkeep = new Upkeep({

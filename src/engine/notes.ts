@@ -1,8 +1,9 @@
 /**
  * Progress, log lines and throttles on their way to the store. The first two are gathered for a
- * moment: of progress the last word counts, of log lines the last ones stay. Promises: what a job said is tried before
- * its verdict goes out (`flush`), and nothing waits longer than `NOTES_WAIT` else. A note is no
- * verdict: after a few tries it is dropped, and that is told.
+ * moment: of progress the last word counts, of log lines the last ones stay. Promises: what a job
+ * said is tried before its verdict goes out (`flush`), and nothing waits longer than `NOTES_WAIT`
+ * else. A note is no verdict: after a few tries it is dropped, and that is told. While a throttle is
+ * on its way (`throttling`) nobody should claim: what it holds back would be among the jobs.
  */
 import type { Claimed, TokenText } from '../job/claim.js'
 import { LOG_LINES, LOG_LINE_BYTES, NOTES_WAIT, NOTE_ITEMS, NOTE_TRIES } from '../job/defaults.js'
@@ -21,6 +22,8 @@ export interface NotesOptions {
   readonly clock: Clock
   readonly chance: Chance
   readonly events: Events
+  /** No throttle is on its way any more. */
+  readonly onThrottled: () => void
 }
 
 /** Whose note it is. */
@@ -41,6 +44,8 @@ export class Notes {
   readonly #options: NotesOptions
   readonly #pending = new Map<TokenText, Pending>()
   readonly #inFlight = new Set<TokenText>()
+  /** Whose throttles have not landed. */
+  readonly #throttling = new Set<TokenText>()
   #timer: Timer | null = null
   #sending: Promise<void> | null = null
 
@@ -65,7 +70,13 @@ export class Notes {
     const pending = this.#of(of)
     pending.throttles ??= new Map()
     pending.throttles.set(what, Math.max(delay, pending.throttles.get(what) ?? 0))
+    this.#throttling.add(of.claimed.token)
     void this.#send()
+  }
+
+  /** A throttle is on its way. */
+  get throttling(): boolean {
+    return this.#throttling.size > 0
   }
 
   /** Whether this job said something that the store has not heard. */
@@ -81,6 +92,7 @@ export class Notes {
   /** The token is dead: what it had to say is of no use. */
   forget(token: TokenText): void {
     this.#pending.delete(token)
+    if (!this.#inFlight.has(token)) this.#throttled(token)
   }
 
   async flushAll(): Promise<void> {
@@ -91,6 +103,11 @@ export class Notes {
     this.#timer?.cancel()
     this.#timer = null
     this.#pending.clear()
+    this.#throttling.clear()
+  }
+
+  #throttled(token: TokenText): void {
+    if (this.#throttling.delete(token) && !this.throttling) this.#options.onThrottled()
   }
 
   #of(of: Noting): Pending {
@@ -116,7 +133,11 @@ export class Notes {
   async #sendOnce(): Promise<void> {
     this.#timer?.cancel()
     this.#timer = null
-    await new Promise<void>((resolve) => this.#options.clock.soon(resolve))
+    const { clock } = this.#options
+    // What is said together goes together; a throttle does not wait for those who read or write.
+    await new Promise<void>((resolve) =>
+      this.throttling ? clock.within(resolve) : clock.soon(resolve),
+    )
     const batch = [...this.#pending.values()].slice(0, NOTE_ITEMS)
     if (batch.length === 0) return
     for (const { of } of batch) {
@@ -124,11 +145,16 @@ export class Notes {
       this.#inFlight.add(of.claimed.token)
     }
     const noted = await this.#put(batch.map(asNote))
-    for (const { of } of batch) this.#inFlight.delete(of.claimed.token)
+    for (const { of } of batch) this.#landed(of.claimed.token)
     for (let at = 0; at < noted.length; at++) if (noted[at] === 'done') this.#tell(batch[at])
     if (this.#pending.size > 0 && this.#timer === null) {
       this.#timer = this.#options.clock.after(0, () => void this.#send(), { ref: false })
     }
+  }
+
+  #landed(token: TokenText): void {
+    this.#inFlight.delete(token)
+    if ((this.#pending.get(token)?.throttles ?? null) === null) this.#throttled(token)
   }
 
   /** A try whose outcome is unknown is repeated: a log line twice is better than none. */

@@ -53,7 +53,7 @@ describe('jobs that end at once', () => {
     const made = await capped(40)
     const hops = (id: string) => Number(id.slice(1)) % 7
     const perform = async (id: string) => {
-      for (let hop = 0; hop < hops(id); hop++) await null
+      for (let hop = 0; hop < hops(id); hop++) await Promise.resolve()
       return COMPLETE
     }
     made.engine.start(working(({ claimed }) => perform(claimed.id), { concurrency: 10 }))

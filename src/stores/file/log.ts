@@ -69,8 +69,6 @@ const READ_BYTES = 4 * 1024 * 1024
 const SLICE_BYTES = 256 * 1024
 /** How often one frame is written again because a segment ended or a write fell short. */
 const TRIES = 16
-/** Frames in a row that nobody wrote between, until we take it that we write alone. */
-const WARY = 64
 
 export class Log {
   readonly #options: LogOptions
@@ -82,8 +80,6 @@ export class Log {
   #seen = 0
   #number = 0
   #wreckage = new Wreckage()
-  /** So many of our frames still look before they are written whether others wrote. */
-  #wary = 0
   /** Our frame that is on its way. */
   #pending: { readonly number: number; readonly own: unknown; landed: boolean } | null = null
 
@@ -159,14 +155,10 @@ export class Log {
     return true
   }
 
-  /**
-   * Appends one frame and folds it, and all before it. Not yet durable. Whoever writes alone does not
-   * look first: the look after the write tells just as well, and costs only a reading of our own frame
-   * when somebody else did write.
-   */
+  /** Appends one frame and folds it, and all before it. Not yet durable. */
   append(entry: Entry, time: () => number): void {
     for (let tries = 0; tries < TRIES; tries++) {
-      if (tries > 0 || this.#wary > 0) this.refresh()
+      this.refresh()
       if (this.#write(entry, time())) return
     }
     throw unreachable(this.#options.layout.log, new Error(`${TRIES} writes fell short`))
@@ -187,12 +179,10 @@ export class Log {
     try {
       const size = file.size()
       if (written < bytes.length || size !== before + written) {
-        this.#wary = WARY
         this.#pending = pending
         this.refresh()
         return pending.landed
       }
-      if (this.#wary > 0) this.#wary--
       this.#heed(file, head, before)
       this.#folded = this.#seen = size
     } catch (error) {
