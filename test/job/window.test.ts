@@ -3,7 +3,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { GrantWindow, OPEN } from '../../src/job/book/window.js'
-import { Rates } from '../../src/job/book/rates.js'
+import { Rates, groupName, groupNamed, keyName, queueName } from '../../src/job/book/rates.js'
+import { Windows } from '../../src/job/book/windows.js'
 import { grantSpan, startAllowance } from '../../src/job/rate.js'
 import { seededChance } from 'millrace/testing'
 
@@ -166,5 +167,56 @@ describe('the start allowance', () => {
   it('is a 64th of the window, from 5 ms to 250 ms', () => {
     expect([100, 320, 6_400, 16_000, 3_600_000].map(startAllowance)).toEqual([5, 5, 100, 250, 250])
     expect(grantSpan(6_400)).toBe(6_500)
+  })
+})
+
+describe('windows by name', () => {
+  it('say whose they are, whatever queues, groups and keys are called', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (queue, group) => {
+        expect(groupNamed(groupName(queue, group))).toEqual({ queue, group })
+        expect(groupNamed(queueName(queue))).toBeNull()
+        expect(groupNamed(keyName(`g:1:${group}`))).toBeNull()
+      }),
+    )
+  })
+
+  it('are forgotten when they are over, all in the end, and never before', () => {
+    const chance = seededChance(11)
+    const windows = new Windows()
+    const until = new Map<string, number>()
+    let now = 0
+    for (let step = 0; step < 5_000; step++) {
+      now += Math.floor(chance.next() * 20)
+      const name = `g${Math.floor(chance.next() * 300)}`
+      const keep = 100 + Math.floor(chance.next() * 900)
+      windows.open(name, now).charge(now, keep)
+      until.set(name, now + keep)
+      if (step % 50 > 0) continue
+      const young = [...until].filter(([, over]) => over > now)
+      expect(young.filter(([other]) => windows.get(other)?.isForgotten !== false)).toEqual([])
+    }
+    expect(windows.size).toBeLessThan(300)
+    for (let round = 0; windows.size > 0; round++) {
+      expect(round).toBeLessThan(300)
+      windows.forget(2, now + 1_000)
+    }
+  })
+
+  it('of one moment, and of many, open alike', () => {
+    const [lone, many] = [new GrantWindow(), new GrantWindow()]
+    many.charge(0, 1_000)
+    many.charge(400, 1_000, 3)
+    lone.charge(400, 1_000, 3)
+    for (const now of [1_000, 1_399, 1_400]) {
+      for (const count of [1, 3, 4, 5]) {
+        const [a, b] = [lone, many].map((one) => one.opensAt(now, count, 1_000, 1))
+        expect(a).toBe(b)
+      }
+      expect(lone.used(now, 1_000)).toBe(many.used(now, 1_000))
+      expect([...lone.entries(now)]).toEqual([...many.entries(now)])
+    }
+    for (const one of [lone, many]) one.charge(1_400, 500)
+    expect(many.image()).toEqual(lone.image())
   })
 })
