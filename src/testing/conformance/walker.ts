@@ -54,7 +54,7 @@ export class Walker {
     this.#rig = rig
     this.#groups = groups
     this.#dice = new Dice(seed)
-    this.#scheduler = new WalkingScheduler(this.#dice, this.#ledger, this.tale)
+    this.#scheduler = new WalkingScheduler(this.#dice, groups, this.#ledger, this.tale)
   }
 
   static async start(rig: Rig, seed: number, groups: readonly string[]): Promise<Walker> {
@@ -161,7 +161,7 @@ export class Walker {
       old.verdict.kind === 'snooze' ? { kind: 'release' } : { kind: 'snooze', delay: 12_345 }
     const [answer] = await hand.node.settleAll([{ ...old, verdict: other, ran: null }])
     assert.equal(answer.status, 'lost', 'a dead token changes nothing')
-    this.tale.tell('spent', old.id, answer)
+    this.tale.tell('spent', this.tale.name(old), answer)
   }
 
   /** Now and then with a run that is overdue. */

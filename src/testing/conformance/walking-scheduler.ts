@@ -22,13 +22,16 @@ const PLANS: readonly Plan[] = [
 
 export class WalkingScheduler {
   readonly #dice: Dice
+  readonly #groups: readonly string[]
   readonly #ledger: Ledger
   readonly #tale: Tale
   /** The last slot that brought a job, by queue and schedule. */
   readonly #fired = new Map<string, Instant>()
 
-  constructor(dice: Dice, ledger: Ledger, tale: Tale) {
+  /** `groups`: those that the walk throws jobs into. */
+  constructor(dice: Dice, groups: readonly string[], ledger: Ledger, tale: Tale) {
     this.#dice = dice
+    this.#groups = groups
     this.#ledger = ledger
     this.#tale = tale
   }
@@ -88,7 +91,7 @@ export class WalkingScheduler {
         ownId: true,
         task: this.#dice.pick(['t', 'u']),
         payload: json(of.name),
-        group: this.#dice.pick(['', 'g']),
+        group: this.#dice.pick(this.#groups),
       }),
     })
     const next = nextSlot(timingOf(of.queue, of.name, spec), now)
