@@ -1,8 +1,11 @@
 // The SQLite store keeps every law, in a file of its own for each.
-import { describe, it } from 'vitest'
+import { describe, it, vi } from 'vitest'
 import { compareStores, describeStore } from 'millrace/testing'
 import { openMemory } from './memory-medium.js'
 import { openSqlite } from './sqlite-medium.js'
+
+// A long law is some thousand transactions.
+vi.setConfig({ testTimeout: 120_000 })
 
 describeStore({ name: 'sqlite', describe, it, open: openSqlite })
 

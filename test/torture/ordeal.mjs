@@ -15,14 +15,15 @@ const PRODUCER_EVERY = 10 // kills of workers between two of the producer
 // the full load come back, so that the next storm hits it, too.
 const STORM = 20 // kills without a calm between them
 const CALM_RUNS = 1_000
+const DISTURB_EVERY = 15 // kills of the long form between two of what they work on
 const DRAIN_MS = 120_000 // for what is left when the kills are over
 
 /**
- * `length` is `{ minutes }` or `{ jobs, kills }`; `onProgress` gets a line now and then. Answers
+ * `url`: of the store; ledgers lie in `folder`. `disturb`: what is done to the store itself now and
+ * then [nothing]. `length` is `{ minutes }` or `{ jobs, kills }`; `onProgress` gets a line now and then. Answers
  * the counts of the reckoning with `faults`, the sentences about what is wrong: none, it is hoped.
  */
-export async function ordeal({ folder, workers, length, onProgress }) {
-  const url = `file:${folder}/queues`
+export async function ordeal({ folder, url, workers, length, onProgress, disturb }) {
   const crew = new Crew(folder, url)
   const over = endOf((length.minutes ?? 0.5) * 60_000 + DRAIN_MS)
   const faults = []
@@ -32,7 +33,8 @@ export async function ordeal({ folder, workers, length, onProgress }) {
     let producer = crew.producer(length.jobs ?? Infinity)
     for (let n = 0; n < workers; n++) crew.worker()
     const isLong = length.minutes !== undefined
-    producer = await (isLong ? long : short)({ crew, producer, length, observer, over, onProgress })
+    const deeds = { crew, producer, length, observer, over, onProgress, disturb }
+    producer = await (isLong ? long : short)(deeds)
     if (isLong) await within(producer.dismiss(), over)
     else await within(producer.ended, over)
     await ask(crew, observer, 'drained', over)
@@ -50,7 +52,7 @@ export async function ordeal({ folder, workers, length, onProgress }) {
 }
 
 /** For minutes: a kill at every pace, the producer and a stop now and then. */
-async function long({ crew, producer, length, observer, over, onProgress }) {
+async function long({ crew, producer, length, observer, over, onProgress, disturb }) {
   const end = performance.now() + length.minutes * 60_000
   let stopping = Promise.resolve()
   let kills = 0
@@ -72,6 +74,7 @@ async function long({ crew, producer, length, observer, over, onProgress }) {
       const { counts } = await ask(crew, observer, 'counts', over)
       onProgress(`${kills} kills, ${counts.available} waiting, ${counts.running} running`)
     }
+    if (kills % DISTURB_EVERY === 0) await disturb?.()
     if (kills % STORM === 0) await crew.runsBegun(CALM_RUNS, over)
   }
   await stopping
@@ -79,7 +82,7 @@ async function long({ crew, producer, length, observer, over, onProgress }) {
 }
 
 /** A number of jobs, the kills spread over their runs, one stop in the middle, all by signals. */
-async function short({ crew, producer, length, over }) {
+async function short({ crew, producer, length, over, disturb }) {
   const { jobs, kills } = length
   let stopping = Promise.resolve()
   for (let kill = 1; kill <= kills; kill++) {
@@ -90,6 +93,7 @@ async function short({ crew, producer, length, over }) {
       const so = reckon({ producers: crew.fates('producer'), workers: [] }).acknowledged
       producer = crew.producer(jobs - so)
     }
+    if (kill === 4) await disturb?.()
     if (kill === 3) {
       stopping = stopAWorker(crew, over)
       stopping.catch(() => {}) // it is awaited below

@@ -2,6 +2,8 @@
 //
 //   npm run torture -- file [--minutes 1] [--workers 3]
 //   npm run torture -- file --jobs 2000 --kills 7         the short form, as in the test suite
+//   npm run torture -- sqlite [--minutes 1]               the same on one file of SQLite
+//   npm run torture -- postgres [--minutes 1]             and on a server of its own, killed as well
 //   npm run torture -- crash [--states 2000]              every crash point on the simulated disk
 //   npm run torture -- claims [--processes 16]      who claims one job at a time gets its share
 //   npm run torture -- claims --jobs 500                  the short form, with looser bounds
@@ -20,7 +22,7 @@ import { parseArgs } from 'node:util'
 
 const TOLD = 20 // violations that are told; there may be thousands of one cause
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const WAYS = { crash, file, claims, block, gates }
+const WAYS = { crash, file, sqlite, postgres, claims, block, gates }
 const { what, ...options } = readWords()
 process.exitCode = await WAYS[what](options)
 
@@ -61,12 +63,36 @@ function crash({ states = 2_000 }) {
   })
 }
 
-function file({ minutes = 1, workers = 3, jobs, kills = 7 }) {
-  const length = jobs === undefined ? { minutes } : { jobs, kills }
+function file(options) {
+  return onAFolder((folder) => suffer({ folder, url: `file:${folder}/queues`, ...options }))
+}
+
+function sqlite(options) {
+  return onAFolder((folder) => suffer({ folder, url: `sqlite:${folder}/jobs.db`, ...options }))
+}
+
+/** With a server that syncs, and is killed and started again now and then. */
+function postgres(options) {
   return onAFolder(async (folder) => {
-    const { ordeal } = await import('./ordeal.mjs')
-    return ordeal({ folder, workers, length, onProgress: console.log })
+    const { PostgresCluster } = await import('../servers/cluster.mjs')
+    const server = await PostgresCluster.create({ settings: { fsync: 'on' } })
+    try {
+      const url = server.url(await server.createDatabase())
+      const disturb = async () => {
+        await server.kill()
+        await server.start()
+      }
+      return await suffer({ folder, url, disturb, ...options })
+    } finally {
+      await server.destroy()
+    }
   })
+}
+
+async function suffer({ minutes = 1, workers = 3, jobs, kills = 7, ...on }) {
+  const length = jobs === undefined ? { minutes } : { jobs, kills }
+  const { ordeal } = await import('./ordeal.mjs')
+  return ordeal({ ...on, workers, length, onProgress: console.log })
 }
 
 function claims({ processes = 16, jobs }) {

@@ -155,6 +155,7 @@ export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
      )`,
 
     `CREATE TABLE ${s}nodes (
+       id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
        scope      int NOT NULL,
        node       text COLLATE "C" NOT NULL,
        card       text NOT NULL,
@@ -163,7 +164,7 @@ export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
        last_beat  float8 NOT NULL,
        overdue    text NOT NULL,
        gone       int2 NOT NULL,
-       PRIMARY KEY (scope, node)
+       UNIQUE (scope, node)
      )`,
 
     `CREATE TABLE ${s}schedules (

@@ -191,14 +191,14 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
     // ── Nodes ────────────────────────────────────────────────────────────────────────────────────
     'node.all': `
       SELECT node, card, started_at, beats, last_beat, overdue, gone FROM ${s}nodes
-      WHERE scope = $1 ORDER BY started_at, node`,
+      WHERE scope = $1 ORDER BY id`,
     'node.find': `
       SELECT j.node, j.card, j.started_at, j.beats, j.last_beat, j.overdue, j.gone
       FROM ${s}nodes AS j WHERE j.scope = $1 AND j.node = $2 ${locking}`,
     'node.lock': `
       SELECT j.node, j.card, j.started_at, j.beats, j.last_beat, j.overdue, j.gone
       FROM ${s}nodes AS j WHERE j.scope = $1 AND j.node = ANY ($2::text[])
-      ORDER BY j.started_at, j.node ${locking}${locking && ' SKIP LOCKED'}`,
+      ORDER BY j.id ${locking}${locking && ' SKIP LOCKED'}`,
     'node.put': `
       INSERT INTO ${s}nodes (scope, node, card, started_at, beats, last_beat, overdue, gone)
       SELECT $1::int, k.* FROM unnest($2::text[], $3::text[], $4::float8[], $5::int[], $6::float8[],

@@ -50,9 +50,9 @@ function isSameKey(before: KeyRow | undefined, after: KeyRow): boolean {
 
 /** Grants are told by how much each window has grown. */
 function flushRates(tx: Tx, queues: Queues, sheet: Sheet): void {
-  const { windows, throttles } = sheet.ledger.rates
+  const { throttles } = sheet.ledger.rates
   const grants: Value[][] = []
-  for (const [name, window] of windows) {
+  for (const [name, window] of sheet.ledger.windows()) {
     const { sums, keep } = window.image()
     const more = (sums.at(-1) ?? 0) - (sheet.windows.get(name)?.sums.at(-1) ?? 0)
     if (more > 0) grants.push([name, more, tx.now + keep])

@@ -49,14 +49,12 @@ export class Queues {
     const isAlone = (id: number): boolean =>
       how === 'alone' || (how === 'known' && this.isAlone(id))
     const alone = ids.filter(isAlone)
-    const [found] = await Promise.all([
-      tx.lock(alone, 'alone').then(() => undefined),
-      tx.lock(
-        ids.filter((id) => !isAlone(id)),
-        'shared',
-      ),
+    const shared = ids.filter((id) => !isAlone(id))
+    const [, , found] = await Promise.all([
+      tx.lock(alone, 'alone'),
+      tx.lock(shared, 'shared'),
       this.look(tx, wanted),
-    ]).then(([, , looked]) => [looked])
+    ])
     return found
   }
 

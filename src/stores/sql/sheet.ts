@@ -142,9 +142,9 @@ export class Sheet {
     const { ledger } = this.book
     ledger.now = this.now
     ledger.paused = this.paused
-    for (const [name, image] of this.windows) ledger.rates.windows.set(name, GrantWindow.of(image))
     for (const [name, until] of this.throttles) ledger.rates.throttles.set(name, until)
     for (const facts of this.queues.values()) this.#openQueue(facts)
+    for (const [name, image] of this.windows) ledger.restoreWindow(name, GrantWindow.of(image))
     for (const [queue, group, pause] of this.pausedGroups) {
       this.queueBook(queue).pausedGroups.set(group, pause)
     }

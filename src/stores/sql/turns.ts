@@ -13,7 +13,7 @@ import type { Settings } from '../../job/settings.js'
 import { AVAILABLE, HOLDS, RUNNING } from '../../job/book/columns.js'
 import { outlook } from '../../job/book/decide-claim.js'
 import { gatesGroups, groupOpens, isGated, queueOpens } from '../../job/book/gates.js'
-import { groupRate } from '../../job/book/rates.js'
+import { groupLimit, groupName } from '../../job/book/rates.js'
 import { OPEN } from '../../job/book/window.js'
 import { Gatherer } from './gather.js'
 import type { Tx, Value } from './port.js'
@@ -207,7 +207,8 @@ export class Turns {
     const each = of.rate
     if (each === null) return
     for (const group of groups) {
-      await gatherer.windowOf(groupRate(this.#facts.name, group, each), limit)
+      const name = groupName(this.#facts.name, group)
+      await gatherer.windowOf({ name, ...groupLimit(each) }, limit)
     }
   }
 

@@ -159,6 +159,7 @@ export const VERSIONS: readonly ((t: string) => readonly string[])[] = [
      ) WITHOUT ROWID`,
 
     `CREATE TABLE ${t}nodes (
+       id         INTEGER PRIMARY KEY,
        scope      INTEGER NOT NULL,
        node       TEXT    NOT NULL,
        card       TEXT    NOT NULL,
@@ -167,8 +168,8 @@ export const VERSIONS: readonly ((t: string) => readonly string[])[] = [
        last_beat  REAL    NOT NULL,
        overdue    TEXT    NOT NULL,
        gone       INTEGER NOT NULL,
-       PRIMARY KEY (scope, node)
-     ) WITHOUT ROWID`,
+       UNIQUE (scope, node)
+     )`,
 
     `CREATE TABLE ${t}schedules (
        queue INTEGER NOT NULL,

@@ -290,7 +290,7 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
     // ── Nodes ────────────────────────────────────────────────────────────────────────────────────
     'node.all': `
       SELECT node, card, started_at, beats, last_beat, overdue, gone FROM ${t}nodes
-      WHERE scope = ?1 ORDER BY started_at, node`,
+      WHERE scope = ?1 ORDER BY id`,
     'node.find': `
       SELECT node, card, started_at, beats, last_beat, overdue, gone FROM ${t}nodes
       WHERE scope = ?1 AND node = ?2`,
