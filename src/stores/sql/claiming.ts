@@ -86,6 +86,7 @@ class Claim {
     const isTurned = grouped.length > 0 || this.#isTurned(gatherer.sheet)
     gatherer.sheet.close()
     this.#queues.turned(name, isTurned)
+    this.#queues.once(name, this.#settings.delivery === 'at-most-once')
     const canTake = known.length > 0 && this.#ask.limit > 0
     await bringDue(tx, this.#facts, lanes)
     if (!isTurned && canTake) return this.#told(await this.#takePlainly())

@@ -23,6 +23,7 @@ export class Queues {
   readonly #lanes = new Map<string, number>()
   readonly #limited = new Set<number>()
   readonly #turned = new Set<string>()
+  readonly #once = new Set<string>()
 
   constructor(scope: number) {
     this.scope = scope
@@ -87,11 +88,16 @@ export class Queues {
 
   /** Another answer than was thought: begin again, unless it was only too careful. */
   turned(name: string, isTurned: boolean): void {
-    const was = this.#turned.has(name)
-    if (isTurned === was) return
-    if (!isTurned) return void this.#turned.delete(name)
-    this.#turned.add(name)
-    throw new Again(`queue ${name} takes turns`)
+    learn(this.#turned, name, isTurned)
+  }
+
+  /** Whether what is claimed of it runs at most once, so that a claim must last. */
+  isOnce(name: string): boolean {
+    return this.#once.has(name)
+  }
+
+  once(name: string, isOnce: boolean): void {
+    learn(this.#once, name, isOnce)
   }
 
   /** What was made in a transaction that came to nothing may not be there. */
@@ -126,6 +132,14 @@ export class Queues {
     this.#lanes.set(name, id)
     return id
   }
+}
+
+/** What is true of a queue, for the next time; who was not careful enough begins again. */
+function learn(known: Set<string>, name: string, is: boolean): void {
+  if (is === known.has(name)) return
+  if (!is) return void known.delete(name)
+  known.add(name)
+  throw new Again(`queue ${name} is not as it was thought`)
 }
 
 export function settingsOf({ stored }: QueueFacts): Settings {

@@ -6,7 +6,7 @@
  */
 import { NEVER_SAID } from '../../job/effective.js'
 import { millraceError } from '../../job/errors.js'
-import type { ClaimAnswer } from '../../job/claim.js'
+import type { ClaimAnswer, ClaimAsk } from '../../job/claim.js'
 import type { Explained, GroupRow, QueueExplained } from '../../job/gate.js'
 import type { Found, JobRecord, JobRef, ParentRow } from '../../job/job.js'
 import type { Inserted, Lot } from '../../job/lot.js'
@@ -119,13 +119,15 @@ export class SqlStore<S extends string> implements Store<S> {
         ? { settled: [], happened: [] }
         : await this.#run('durable', (tx, { queues }, news) => settle(tx, queues, ask.settle, news))
     const claimed: ClaimAnswer[] = []
-    for (const one of ask.claim) {
-      claimed.push(
-        await this.#run('loose', (tx, { queues }, news) => claim(tx, queues, ask.node, one, news)),
-      )
-    }
+    for (const one of ask.claim) claimed.push(await this.#claim(ask.node, one))
     const answer = { settled, claimed }
     return happened.length === 0 ? answer : { ...answer, happened }
+  }
+
+  /** What may be run again may be forgotten with the power; what may not must last before it runs. */
+  #claim(node: string, ask: ClaimAsk): Promise<ClaimAnswer> {
+    const purpose = (): Purpose => (this.#check().queues.isOnce(ask.queue) ? 'durable' : 'loose')
+    return this.#run(purpose, (tx, { queues }, news) => claim(tx, queues, node, ask, news))
   }
 
   async note(notes: readonly Note[]): Promise<readonly Noted[]> {
@@ -247,7 +249,7 @@ export class SqlStore<S extends string> implements Store<S> {
 
   /** One transaction; what it changed is told when it is over. */
   async #run<T>(
-    purpose: Purpose,
+    purpose: Purpose | (() => Purpose),
     work: (tx: Tx, opened: Opened, news: News) => Promise<T>,
   ): Promise<T> {
     const opened = this.#check()
@@ -255,7 +257,7 @@ export class SqlStore<S extends string> implements Store<S> {
       let news = new News()
       try {
         const answer = await this.#keep(
-          opened.database.transact(purpose, (tx) => {
+          opened.database.transact(typeof purpose === 'string' ? purpose : purpose(), (tx) => {
             news = new News()
             return work(tx, opened, news)
           }),
