@@ -118,18 +118,28 @@ function file(rest: string): Store {
   })
 }
 
+/** The file of a `sqlite:` URL; null when it is another's. Throws OPTION_INVALID. */
+export function sqlitePathOf(url: string): string | null {
+  const [, rest] = /^sqlite:(.*)$/is.exec(url) ?? []
+  return rest === undefined ? null : sqlitePath(rest)
+}
+
 /** `sqlite:<path>`, as for `file:`. */
 function sqlite(rest: string): Store {
+  const path = sqlitePath(rest)
+  return new LazyStore('sqlite', SQLITE, async () => {
+    const { sqliteStore } = await import('./stores/sqlite/sqlite-store.js')
+    return sqliteStore({ path })
+  })
+}
+
+function sqlitePath(rest: string): string {
   const [address, query] = rest.split('?', 2)
   if (query !== undefined) throw unknownName(query, [], 'store URL')
   if (address === '' || address === '//') {
     throw invalid('store URL', "a file, like 'sqlite:./jobs.db'", `sqlite:${rest}`, 'name one')
   }
-  const path = resolve(address.startsWith('//') ? absolute(address) : address)
-  return new LazyStore('sqlite', SQLITE, async () => {
-    const { sqliteStore } = await import('./stores/sqlite/sqlite-store.js')
-    return sqliteStore({ path })
-  })
+  return resolve(address.startsWith('//') ? absolute(address) : address)
 }
 
 /** `postgres://user:password@host/database`, as `pg` reads it. */

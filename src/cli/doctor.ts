@@ -16,6 +16,7 @@ import { examineFolder, examinePlace } from './doctor-folder.js'
 import { bad, note, ok } from './finding.js'
 import type { Finding } from './finding.js'
 import { placeOf } from './place.js'
+import type { Place } from './place.js'
 import { safe } from './plain.js'
 import type { Exit, Shell } from './shell.js'
 
@@ -29,8 +30,9 @@ export function doctorCommand(program: Command, shell: Shell): void {
 
 async function doctor(shell: Shell): Promise<Exit> {
   const { terminal, asked, paint } = shell
-  const { url, folder } = placeOf(asked.store, terminal.folder)
-  const findings = [host(), ...(await examine(shell, url, folder))]
+  const place = placeOf(asked.store, terminal.folder)
+  const { url } = place
+  const findings = [host(), ...(await examine(shell, place))]
   const isWell = findings.every(({ state }) => state !== 'bad')
   const width = Math.max(...findings.map(({ about }) => about.length))
   const marks = { ok: paint.green('ok  '), note: paint.yellow('note'), bad: paint.red('BAD ') }
@@ -54,11 +56,10 @@ function host(): Finding {
   }
 }
 
-async function examine(
-  shell: Shell,
-  url: string,
-  folder: string | null,
-): Promise<readonly Finding[]> {
+async function examine(shell: Shell, { url, folder, file }: Place): Promise<readonly Finding[]> {
+  if (file !== null && !existsSync(file)) {
+    return [note('store', 'there is none yet; the first `millrace add` or worker makes it')]
+  }
   if (folder === null) return reach(millrace(url, { scope: shell.asked.scope, upkeep: false }))
   if (!existsSync(`${folder}/FORMAT`)) return examinePlace(folder)
   const found = examineFolder(folder, shell.terminal.clock)

@@ -1,17 +1,20 @@
 /**
  * Where a store is, by its URL, as far as the command line must know before it is opened: a folder
- * that is there or not, or a process's memory, in which no command could find anything.
+ * or a file that is there or not, or a process's memory, in which no command could find anything.
  */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { invalid } from '../job/check.js'
 import { millraceError } from '../job/errors.js'
+import { sqlitePathOf } from '../store-url.js'
 
 export interface Place {
   readonly url: string
   /** Of a `file:` store; null when the URL is another's, or wrong: opening it will tell. */
   readonly folder: string | null
+  /** Of a `sqlite:` store; null as above. */
+  readonly file: string | null
 }
 
 export function placeOf(url: string, here: string): Place {
@@ -20,11 +23,21 @@ export function placeOf(url: string, here: string): Place {
     throw invalid('--store', 'a store that outlives this process', url, remedy)
   }
   const [, path] = /^file:([^?]+)/i.exec(url) ?? []
-  if (path === undefined || path === '//') return { url, folder: null }
-  return { url, folder: path.startsWith('//') ? addressed(path) : resolve(here, path) }
+  const file = /^sqlite:(?!(\/\/)?$)/i.test(url) ? sqlitePathOf(url) : null
+  if (path === undefined || path === '//') return { url, folder: null, file }
+  return { url, folder: path.startsWith('//') ? addressed(path) : resolve(here, path), file }
 }
 
-export function refuseMissing({ url, folder }: Place): void {
+export function refuseMissing({ url, folder, file }: Place): void {
+  if (file !== null && !existsSync(file)) {
+    throw millraceError({
+      code: 'STORE_UNREACHABLE',
+      subject: url,
+      expected: 'a database',
+      received: 'no such file',
+      remedy: 'say which with --store or MILLRACE_URL; the first `millrace add` makes one',
+    })
+  }
   if (folder === null || existsSync(`${folder}/FORMAT`)) return
   throw millraceError({
     code: 'STORE_UNREACHABLE',

@@ -12,6 +12,7 @@ import { deleteCommand } from './delete.js'
 import { doctorCommand } from './doctor.js'
 import { explainCommand } from './explain.js'
 import { listCommand } from './list.js'
+import { migrateCommand } from './migrate.js'
 import { pauseCommand, resumeCommand } from './pause.js'
 import { retryCommand } from './retry.js'
 import { DEFAULT_STORE, Shell } from './shell.js'
@@ -29,7 +30,8 @@ Exit codes: 0 done, 1 could not be done, 2 not understood.`
 /** In the order in which one meets them. */
 const COMMANDS = [
   ...[addCommand, workCommand, statsCommand, listCommand, showCommand, explainCommand],
-  ...[retryCommand, cancelCommand, deleteCommand, pauseCommand, resumeCommand, doctorCommand],
+  ...[retryCommand, cancelCommand, deleteCommand, pauseCommand, resumeCommand],
+  ...[migrateCommand, doctorCommand],
 ]
 
 /** Runs one command to its end. Never rejects. */

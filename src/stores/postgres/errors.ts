@@ -39,6 +39,11 @@ export function isTheirs(error: Error): boolean {
   return 'code' in error || /terminated|Connection|timeout|not queryable/i.test(error.message)
 }
 
+/** This role has not the right to do that. */
+export function isForbidden(error: unknown): boolean {
+  return codeOf(error) === '42501'
+}
+
 /** In our words. Nothing was changed. */
 export function unreachable(cause: unknown): MillraceError {
   const code = codeOf(cause)

@@ -1,77 +1,149 @@
 /**
- * Bringing the tables up to date, under a lock of the database: any number of processes may open at
- * once, one of them does it. Tables of a newer version are refused.
+ * The versions of the tables in a schema of PostgreSQL, under an advisory lock that ends with the
+ * transaction. A role that may not make tables finds them made, or says what is missing.
  */
-import { millraceError } from '../../job/errors.js'
+import { hash32 } from '../../job/book/derived-id.js'
+import { migrate, outdated } from '../sql/migrating.js'
+import type { Ground, Standing, Tables } from '../sql/migrating.js'
 import { ANSWERS_WITHIN, heardByItsQueries } from './connection.js'
 import type { Client, Pool } from './connection.js'
+import { MillraceError } from '../../job/errors.js'
+import { ownPool } from './driver.js'
+import { isForbidden, unreachable } from './errors.js'
 import { VERSIONS } from './schema.js'
 
-export interface Migration {
-  readonly pool: Pool
+export interface Place {
   /** As it stands in statements: quoted, with its dot. */
   readonly schema: string
+  /** The first half of what is locked. */
   readonly lockClass: number
 }
 
-export async function migrate({ pool, schema, lockClass }: Migration): Promise<void> {
-  const client = await pool.connect()
-  let isBroken = false
-  client.on('error', heardByItsQueries)
-  try {
-    if ((await versionOf(client, schema)) === VERSIONS.length) return
-    await client.query({ text: 'BEGIN' })
-    await client.query({ text: 'SELECT pg_advisory_xact_lock($1, 0)', values: [lockClass] })
-    await client.query({ text: `CREATE SCHEMA IF NOT EXISTS ${schema.slice(0, -1)}` })
-    await client.query({
-      text: `CREATE TABLE IF NOT EXISTS ${schema}versions (
-               version    int         PRIMARY KEY,
-               applied_at timestamptz NOT NULL DEFAULT now()
-             )`,
-    })
-    const version = (await versionOf(client, schema)) ?? 0
-    if (version > VERSIONS.length) throw newer(version)
-    for (let next = version; next < VERSIONS.length; next++) {
-      for (const text of VERSIONS[next](schema)) await client.query({ text })
-      const values = [next + 1]
-      await client.query({ text: `INSERT INTO ${schema}versions (version) VALUES ($1)`, values })
-    }
-    await client.query({ text: 'COMMIT' })
-  } catch (error) {
-    const [rolledBack] = await Promise.allSettled([
-      client.query({ text: 'ROLLBACK', query_timeout: ANSWERS_WITHIN }),
-    ])
-    isBroken = rolledBack.status === 'rejected'
-    throw error
-  } finally {
-    client.off('error', heardByItsQueries)
-    client.release(isBroken)
+/** The place that a schema of this name is. */
+export function placeIn(name: string): Place {
+  return { schema: `"${name.replaceAll('"', '""')}".`, lockClass: hash32(name, 0x6d696c6c) | 0 }
+}
+
+export function tablesOf({ schema, lockClass }: Place): Tables {
+  const name = schema.slice(0, -1)
+  return {
+    store: 'postgres',
+    prefix: schema,
+    versions: VERSIONS,
+    // Committed by others before the lock was ours: must be seen, whatever the database's default is.
+    begin: [
+      'BEGIN ISOLATION LEVEL READ COMMITTED',
+      `SELECT pg_advisory_xact_lock(${lockClass}, 0)`,
+    ],
+    ground: [
+      // CREATE SCHEMA IF NOT EXISTS needs a right on the database even where the schema is there.
+      `DO $millrace$
+       BEGIN
+         IF to_regnamespace(${literal(name)}) IS NULL THEN CREATE SCHEMA ${name}; END IF;
+       END $millrace$`,
+      `CREATE TABLE IF NOT EXISTS ${schema}versions (
+         version         int         PRIMARY KEY,
+         compatible_from int         NOT NULL,
+         applied_at      timestamptz NOT NULL DEFAULT now()
+       )`,
+    ],
   }
 }
 
-/** Null: there are no tables. */
-async function versionOf(client: Client, schema: string): Promise<number | null> {
-  const there = await client.query({
-    text: 'SELECT to_regclass($1) IS NOT NULL AS there',
-    values: [`${schema}versions`],
-    query_timeout: ANSWERS_WITHIN,
+/** Brings them up to date, as far as this role may. */
+export async function bringUp(pool: Pool, place: Place): Promise<void> {
+  const tables = tablesOf(place)
+  await withGround(pool, place, async (ground) => {
+    try {
+      await migrate(tables, ground, 'newest')
+    } catch (error) {
+      if (!isForbidden(error)) throw error
+      throw outdated(tables, await ground.standing(), error)
+    }
   })
-  const [{ there: isThere }] = there.rows as [{ readonly there: boolean }] // as: what was asked
-  if (!isThere) return null
-  const { rows } = await client.query({
-    text: `SELECT max(version) AS version FROM ${schema}versions`,
-    query_timeout: ANSWERS_WITHIN,
-  })
-  const [{ version }] = rows as [{ readonly version: number | null }] // as: what was asked
-  return version
 }
 
-function newer(version: number): Error {
-  return millraceError({
-    code: 'FORMAT_UNSUPPORTED',
-    subject: 'store postgres',
-    expected: `tables of version ${VERSIONS.length} or older`,
-    received: `version ${version}`,
-    remedy: 'a newer Millrace has opened this database: run that one here, too',
-  })
+export async function withGround<T>(
+  pool: Pool,
+  place: Place,
+  use: (ground: Ground) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect()
+  let isWell = false
+  client.on('error', heardByItsQueries)
+  try {
+    const answer = await use(new PostgresGround(client, place))
+    isWell = true
+    return answer
+  } finally {
+    client.off('error', heardByItsQueries)
+    client.release(!isWell)
+  }
+}
+
+/** With a connection of its own, which is closed afterwards. */
+export async function onServer<T>(
+  url: string,
+  place: Place,
+  use: (ground: Ground) => Promise<T>,
+): Promise<T> {
+  const pool = await ownPool(url, 1)
+  try {
+    return await withGround(pool, place, use)
+  } catch (error) {
+    throw MillraceError.is(error) ? error : unreachable(error)
+  } finally {
+    await pool.end()
+  }
+}
+
+class PostgresGround implements Ground {
+  readonly #client: Client
+  readonly #place: Place
+
+  constructor(client: Client, place: Place) {
+    this.#client = client
+    this.#place = place
+  }
+
+  async standing(): Promise<Standing> {
+    const { schema } = this.#place
+    const [{ there }] = await this.#ask<{ there: boolean }>(
+      `SELECT to_regclass(${literal(`${schema}versions`)}) IS NOT NULL AS there`,
+    )
+    if (!there) return { version: 0, compatibleFrom: 0 }
+    const [row] = await this.#ask<{ version: number; compatible_from: number }>(
+      `SELECT coalesce(max(version), 0)         AS version,
+              coalesce(max(compatible_from), 0) AS compatible_from
+       FROM ${schema}versions`,
+    )
+    return { version: row.version, compatibleFrom: row.compatible_from }
+  }
+
+  async hasJobs(): Promise<boolean> {
+    return (await this.#ask(`SELECT 1 FROM ${this.#place.schema}jobs LIMIT 1`)).length > 0
+  }
+
+  async alone<T>(work: (run: (sql: string) => Promise<void>) => Promise<T>): Promise<T> {
+    const run = async (text: string): Promise<void> => void (await this.#client.query({ text }))
+    try {
+      for (const sql of tablesOf(this.#place).begin) await run(sql)
+      const answer = await work(run)
+      await run('COMMIT')
+      return answer
+    } catch (error) {
+      // When the connection is gone, so is the transaction; the first error is what is told.
+      await Promise.allSettled([run('ROLLBACK')])
+      throw error
+    }
+  }
+
+  async #ask<R>(text: string): Promise<R[]> {
+    const { rows } = await this.#client.query({ text, query_timeout: ANSWERS_WITHIN })
+    return rows as R[] // as: what was asked
+  }
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
 }

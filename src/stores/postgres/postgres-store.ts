@@ -2,8 +2,7 @@
  * The PostgreSQL store: jobs as rows of one schema, for workers on any number of hosts. PostgreSQL
  * 13 or newer; the driver is `pg`, loaded when a store opens by its URL, or a pool of the user's.
  */
-import type * as pgModule from 'pg'
-import { MillraceError, millraceError } from '../../job/errors.js'
+import { MillraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
 import { hash32 } from '../../job/book/derived-id.js'
 import type { BeatRecipe, Hint, Store, Traits } from '../../store.js'
@@ -18,7 +17,9 @@ import type { Pool } from './connection.js'
 import { unreachable } from './errors.js'
 import { Listener, payloadOf } from './listen.js'
 import type { Hearer } from './listen.js'
-import { migrate } from './migrate.js'
+import { loadDriver, ownPool } from './driver.js'
+import type { OwnPool } from './driver.js'
+import { bringUp, placeIn } from './migrate.js'
 import { tear, within } from './parting.js'
 import type { Parting } from './parting.js'
 
@@ -66,12 +67,6 @@ export function openablePostgresStore(
   return new SqlStore('postgres', new PostgresMedium(options, parts))
 }
 
-interface OwnPool extends Pool {
-  on(event: 'error', hear: (error: Error) => void): unknown
-  on(event: 'connect' | 'remove', hear: (client: Parting) => void): unknown
-  end(): Promise<void>
-}
-
 class PostgresMedium implements SqlMedium {
   readonly traits = TRAITS
   readonly proof = null
@@ -92,18 +87,17 @@ class PostgresMedium implements SqlMedium {
 
   async open(scope: string, onHints: (hints: readonly Hint[]) => void): Promise<Database> {
     const name = this.#options.schema ?? 'millrace'
-    const schema = `"${name.replaceAll('"', '""')}".`
-    const lockClass = hash32(name, 0x6d696c6c) | 0
+    const place = placeIn(name)
     const channel = `millrace_${hash32(`${name}\0${scope}`, 0x72616365)}`
     const pool = await this.#open()
     try {
-      await migrate({ pool, schema, lockClass })
+      await bringUp(pool, place)
     } catch (error) {
       await this.close()
       throw MillraceError.is(error) ? error : unreachable(error)
     }
     const { chance = systemChance, now } = this.#parts
-    const base = { pool, schema, lockClass, clock: systemClock, chance }
+    const base = { pool, ...place, clock: systemClock, chance }
     const connections = new Connections(now === undefined ? base : { ...base, now })
     await this.#listen(channel, onHints)
     return {
@@ -114,17 +108,7 @@ class PostgresMedium implements SqlMedium {
 
   async #open(): Promise<Pool> {
     if ('pool' in this.#options) return this.#options.pool as unknown as Pool // as: pg's pool has that shape
-    const pg = await loadDriver()
-    const pool = new pg.Pool({
-      connectionString: this.#options.url,
-      max: CONNECTIONS,
-      pipeline: true,
-      application_name: 'millrace',
-      connectionTimeoutMillis: CONNECTS_WITHIN,
-      keepAlive: true,
-    }) as unknown as OwnPool // as: pg's pool has that shape
-    // One that broke while idle is thrown away by the pool; whoever needs one hears of it.
-    pool.on('error', () => undefined)
+    const pool = await ownPool(this.#options.url, CONNECTIONS)
     pool.on('connect', (client) => this.#clients.add(client))
     pool.on('remove', (client) => this.#clients.delete(client))
     this.#pool = pool
@@ -183,23 +167,5 @@ class PostgresMedium implements SqlMedium {
 
   beatRecipe(): BeatRecipe | null {
     return null
-  }
-}
-
-type Driver = typeof pgModule
-
-async function loadDriver(): Promise<Driver> {
-  try {
-    const loaded = (await import('pg')) as Driver & { readonly default?: Driver }
-    return loaded.default ?? loaded
-  } catch (cause) {
-    throw millraceError({
-      code: 'DRIVER_MISSING',
-      subject: 'store postgres',
-      expected: 'the package pg',
-      received: 'none',
-      remedy: 'npm install pg',
-      cause,
-    })
   }
 }

@@ -7,21 +7,25 @@
  * what runs. Names are compared byte by byte, as everywhere in Millrace.
  */
 
-/** The statements of each version, the first first. */
-export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
-  (s) => [
-    // A call takes a block of numbers: no call needs more, and later calls get later ones.
-    `CREATE SEQUENCE ${s}seq_blocks   MINVALUE 1 START 1 INCREMENT 16384`,
-    `CREATE SEQUENCE ${s}token_blocks MINVALUE 1 START 1 INCREMENT 16384`,
+import type { Version } from '../sql/migrating.js'
 
-    `CREATE TABLE ${s}scopes (
+/** The first first. */
+export const VERSIONS: readonly Version[] = [
+  {
+    compatibleFrom: 1,
+    up: (s) => [
+      // A call takes a block of numbers: no call needs more, and later calls get later ones.
+      `CREATE SEQUENCE ${s}seq_blocks   MINVALUE 1 START 1 INCREMENT 16384`,
+      `CREATE SEQUENCE ${s}token_blocks MINVALUE 1 START 1 INCREMENT 16384`,
+
+      `CREATE TABLE ${s}scopes (
        id           int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
        name         text COLLATE "C" NOT NULL UNIQUE,
        paused_since float8,
        paused_by    text
      )`,
 
-    `CREATE TABLE ${s}queues (
+      `CREATE TABLE ${s}queues (
        id           int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
        scope        int NOT NULL,
        name         text COLLATE "C" NOT NULL,
@@ -35,7 +39,7 @@ export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
        UNIQUE (scope, name)
      )`,
 
-    `CREATE TABLE ${s}paused_groups (
+      `CREATE TABLE ${s}paused_groups (
        queue int NOT NULL,
        grp   text COLLATE "C" NOT NULL,
        since float8 NOT NULL,
@@ -43,7 +47,7 @@ export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
        PRIMARY KEY (queue, grp)
      )`,
 
-    `CREATE TABLE ${s}lanes (
+      `CREATE TABLE ${s}lanes (
        id    int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
        queue int NOT NULL,
        task  text COLLATE "C" NOT NULL,
@@ -51,7 +55,7 @@ export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
        UNIQUE (queue, task, kind)
      )`,
 
-    `CREATE TABLE ${s}jobs (
+      `CREATE TABLE ${s}jobs (
        seq          bigint PRIMARY KEY,
        queue        int NOT NULL,
        id           text COLLATE "C" NOT NULL,
@@ -79,19 +83,19 @@ export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
        extra        text,
        UNIQUE (queue, id)
      )`,
-    `CREATE INDEX jobs_list ON ${s}jobs (queue, seq)`,
-    // Where claims look.
-    `CREATE INDEX jobs_ready ON ${s}jobs (lane, grp, priority DESC, place, seq)
+      `CREATE INDEX jobs_list ON ${s}jobs (queue, seq)`,
+      // Where claims look.
+      `CREATE INDEX jobs_ready ON ${s}jobs (lane, grp, priority DESC, place, seq)
        WHERE state = 1 AND lane IS NOT NULL`,
-    `CREATE INDEX jobs_timer ON ${s}jobs (lane, due) WHERE state IN (0, 3)`,
-    // What runs, and what failed and holds its group until it runs again.
-    `CREATE INDEX jobs_held ON ${s}jobs (queue, grp, state)
+      `CREATE INDEX jobs_timer ON ${s}jobs (lane, due) WHERE state IN (0, 3)`,
+      // What runs, and what failed and holds its group until it runs again.
+      `CREATE INDEX jobs_held ON ${s}jobs (queue, grp, state)
        WHERE state < 4 AND (flags & 64) <> 0`,
-    `CREATE INDEX jobs_ended ON ${s}jobs (queue, state, since) WHERE state >= 5`,
-    `CREATE INDEX jobs_expiring ON ${s}jobs (expires) WHERE expires IS NOT NULL`,
-    `CREATE INDEX jobs_spent ON ${s}jobs (queue) WHERE state = 1 AND lane IS NULL`,
+      `CREATE INDEX jobs_ended ON ${s}jobs (queue, state, since) WHERE state >= 5`,
+      `CREATE INDEX jobs_expiring ON ${s}jobs (expires) WHERE expires IS NOT NULL`,
+      `CREATE INDEX jobs_spent ON ${s}jobs (queue) WHERE state = 1 AND lane IS NULL`,
 
-    `CREATE TABLE ${s}turns (
+      `CREATE TABLE ${s}turns (
        lane     int NOT NULL,
        queue    int NOT NULL,
        grp      text COLLATE "C" NOT NULL,
@@ -102,11 +106,11 @@ export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
        opens_at float8,
        PRIMARY KEY (lane, grp, priority)
      )`,
-    `CREATE INDEX turns_open ON ${s}turns (lane, priority DESC, pass, tie) WHERE closed = 0`,
-    `CREATE INDEX turns_closed ON ${s}turns (queue, opens_at) WHERE closed = 1`,
-    `CREATE INDEX turns_group ON ${s}turns (queue, grp)`,
+      `CREATE INDEX turns_open ON ${s}turns (lane, priority DESC, pass, tie) WHERE closed = 0`,
+      `CREATE INDEX turns_closed ON ${s}turns (queue, opens_at) WHERE closed = 1`,
+      `CREATE INDEX turns_group ON ${s}turns (queue, grp)`,
 
-    `CREATE TABLE ${s}keys (
+      `CREATE TABLE ${s}keys (
        queue   int NOT NULL,
        key     text COLLATE "C" NOT NULL,
        seq     bigint,
@@ -115,18 +119,18 @@ export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
        waiting int2 NOT NULL,
        PRIMARY KEY (queue, key)
      )`,
-    `CREATE INDEX keys_job ON ${s}keys (seq) WHERE seq IS NOT NULL`,
-    `CREATE INDEX keys_lapsing ON ${s}keys (until) WHERE seq IS NULL`,
+      `CREATE INDEX keys_job ON ${s}keys (seq) WHERE seq IS NOT NULL`,
+      `CREATE INDEX keys_lapsing ON ${s}keys (until) WHERE seq IS NULL`,
 
-    `CREATE TABLE ${s}kin (
+      `CREATE TABLE ${s}kin (
        parent bigint NOT NULL,
        child  bigint NOT NULL,
        at     int NOT NULL,
        PRIMARY KEY (parent, child, at)
      )`,
-    `CREATE INDEX kin_child ON ${s}kin (child)`,
+      `CREATE INDEX kin_child ON ${s}kin (child)`,
 
-    `CREATE TABLE ${s}settled (
+      `CREATE TABLE ${s}settled (
        id    int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
        scope int NOT NULL,
        at    float8 NOT NULL,
@@ -134,10 +138,10 @@ export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
        high  bigint NOT NULL,
        body  text NOT NULL
      )`,
-    `CREATE INDEX settled_tokens ON ${s}settled (scope, high)`,
-    `CREATE INDEX settled_at ON ${s}settled (scope, at)`,
+      `CREATE INDEX settled_tokens ON ${s}settled (scope, high)`,
+      `CREATE INDEX settled_at ON ${s}settled (scope, at)`,
 
-    `CREATE TABLE ${s}grants (
+      `CREATE TABLE ${s}grants (
        scope int NOT NULL,
        name  text COLLATE "C" NOT NULL,
        at    float8 NOT NULL,
@@ -145,16 +149,16 @@ export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
        until float8 NOT NULL,
        PRIMARY KEY (scope, name, at)
      )`,
-    `CREATE INDEX grants_lapsing ON ${s}grants (scope, until)`,
+      `CREATE INDEX grants_lapsing ON ${s}grants (scope, until)`,
 
-    `CREATE TABLE ${s}throttles (
+      `CREATE TABLE ${s}throttles (
        scope int NOT NULL,
        name  text COLLATE "C" NOT NULL,
        until float8 NOT NULL,
        PRIMARY KEY (scope, name)
      )`,
 
-    `CREATE TABLE ${s}nodes (
+      `CREATE TABLE ${s}nodes (
        id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
        scope      int NOT NULL,
        node       text COLLATE "C" NOT NULL,
@@ -167,16 +171,16 @@ export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
        UNIQUE (scope, node)
      )`,
 
-    `CREATE TABLE ${s}schedules (
+      `CREATE TABLE ${s}schedules (
        queue int NOT NULL,
        name  text COLLATE "C" NOT NULL,
        due   float8,
        body  text NOT NULL,
        PRIMARY KEY (queue, name)
      )`,
-    `CREATE INDEX schedules_due ON ${s}schedules (due) WHERE due IS NOT NULL`,
+      `CREATE INDEX schedules_due ON ${s}schedules (due) WHERE due IS NOT NULL`,
 
-    `CREATE TABLE ${s}retired (
+      `CREATE TABLE ${s}retired (
        scope int NOT NULL,
        queue text COLLATE "C" NOT NULL,
        name  text COLLATE "C" NOT NULL,
@@ -184,5 +188,24 @@ export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
        body  text NOT NULL,
        PRIMARY KEY (scope, queue, name)
      )`,
-  ],
+    ],
+    down: (s) => [
+      `DROP TABLE ${s}retired`,
+      `DROP TABLE ${s}schedules`,
+      `DROP TABLE ${s}nodes`,
+      `DROP TABLE ${s}throttles`,
+      `DROP TABLE ${s}grants`,
+      `DROP TABLE ${s}settled`,
+      `DROP TABLE ${s}kin`,
+      `DROP TABLE ${s}keys`,
+      `DROP TABLE ${s}turns`,
+      `DROP TABLE ${s}jobs`,
+      `DROP TABLE ${s}lanes`,
+      `DROP TABLE ${s}paused_groups`,
+      `DROP TABLE ${s}queues`,
+      `DROP TABLE ${s}scopes`,
+      `DROP SEQUENCE ${s}token_blocks`,
+      `DROP SEQUENCE ${s}seq_blocks`,
+    ],
+  },
 ]

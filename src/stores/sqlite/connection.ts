@@ -158,10 +158,11 @@ export function isBusy(error: unknown): boolean {
 }
 
 /** A driver's error, in our words. Nothing was changed: the transaction was rolled back. */
-function told(cause: unknown): unknown {
+export function told(cause: unknown): unknown {
   if (!(cause instanceof Error) || !/sqlite/i.test(`${cause.name}${String(codeOf(cause))}`)) {
     return cause
   }
+  if (/not a database|malformed/.test(cause.message)) return noDatabase(cause)
   return millraceError({
     code: 'STORE_UNREACHABLE',
     subject: 'store sqlite',
@@ -170,6 +171,18 @@ function told(cause: unknown): unknown {
     remedy: isBusy(cause)
       ? 'another process keeps the database locked: look for a long transaction'
       : 'look at the disk and at the file',
+    cause,
+  })
+}
+
+/** Foreign bytes, or damaged ones: both may be somebody's, and neither is touched. */
+function noDatabase(cause: Error): unknown {
+  return millraceError({
+    code: 'FORMAT_UNSUPPORTED',
+    subject: 'store sqlite',
+    expected: 'a sound database of SQLite',
+    received: cause.message,
+    remedy: 'name another file; of a database that was one look at `PRAGMA integrity_check`',
     cause,
   })
 }

@@ -8,23 +8,27 @@
  * what runs.
  */
 
-/** The statements of each version, the first first. */
-export const VERSIONS: readonly ((t: string) => readonly string[])[] = [
-  (t) => [
-    `CREATE TABLE ${t}counters (
+import type { Version } from '../sql/migrating.js'
+
+/** The first first. */
+export const VERSIONS: readonly Version[] = [
+  {
+    compatibleFrom: 1,
+    up: (t) => [
+      `CREATE TABLE ${t}counters (
        name  TEXT    PRIMARY KEY,
        value INTEGER NOT NULL
      ) WITHOUT ROWID`,
-    `INSERT INTO ${t}counters (name, value) VALUES ('seq', 0), ('token', 0)`,
+      `INSERT INTO ${t}counters (name, value) VALUES ('seq', 0), ('token', 0)`,
 
-    `CREATE TABLE ${t}scopes (
+      `CREATE TABLE ${t}scopes (
        id           INTEGER PRIMARY KEY,
        name         TEXT    NOT NULL UNIQUE,
        paused_since REAL,
        paused_by    TEXT
      )`,
 
-    `CREATE TABLE ${t}queues (
+      `CREATE TABLE ${t}queues (
        id           INTEGER PRIMARY KEY,
        scope        INTEGER NOT NULL,
        name         TEXT    NOT NULL,
@@ -38,7 +42,7 @@ export const VERSIONS: readonly ((t: string) => readonly string[])[] = [
        UNIQUE (scope, name)
      )`,
 
-    `CREATE TABLE ${t}paused_groups (
+      `CREATE TABLE ${t}paused_groups (
        queue INTEGER NOT NULL,
        grp   TEXT    NOT NULL,
        since REAL    NOT NULL,
@@ -46,7 +50,7 @@ export const VERSIONS: readonly ((t: string) => readonly string[])[] = [
        PRIMARY KEY (queue, grp)
      ) WITHOUT ROWID`,
 
-    `CREATE TABLE ${t}lanes (
+      `CREATE TABLE ${t}lanes (
        id    INTEGER PRIMARY KEY,
        queue INTEGER NOT NULL,
        task  TEXT    NOT NULL,
@@ -54,7 +58,7 @@ export const VERSIONS: readonly ((t: string) => readonly string[])[] = [
        UNIQUE (queue, task, kind)
      )`,
 
-    `CREATE TABLE ${t}jobs (
+      `CREATE TABLE ${t}jobs (
        seq          INTEGER PRIMARY KEY,
        queue        INTEGER NOT NULL,
        id           TEXT    NOT NULL,
@@ -82,20 +86,20 @@ export const VERSIONS: readonly ((t: string) => readonly string[])[] = [
        extra        TEXT,
        UNIQUE (queue, id)
      )`,
-    // Its rows are in the order of their numbers, newest last.
-    `CREATE INDEX ${t}jobs_list ON ${t}jobs (queue)`,
-    // Where claims look.
-    `CREATE INDEX ${t}jobs_ready ON ${t}jobs (lane, grp, priority DESC, place, seq)
+      // Its rows are in the order of their numbers, newest last.
+      `CREATE INDEX ${t}jobs_list ON ${t}jobs (queue)`,
+      // Where claims look.
+      `CREATE INDEX ${t}jobs_ready ON ${t}jobs (lane, grp, priority DESC, place, seq)
        WHERE state = 1 AND lane IS NOT NULL`,
-    `CREATE INDEX ${t}jobs_timer ON ${t}jobs (lane, due) WHERE state IN (0, 3)`,
-    // What runs, and what failed and holds its group until it runs again.
-    `CREATE INDEX ${t}jobs_held ON ${t}jobs (queue, grp, state)
+      `CREATE INDEX ${t}jobs_timer ON ${t}jobs (lane, due) WHERE state IN (0, 3)`,
+      // What runs, and what failed and holds its group until it runs again.
+      `CREATE INDEX ${t}jobs_held ON ${t}jobs (queue, grp, state)
        WHERE state < 4 AND (flags & 64) <> 0`,
-    `CREATE INDEX ${t}jobs_ended ON ${t}jobs (queue, state, since) WHERE state >= 5`,
-    `CREATE INDEX ${t}jobs_expiring ON ${t}jobs (expires) WHERE expires IS NOT NULL`,
-    `CREATE INDEX ${t}jobs_spent ON ${t}jobs (queue) WHERE state = 1 AND lane IS NULL`,
+      `CREATE INDEX ${t}jobs_ended ON ${t}jobs (queue, state, since) WHERE state >= 5`,
+      `CREATE INDEX ${t}jobs_expiring ON ${t}jobs (expires) WHERE expires IS NOT NULL`,
+      `CREATE INDEX ${t}jobs_spent ON ${t}jobs (queue) WHERE state = 1 AND lane IS NULL`,
 
-    `CREATE TABLE ${t}turns (
+      `CREATE TABLE ${t}turns (
        lane     INTEGER NOT NULL,
        queue    INTEGER NOT NULL,
        grp      TEXT    NOT NULL,
@@ -106,11 +110,11 @@ export const VERSIONS: readonly ((t: string) => readonly string[])[] = [
        opens_at REAL,
        PRIMARY KEY (lane, grp, priority)
      ) WITHOUT ROWID`,
-    `CREATE INDEX ${t}turns_open ON ${t}turns (lane, priority DESC, pass, tie) WHERE closed = 0`,
-    `CREATE INDEX ${t}turns_closed ON ${t}turns (queue, opens_at) WHERE closed = 1`,
-    `CREATE INDEX ${t}turns_group ON ${t}turns (queue, grp)`,
+      `CREATE INDEX ${t}turns_open ON ${t}turns (lane, priority DESC, pass, tie) WHERE closed = 0`,
+      `CREATE INDEX ${t}turns_closed ON ${t}turns (queue, opens_at) WHERE closed = 1`,
+      `CREATE INDEX ${t}turns_group ON ${t}turns (queue, grp)`,
 
-    `CREATE TABLE ${t}keys (
+      `CREATE TABLE ${t}keys (
        queue   INTEGER NOT NULL,
        key     TEXT    NOT NULL,
        seq     INTEGER,
@@ -119,18 +123,18 @@ export const VERSIONS: readonly ((t: string) => readonly string[])[] = [
        waiting INTEGER NOT NULL,
        PRIMARY KEY (queue, key)
      ) WITHOUT ROWID`,
-    `CREATE INDEX ${t}keys_job ON ${t}keys (seq) WHERE seq IS NOT NULL`,
-    `CREATE INDEX ${t}keys_lapsing ON ${t}keys (until) WHERE seq IS NULL`,
+      `CREATE INDEX ${t}keys_job ON ${t}keys (seq) WHERE seq IS NOT NULL`,
+      `CREATE INDEX ${t}keys_lapsing ON ${t}keys (until) WHERE seq IS NULL`,
 
-    `CREATE TABLE ${t}kin (
+      `CREATE TABLE ${t}kin (
        parent INTEGER NOT NULL,
        child  INTEGER NOT NULL,
        at     INTEGER NOT NULL,
        PRIMARY KEY (parent, child, at)
      ) WITHOUT ROWID`,
-    `CREATE INDEX ${t}kin_child ON ${t}kin (child)`,
+      `CREATE INDEX ${t}kin_child ON ${t}kin (child)`,
 
-    `CREATE TABLE ${t}settled (
+      `CREATE TABLE ${t}settled (
        id    INTEGER PRIMARY KEY,
        scope INTEGER NOT NULL,
        at    REAL    NOT NULL,
@@ -138,10 +142,10 @@ export const VERSIONS: readonly ((t: string) => readonly string[])[] = [
        high  INTEGER NOT NULL,
        body  TEXT    NOT NULL
      )`,
-    `CREATE INDEX ${t}settled_tokens ON ${t}settled (scope, high)`,
-    `CREATE INDEX ${t}settled_at ON ${t}settled (scope, at)`,
+      `CREATE INDEX ${t}settled_tokens ON ${t}settled (scope, high)`,
+      `CREATE INDEX ${t}settled_at ON ${t}settled (scope, at)`,
 
-    `CREATE TABLE ${t}grants (
+      `CREATE TABLE ${t}grants (
        scope INTEGER NOT NULL,
        name  TEXT    NOT NULL,
        at    REAL    NOT NULL,
@@ -149,16 +153,16 @@ export const VERSIONS: readonly ((t: string) => readonly string[])[] = [
        until REAL    NOT NULL,
        PRIMARY KEY (scope, name, at)
      ) WITHOUT ROWID`,
-    `CREATE INDEX ${t}grants_lapsing ON ${t}grants (scope, until)`,
+      `CREATE INDEX ${t}grants_lapsing ON ${t}grants (scope, until)`,
 
-    `CREATE TABLE ${t}throttles (
+      `CREATE TABLE ${t}throttles (
        scope INTEGER NOT NULL,
        name  TEXT    NOT NULL,
        until REAL    NOT NULL,
        PRIMARY KEY (scope, name)
      ) WITHOUT ROWID`,
 
-    `CREATE TABLE ${t}nodes (
+      `CREATE TABLE ${t}nodes (
        id         INTEGER PRIMARY KEY,
        scope      INTEGER NOT NULL,
        node       TEXT    NOT NULL,
@@ -171,16 +175,16 @@ export const VERSIONS: readonly ((t: string) => readonly string[])[] = [
        UNIQUE (scope, node)
      )`,
 
-    `CREATE TABLE ${t}schedules (
+      `CREATE TABLE ${t}schedules (
        queue INTEGER NOT NULL,
        name  TEXT    NOT NULL,
        due   REAL,
        body  TEXT    NOT NULL,
        PRIMARY KEY (queue, name)
      ) WITHOUT ROWID`,
-    `CREATE INDEX ${t}schedules_due ON ${t}schedules (due) WHERE due IS NOT NULL`,
+      `CREATE INDEX ${t}schedules_due ON ${t}schedules (due) WHERE due IS NOT NULL`,
 
-    `CREATE TABLE ${t}retired (
+      `CREATE TABLE ${t}retired (
        scope INTEGER NOT NULL,
        queue TEXT    NOT NULL,
        name  TEXT    NOT NULL,
@@ -188,5 +192,23 @@ export const VERSIONS: readonly ((t: string) => readonly string[])[] = [
        body  TEXT    NOT NULL,
        PRIMARY KEY (scope, queue, name)
      ) WITHOUT ROWID`,
-  ],
+    ],
+    down: (t) => [
+      `DROP TABLE ${t}retired`,
+      `DROP TABLE ${t}schedules`,
+      `DROP TABLE ${t}nodes`,
+      `DROP TABLE ${t}throttles`,
+      `DROP TABLE ${t}grants`,
+      `DROP TABLE ${t}settled`,
+      `DROP TABLE ${t}kin`,
+      `DROP TABLE ${t}keys`,
+      `DROP TABLE ${t}turns`,
+      `DROP TABLE ${t}jobs`,
+      `DROP TABLE ${t}lanes`,
+      `DROP TABLE ${t}paused_groups`,
+      `DROP TABLE ${t}queues`,
+      `DROP TABLE ${t}scopes`,
+      `DROP TABLE ${t}counters`,
+    ],
+  },
 ]

@@ -7,14 +7,16 @@ import type { BeatRecipe } from '../../store.js'
 import { systemChance, systemClock } from '../../time/system.js'
 import type { Chance, Clock } from '../../time/clock.js'
 import type { Liveness } from '../sql/nodes.js'
+import { migrate } from '../sql/migrating.js'
 import type { Database } from '../sql/port.js'
 import { SqlStore } from '../sql/sql-store.js'
 import type { SqlMedium } from '../sql/sql-store.js'
 import { Bell } from './bell.js'
-import { Connection, Patience } from './connection.js'
-import { openFile, wrap } from './driver.js'
+import { Connection, Patience, told } from './connection.js'
+import { wrap } from './driver.js'
 import type { DriverHandle, Handle } from './driver.js'
-import { migrate } from './migrate.js'
+import { PREFIX, SqliteGround, tablesOf } from './migrate.js'
+import { openDatabase } from './opening.js'
 import { statements } from './statements.js'
 
 const TRAITS: Traits = {
@@ -73,10 +75,15 @@ class SqliteMedium implements SqlMedium {
   }
 
   async open(scope: string, onHints: (hints: readonly Hint[]) => void): Promise<Database> {
-    const { clock = systemClock, chance = systemChance, prefix = 'millrace_' } = this.#parts
+    const { clock = systemClock, chance = systemChance, prefix = PREFIX } = this.#parts
     const patience = new Patience(systemClock, chance)
     const handle = await this.#handle(patience)
-    await patience.with(() => migrate(handle, prefix))
+    try {
+      await migrate(tablesOf(prefix), new SqliteGround(handle, prefix, patience), 'newest')
+    } catch (error) {
+      handle.close()
+      throw told(error)
+    }
     const now = (): number => clock.wall()
     const connection = new Connection({ handle, texts: statements(prefix), patience, now })
     const path = fileOf(handle)
@@ -94,10 +101,7 @@ class SqliteMedium implements SqlMedium {
     if ('database' in this.#options) {
       return { ...wrap(this.#options.database), close: () => undefined }
     }
-    const handle = await openFile(this.#options.path)
-    handle.exec('PRAGMA busy_timeout = 0')
-    await patience.with(() => handle.exec('PRAGMA journal_mode = WAL'))
-    return handle
+    return openDatabase(this.#options.path, patience)
   }
 
   async close(): Promise<void> {

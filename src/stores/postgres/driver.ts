@@ -1,0 +1,46 @@
+/** The driver, `pg`: loaded when a store opens by its URL, never before. */
+import type * as pgModule from 'pg'
+import { millraceError } from '../../job/errors.js'
+import { CONNECTS_WITHIN } from './connection.js'
+import type { Pool } from './connection.js'
+import type { Parting } from './parting.js'
+
+type Driver = typeof pgModule
+
+export interface OwnPool extends Pool {
+  on(event: 'error', hear: (error: Error) => void): unknown
+  on(event: 'connect' | 'remove', hear: (client: Parting) => void): unknown
+  end(): Promise<void>
+}
+
+/** Of at most so many connections. Throws DRIVER_MISSING. */
+export async function ownPool(url: string, connections: number): Promise<OwnPool> {
+  const pg = await loadDriver()
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connections,
+    pipeline: true,
+    application_name: 'millrace',
+    connectionTimeoutMillis: CONNECTS_WITHIN,
+    keepAlive: true,
+  }) as unknown as OwnPool // as: pg's pool has that shape
+  // One that broke while idle is thrown away by the pool; whoever needs one hears of it.
+  pool.on('error', () => undefined)
+  return pool
+}
+
+export async function loadDriver(): Promise<Driver> {
+  try {
+    const loaded = (await import('pg')) as Driver & { readonly default?: Driver }
+    return loaded.default ?? loaded
+  } catch (cause) {
+    throw millraceError({
+      code: 'DRIVER_MISSING',
+      subject: 'store postgres',
+      expected: 'the package pg',
+      received: 'none',
+      remedy: 'npm install pg',
+      cause,
+    })
+  }
+}
