@@ -2,9 +2,9 @@
  * The PostgreSQL store: jobs as rows of one schema, for workers on any number of hosts. PostgreSQL
  * 13 or newer; the driver is `pg`, loaded when a store opens by its URL, or a pool of the user's.
  */
+import { createHash } from 'node:crypto'
 import { MillraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
-import { hash32 } from '../../job/book/derived-id.js'
 import type { BeatRecipe, Hint, Store, Traits } from '../../store.js'
 import { systemChance, systemClock } from '../../time/system.js'
 import type { Chance } from '../../time/clock.js'
@@ -14,6 +14,7 @@ import { SqlStore } from '../sql/sql-store.js'
 import type { SqlMedium } from '../sql/sql-store.js'
 import { ANSWERS_WITHIN, Connections, CONNECTS_WITHIN, heardByItsQueries } from './connection.js'
 import type { Pool } from './connection.js'
+import { CHANNEL_DIGITS, CHANNEL_PREFIX } from './enqueue-function.js'
 import { unreachable } from './errors.js'
 import { Listener, payloadOf } from './listen.js'
 import type { Hearer } from './listen.js'
@@ -88,7 +89,7 @@ class PostgresMedium implements SqlMedium {
   async open(scope: string, onHints: (hints: readonly Hint[]) => void): Promise<Database> {
     const name = this.#options.schema ?? 'millrace'
     const place = placeIn(name)
-    const channel = `millrace_${hash32(`${name}\0${scope}`, 0x72616365)}`
+    const channel = channelOf(name, scope)
     const pool = await this.#open()
     try {
       await bringUp(pool, place)
@@ -168,4 +169,9 @@ class PostgresMedium implements SqlMedium {
   beatRecipe(): BeatRecipe | null {
     return null
   }
+}
+
+function channelOf(schema: string, scope: string): string {
+  const digest = createHash('sha256').update(`${schema}/${scope}`).digest('hex')
+  return CHANNEL_PREFIX + digest.slice(0, CHANNEL_DIGITS)
 }

@@ -8,6 +8,7 @@
  */
 
 import type { Version } from '../sql/migrating.js'
+import { enqueueFunction } from './enqueue-function.js'
 
 /** The first first. */
 export const VERSIONS: readonly Version[] = [
@@ -188,8 +189,15 @@ export const VERSIONS: readonly Version[] = [
        body  text NOT NULL,
        PRIMARY KEY (scope, queue, name)
      )`,
+
+      ...enqueueFunction(s),
     ],
     down: (s) => [
+      `DROP FUNCTION ${s}refuse (text, text, text)`,
+      `DROP FUNCTION ${s}new_id (float8)`,
+      `DROP FUNCTION ${s}enqueue (text, jsonb, jsonb)`,
+      `DROP FUNCTION ${s}is_whole (jsonb, numeric, numeric)`,
+      `DROP FUNCTION ${s}limits_of (text, text)`,
       `DROP TABLE ${s}retired`,
       `DROP TABLE ${s}schedules`,
       `DROP TABLE ${s}nodes`,
