@@ -44,7 +44,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ],
   ],
   cli: [
-    ...['testing', 'dashboard', 'face', 'engine', 'stores', 'disk', 'store', 'observe', 'job'],
+    ...['testing', 'dashboard', 'face', 'engine', 'stores', 'sql-store', 'disk', 'store'],
+    ...['observe', 'job'],
     ...['time', 'errors'],
   ],
 }

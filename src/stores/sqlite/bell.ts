@@ -25,12 +25,14 @@ const ANYTHING: readonly Hint[] = [
 export class Bell {
   readonly #name: string
   readonly #listener: Listener
+  readonly #onOther: () => void
   #watcher: FSWatcher | null = null
   #version = 0
   #isLooking = false
 
-  /** `file`: the same for all handles on one database. */
-  constructor(file: string, scope: string, listener: Listener) {
+  /** `file`: the same for all handles on one database. `onOther`: another one has committed. */
+  constructor(file: string, scope: string, listener: Listener, onOther: () => void) {
+    this.#onOther = onOther
     this.#name = `${file}\0${scope}`
     this.#listener = listener
     const known = bells.get(this.#name) ?? new Set()
@@ -62,6 +64,7 @@ export class Bell {
     this.#isLooking = false
     if (looked.status === 'rejected' || looked.value === this.#version) return
     this.#version = looked.value
+    this.#onOther()
     if (this.#watcher !== null) this.#listener(ANYTHING)
   }
 

@@ -38,6 +38,8 @@ export interface SqliteStoreParts {
   readonly chance?: Chance
   /** What stands before the name of every table ['millrace_']. */
   readonly prefix?: string
+  /** Told once of each opening: what is not wrong, and should be known [process.emitWarning]. */
+  readonly warn?: (message: string) => void
   /** What can be told of a node from outside [nothing]. */
   readonly liveness?: Liveness
 }
@@ -87,7 +89,7 @@ class SqliteMedium implements SqlMedium {
     const now = (): number => clock.wall()
     const connection = new Connection({ handle, texts: statements(prefix), patience, now })
     const path = fileOf(handle)
-    const bell = new Bell(path, scope, onHints)
+    const bell = new Bell(path, scope, onHints, this.#doubtOf(handle))
     if (path !== '') await bell.hear(path, connection)
     this.#connection = connection
     this.#bell = bell
@@ -102,6 +104,20 @@ class SqliteMedium implements SqlMedium {
       return { ...wrap(this.#options.database), close: () => undefined }
     }
     return openDatabase(this.#options.path, patience)
+  }
+
+  /** Called when another handle has written, too: that is what an old SQLite is not safe with. */
+  #doubtOf(handle: Handle): () => void {
+    const version = versionOf(handle)
+    let isTold = !isDoubtful(version)
+    const { warn = warnOfProcess } = this.#parts
+    return () => {
+      if (isTold) return
+      isTold = true
+      warn(
+        `SQLite ${version} can damage a database that several handles write to: take one from ${SOUND} on`,
+      )
+    }
   }
 
   async close(): Promise<void> {
@@ -119,4 +135,20 @@ function fileOf(handle: Handle): string {
   const rows = handle.prepare('PRAGMA database_list').all([])
   const file = rows.find(({ name }) => name === 'main')?.file
   return typeof file === 'string' ? file : ''
+}
+
+/** The first SQLite whose write-ahead log is safe with several writers */
+const SOUND = '3.51.3'
+
+function isDoubtful(version: string): boolean {
+  const order = { numeric: true }
+  return version.localeCompare(SOUND, 'en', order) < 0
+}
+
+function versionOf(handle: Handle): string {
+  return String(handle.prepare('SELECT sqlite_version() AS version').all([])[0].version)
+}
+
+function warnOfProcess(message: string): void {
+  process.emitWarning(message, 'MillraceWarning')
 }
