@@ -19,6 +19,7 @@ import type { MillraceError } from './job/errors.js'
 import type { Millis } from './job/job.js'
 import type { Schema } from './job/schema.js'
 import type { Job, RunningJob } from './job-face.js'
+import { committerOf } from './parts.js'
 import type { Parts } from './parts.js'
 import { performer } from './perform.js'
 import type { Surroundings } from './perform.js'
@@ -76,8 +77,8 @@ export interface BatchDuty {
 
 /** A batch handler in this process, for the plain jobs of a queue. */
 export function batchHandlersHere(parts: Parts, duty: BatchDuty, subject: string): Crew {
-  const { transactions, middlewares } = parts
-  const committer = transactions.kind === 'pretended' ? transactions.committer : null
+  const { middlewares } = parts
+  const committer = committerOf(parts)
   return {
     tasks: [DEFAULT_TASK],
     perform: batching(duty, { middlewares, committer }, subject),

@@ -6,8 +6,7 @@
 import type { Live } from './engine/engine.js'
 import { onlyOnce } from './engine/judge.js'
 import type { Claimed } from './job/claim.js'
-import { millraceError } from './job/errors.js'
-import type { MillraceError } from './job/errors.js'
+import { noTransactions } from './job/no-transactions.js'
 import { invalid, word } from './job/check.js'
 import type { Throttle } from './job/verdict.js'
 import { historyOf, metaOf, originOf } from './job/view.js'
@@ -17,6 +16,7 @@ import type { ParentView } from './parents.js'
 import { JobSteps } from './steps.js'
 import { millis } from './time/duration.js'
 import type { Duration } from './time/duration.js'
+import type { Write } from './store.js'
 import type { PostgresClient, SqliteHandle } from './transaction.js'
 import { discarding, snoozing } from './verdict.js'
 import type { Bench, Ruled, Verdict } from './verdict.js'
@@ -90,13 +90,14 @@ export type Commit<Client, Ret> = (
 /** A result that may be undefined may be left out. */
 export type ResultArgs<Ret> = undefined extends Ret ? [result?: Ret] : [result: Ret]
 
-/** Does a run's writes and completion together; null where the store has no transactions. */
-export type Committer = (write: (tx: unknown) => void | Promise<void>) => Promise<void>
+/** Does a run's writes and completion together. */
+export type Committer = (write: Write, result: unknown) => Promise<void>
 
 interface Run {
   readonly live: Live
   readonly payload: unknown
   readonly bench: Bench
+  /** Null where there are no transactions. */
   readonly committer: Committer | null
 }
 
@@ -181,10 +182,14 @@ export class RunningJob {
     return this.#run.bench.build({ kind: 'cancel', reason: reason ?? null })
   }
 
-  async commit(write: (tx: unknown) => void | Promise<void>, result?: unknown): Promise<Verdict> {
+  async commit(write: Write, result?: unknown): Promise<Verdict> {
     const { committer, bench } = this.#run
     if (committer === null) throw noTransactions('job.commit')
-    await committer(write)
+    if (typeof write !== 'function') {
+      const remedy = 'write job.commit(async (tx) => …, result)'
+      throw invalid('job.commit', 'a function that writes', write, remedy)
+    }
+    await committer(write, result)
     return bench.build({ kind: 'complete', value: result })
   }
 
@@ -225,14 +230,4 @@ export function throttling(live: Live, delay: unknown, what: unknown): Throttle 
     )
   }
   return { what: asked, delay: millis(delay, 'job.throttle delay') }
-}
-
-/** The answer of a store without transactions. */
-export function noTransactions(subject: string): MillraceError<'TX_UNSUPPORTED'> {
-  return millraceError({
-    code: 'TX_UNSUPPORTED',
-    subject,
-    expected: 'a store with transactions',
-    remedy: 'leave it out on this store; make the effect safe to repeat instead',
-  })
 }

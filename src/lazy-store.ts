@@ -43,6 +43,7 @@ export class LazyStore implements Store {
 
   insert: Store['insert'] = async (lots) => this.#opened().insert(lots)
   exchange: Store['exchange'] = async (ask) => this.#opened().exchange(ask)
+  commit: Store['commit'] = async (one, write, terms) => this.#opened().commit(one, write, terms)
   note: Store['note'] = async (notes) => this.#opened().note(notes)
   enlist: Store['enlist'] = async (card) => this.#opened().enlist(card)
   leave: Store['leave'] = async (node) => this.#opened().leave(node)

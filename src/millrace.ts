@@ -146,7 +146,7 @@ export function millrace(place: unknown, options?: unknown): Millrace {
   const store = storeOf(place)
   const terms = millraceTerms(options)
   const time = { clock: systemClock, chance: systemChance }
-  const transactions = { kind: 'none' } as const
+  const transactions = { kind: 'store' } as const
   return new Mill({ store, terms, ...time, transactions, onInserted: null, workers: 'run' })
 }
 

@@ -25,11 +25,17 @@ export interface Parts {
 }
 
 /**
- * 'none': refused with TX_UNSUPPORTED. 'pretended', in the user's tests: `tx` is passed over, and
- * `commit` hands out the client that the test gave.
+ * 'store': the store's, where it has them, else refused with TX_UNSUPPORTED. 'pretended', in the
+ * user's tests: `tx` is passed over, and `commit` hands out the client that the test gave.
  */
 export type Transactions =
-  { readonly kind: 'none' } | { readonly kind: 'pretended'; readonly committer: Committer }
+  { readonly kind: 'store' } | { readonly kind: 'pretended'; readonly committer: Committer }
+
+/** What `job.commit` does here; null: it is refused. */
+export function committerOf({ transactions, engine }: Parts): Committer | 'store' | null {
+  if (transactions.kind === 'pretended') return transactions.committer
+  return engine.store.traits.transactions ? 'store' : null
+}
 
 /** The store is open and knows what this process declared of the queue. */
 export async function readyFor(parts: Parts, queue: string): Promise<void> {

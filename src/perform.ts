@@ -13,6 +13,7 @@ import { check, objection } from './job/schema.js'
 import type { Problem, Schema } from './job/schema.js'
 import { RunningJob } from './job-face.js'
 import type { Committer, Job } from './job-face.js'
+import { leaseLost } from './steps.js'
 import { Bench, askedByThrow } from './verdict.js'
 import type { Verdict } from './verdict.js'
 
@@ -41,7 +42,8 @@ export interface Duty {
 /** What surrounds every run of a Millrace. `middlewares` is read at each run. */
 export interface Surroundings {
   readonly middlewares: readonly Middleware[]
-  readonly committer: Committer | null
+  /** 'store': in a transaction of the store's; null: there are none. */
+  readonly committer: Committer | 'store' | null
 }
 
 /** What the engine runs for each claimed job. `dutyOf`: who does a task; undefined: nobody here. */
@@ -98,7 +100,8 @@ function invalidPayload(message: string): Extract<Asked, { kind: 'discard' }> {
 
 async function run(live: Live, duty: Duty, payload: unknown, around: Surroundings): Promise<Asked> {
   const bench = new Bench()
-  const job = new RunningJob({ live, payload, bench, committer: around.committer })
+  const committer = around.committer === 'store' ? inStore(live, duty.output) : around.committer
+  const job = new RunningJob({ live, payload, bench, committer })
   const answer =
     around.middlewares.length === 0
       ? await duty.handle(payload, job)
@@ -107,6 +110,14 @@ async function run(live: Live, duty: Duty, payload: unknown, around: Surrounding
   if (ruled !== null && ruled.kind !== 'complete') return ruled
   const value = ruled === null ? answer : ruled.value
   return { kind: 'complete', result: await resultFor(live, value, duty.output) }
+}
+
+function inStore(live: Live, output: Schema | null): Committer {
+  return async (write, value) => {
+    const result = await resultFor(live, value, output)
+    const { status } = await live.commit(result, write)
+    if (status === 'lost') throw leaseLost(live.claimed)
+  }
 }
 
 /** Calls the first middleware, whose `next` calls the second, and so on down to the handler. */

@@ -51,7 +51,7 @@ const FILE: Traits = {
 const SQLITE: Traits = {
   survives: 'power',
   reach: 'host',
-  transactions: false,
+  transactions: true,
   hints: true,
   beat: 'loop',
 }
@@ -59,7 +59,7 @@ const SQLITE: Traits = {
 const POSTGRES: Traits = {
   survives: 'server',
   reach: 'network',
-  transactions: false,
+  transactions: true,
   hints: true,
   beat: 'loop',
 }

@@ -61,6 +61,14 @@ export interface Store<S extends string = string> {
   exchange(ask: ExchangeAsk): Promise<Exchanged>
 
   /**
+   * A completion and what `write` does, in one transaction that is fenced by the token: `write` is
+   * called while the job is certainly held and nobody else can end it, and its rejection, handed on
+   * as it is, takes everything back. Of a repeat only one takes effect; a settlement that has is
+   * answered as the first time, without `write`. TX_UNSUPPORTED without `traits.transactions`.
+   */
+  commit(settlement: Settlement, write: Write, given: CommitTerms): Promise<Committed>
+
+  /**
    * Fenced by token; a note whose token is dead changes nothing. With a step among them, the notes
    * are durable when it answers; else they may be lost with the power.
    */
@@ -133,6 +141,19 @@ export interface Exchanged {
   readonly claimed: readonly ClaimAnswer[]
   /** What the verdicts brought about beside: jobs that fell with their parents. Left out: nothing. */
   readonly happened?: readonly Happening[]
+}
+
+/** The user's part of a commit; what it is given is good until it answers, and as the `tx` of a lot. */
+export type Write = (client: unknown) => void | Promise<void>
+
+export interface CommitTerms {
+  /** Aborts when the attempt is over: what is not yet committed is taken back. */
+  readonly signal: AbortSignal
+}
+
+export interface Committed {
+  readonly settled: Settled
+  readonly happened: readonly Happening[]
 }
 
 /** One Millrace in one process. */

@@ -9,6 +9,7 @@ import { invalid, onlyKnown, record, whole } from './job/check.js'
 import { CONCURRENCY, CONCURRENCY_LIMIT, STOP_TIMEOUT } from './job/defaults.js'
 import { MillraceError, millraceError } from './job/errors.js'
 import { dataOf } from './job/view.js'
+import { committerOf } from './parts.js'
 import type { Parts } from './parts.js'
 import { performer } from './perform.js'
 import type { Duty } from './perform.js'
@@ -60,8 +61,8 @@ export interface Crew {
 
 /** Handlers in this process. */
 export function handlersHere(parts: Parts, duties: ReadonlyMap<string, Duty>): Crew {
-  const { transactions, middlewares } = parts
-  const committer = transactions.kind === 'pretended' ? transactions.committer : null
+  const { middlewares } = parts
+  const committer = committerOf(parts)
   return {
     tasks: [...duties.keys()],
     perform: performer((task) => duties.get(task), { middlewares, committer }),

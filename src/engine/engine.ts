@@ -15,6 +15,7 @@ import { Events } from '../observe/events.js'
 import type { Command, Hint, Store, Swept } from '../store.js'
 import type { Chance, Clock } from '../time/clock.js'
 import { SETTLE_WAIT } from '../job/defaults.js'
+import { Commits } from './commits.js'
 import { Deadlines } from './deadlines.js'
 import { Exchanger } from './exchanger.js'
 import { Heart } from './heart.js'
@@ -121,6 +122,7 @@ export class Engine {
     const onThrottled = (): void => this.#exchanger.look()
     this.#notes = new Notes({ store, clock, chance, events, onThrottled })
     this.#steps = new Steps({ store, clock, chance, outage, leaseGone })
+    const commits = new Commits({ store, clock, chance, events, outage, leaseGone })
     this.#deadlines = new Deadlines(clock)
     this.#upkeep = new Upkeep({
       ...{ store, clock, chance, events, outage, node, beat, ready },
@@ -139,6 +141,7 @@ export class Engine {
       exchanger: this.#exchanger,
       notes: this.#notes,
       steps: this.#steps,
+      commits,
       deadlines: this.#deadlines,
       parents: (ref) => store.parents(ref),
       onSettled: (queue) => this.#waiter.hint(queue),

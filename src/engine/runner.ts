@@ -11,15 +11,19 @@
  * slots and claims come from is left to the worker.
  */
 import type { Claimed, TokenText } from '../job/claim.js'
-import { millraceError } from '../job/errors.js'
+import type { Encoded } from '../job/codec.js'
 import type { MillraceError } from '../job/errors.js'
 import type { JobRef, Millis, ParentRow, Step } from '../job/job.js'
 import type { Settings } from '../job/settings.js'
 import type { Noted, Settled, Settlement, Throttle } from '../job/verdict.js'
 import type { Events } from '../observe/events.js'
 import type { Chance, Clock } from '../time/clock.js'
+import type { Write } from '../store.js'
 import { LATE_GRACE } from '../job/defaults.js'
 import { allowanceOf } from './allowance.js'
+import { askedToStop, committedTwice, leaseLost, timeUp } from './attempt-over.js'
+import { Commit } from './commits.js'
+import type { Commits } from './commits.js'
 import type { Deadlines, Timed } from './deadlines.js'
 import type { Exchanger, Settling } from './exchanger.js'
 import { judge } from './judge.js'
@@ -44,6 +48,11 @@ export interface Live {
   readonly isHeld: boolean
   /** Keeps a step with the job; durable when it answers. 'lost': the attempt is over. */
   keep(step: Step): Promise<Noted>
+  /**
+   * Completes it in one transaction with what `write` does. 'lost': the attempt is over, and nothing
+   * was done. Rejects with what `write` threw; the attempt is then held as before.
+   */
+  commit(result: Encoded | null, write: Write): Promise<Settled>
   /** What the job comes after, as the store knows it now; null: the job is gone. */
   parents(): Promise<readonly ParentRow[] | null>
 }
@@ -60,6 +69,7 @@ export interface Workshop {
   readonly ledger: Ledger
   readonly notes: Notes
   readonly steps: Steps
+  readonly commits: Commits
   readonly deadlines: Deadlines
   readonly newId: () => string
   readonly parents: (ref: JobRef) => Promise<readonly ParentRow[] | null>
@@ -107,6 +117,8 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
   #cancelling = false
   #stopping = false
   #judgement: Judgement | null = null
+  /** Under way, or done. */
+  #commit: Commit | null = null
 
   constructor(shop: Workshop, employer: Employer, job: Claim) {
     this.#shop = shop
@@ -155,6 +167,27 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     return this.#shop.steps.keep(this, step)
   }
 
+  async commit(result: Encoded | null, write: Write): Promise<Settled> {
+    if (this.#commit !== null) throw committedTwice(this.claimed)
+    if (this.#state !== 'running') return { status: 'lost' }
+    const commit = (this.#commit = new Commit())
+    const { commits, clock } = this.#shop
+    try {
+      await this.#said()
+      const end: End = { by: 'handler', asked: { kind: 'complete', result } }
+      const judgement = this.#judged(end, clock.mono() - this.#startedAt)
+      const settlement = this.#settlementOf(judgement)
+      const answer = await commits.put({ of: this, settlement, write, signal: commit.signal })
+      if (answer.status === 'done' && this.isHeld) {
+        this.#judgement = judgement
+        commit.answer = answer
+      }
+      return answer
+    } finally {
+      if (commit.answer === null) this.#commit = null
+    }
+  }
+
   parents(): Promise<readonly ParentRow[] | null> {
     return this.#shop.parents({ queue: this.queue, id: this.id })
   }
@@ -191,8 +224,12 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
 
   get settlement(): Settlement {
     if (this.#judgement === null) throw new Error(`job ${this.id} has no verdict yet`)
+    return this.#settlementOf(this.#judgement)
+  }
+
+  #settlementOf({ verdict, ran }: Judgement): Settlement {
     const { queue, id, token } = this.claimed
-    return { queue, id, token, verdict: this.#judgement.verdict, ran: this.#judgement.ran }
+    return { queue, id, token, verdict, ran }
   }
 
   // ── The steps ─────────────────────────────────────────────────────────────────────────────────
@@ -227,6 +264,14 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     if (this.#state !== 'running') return
     const now = this.#shop.clock.mono()
     this.#leave()
+    if (this.#commit?.answer != null) {
+      // However the handler ended: what was committed is done.
+      this.#employer.freed(this)
+      return this.settled(this.#commit.answer)
+    }
+    this.#commit?.giveUp(
+      end.by === 'timeout' ? end.error : leaseLost(this.claimed, 'its run is over'),
+    )
     this.#judge(this.#seen(end, now), now - this.#startedAt)
     this.#employer.freed(this)
   }
@@ -234,7 +279,7 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
   /** An answer is what it says, unless it comes too late, or fails because we made it stop. */
   #seen(end: End, now: number): End {
     if (end.by !== 'handler') return end
-    if (now - this.deadline > LATE_GRACE) return { by: 'timeout', error: this.#timeUp() }
+    if (now - this.deadline > LATE_GRACE) return { by: 'timeout', error: timeUp(this.claimed) }
     return this.#stopping && end.asked.kind === 'fail' ? { by: 'stopped' } : end
   }
 
@@ -251,9 +296,21 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
   }
 
   #judge(end: End, duration: Millis): void {
+    this.#judgement = this.#judged(end, duration)
+    const { notes, steps } = this.#shop
+    if (!notes.has(this.token) && !steps.has(this.token)) return this.#settle()
+    void this.#said().then(() => this.#settle())
+  }
+
+  /** What it told on its way has arrived. */
+  async #said(): Promise<void> {
+    await Promise.all([this.#shop.notes.flush(this.token), this.#shop.steps.flush(this.token)])
+  }
+
+  #judged(end: End, duration: Millis): Judgement {
     const { chance, newId, events } = this.#shop
     const { claimed, settings } = this
-    this.#judgement = judge({
+    return judge({
       claimed,
       settings,
       end,
@@ -264,10 +321,6 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
       newId,
       onFault: (fault) => events.fault(fault),
     })
-    const { notes, steps } = this.#shop
-    if (!notes.has(this.token) && !steps.has(this.token)) return this.#settle()
-    const said = Promise.all([notes.flush(this.token), steps.flush(this.token)])
-    void said.then(() => this.#settle())
   }
 
   #settle(): void {
@@ -288,7 +341,7 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
   expire(): void {
     const over = (): void => {
       if (this.#state !== 'running') return
-      const error = this.#timeUp()
+      const error = timeUp(this.claimed)
       this.finish({ by: 'timeout', error })
       this.#abort(error)
     }
@@ -299,14 +352,7 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
   askCancel(): void {
     if (this.#cancelling || this.#state === 'over') return
     this.#cancelling = true
-    this.#abort(
-      millraceError({
-        code: 'JOB_CANCELLED',
-        subject: this.#name(),
-        expected: 'nobody to cancel it while it ran',
-        remedy: 'stop what you do for it; unless it completes, it is cancelled',
-      }),
-    )
+    this.#abort(askedToStop(this.claimed))
   }
 
   /**
@@ -315,10 +361,12 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
    */
   lose(): void {
     if (this.#state === 'over' || this.#state === 'settling') return
+    if (this.#commit?.answer != null) return // its own commit is what the token died of
+    this.#commit?.giveUp(leaseLost(this.claimed, 'the lease was lost'))
     const ran = this.#state === 'running'
     if (ran) this.#leave()
     this.#end({ status: 'lost' })
-    this.#abort(this.#leaseLost('the lease was lost'))
+    this.#abort(leaseLost(this.claimed, 'the lease was lost'))
     if (ran) this.#employer.freed(this)
   }
 
@@ -326,7 +374,7 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
   cutShort(): void {
     if (this.#state !== 'running' || this.#stopping) return
     this.#stopping = true
-    this.#abort(this.#leaseLost('its worker stops'))
+    this.#abort(leaseLost(this.claimed, 'its worker stops'))
     this.#shop.clock.soon(() => this.finish({ by: 'stopped' }))
   }
 
@@ -348,28 +396,5 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     this.#shop.steps.forget(this.token)
     this.#shop.ledger.drop(this)
     this.#employer.settled(this, answer)
-  }
-
-  #timeUp(): MillraceError {
-    return millraceError({
-      code: 'ATTEMPT_TIMEOUT',
-      subject: this.#name(),
-      expected: `an end within ${this.claimed.timeout} ms`,
-      remedy: 'give it a longer timeout, or let the handler follow its signal',
-    })
-  }
-
-  #leaseLost(why: string): MillraceError {
-    return millraceError({
-      code: 'LEASE_LOST',
-      subject: this.#name(),
-      expected: 'to hold this attempt',
-      received: why,
-      remedy: 'stop what you do for it; the job runs again elsewhere, or was ended there',
-    })
-  }
-
-  #name(): string {
-    return `job ${this.id} of queue ${this.queue}, attempt ${this.claimed.attempt}`
   }
 }

@@ -14,7 +14,7 @@ import { termsOf } from '../job/options.js'
 import type { ItemOptions, JobOptions, Terms, When } from '../job/options.js'
 import type { Schema } from '../job/schema.js'
 import { invalid } from '../job/check.js'
-import { noTransactions } from '../job-face.js'
+import { noTransactions } from '../job/no-transactions.js'
 import type { Parts } from '../parts.js'
 import { bytesOf } from '../perform.js'
 import type { Lot, TxOf } from '../transaction.js'
@@ -48,17 +48,17 @@ export async function enqueueOne(
   options: unknown,
 ): Promise<Enqueued<unknown>> {
   const terms = termsOf(options, aim.base, 'one', aim.subject)
-  if (terms.tx !== undefined) refuseTx(parts, aim)
+  const tx = txFor(parts, aim, terms.tx)
   const job = jobOf(parts, aim, payload, terms, `${aim.subject} payload`)
   if (job.payload.text.length * 3 > LOT_BYTES) refuseBytes(aim, [job])
   refuseCircle(aim, [job])
   if (aim.input !== null) await fit(aim.input, payload, `${aim.subject} payload`)
-  const ready = parts.declared.ready(aim.queue)
+  const ready = readyFor(parts, aim.queue, tx)
   if (ready !== null) await ready
   if (job.meta !== null) await refuseMeta(parts, aim, [job])
   const jobs = [job]
   const since = parts.clock.mono()
-  const answers = await parts.engine.insert({ jobs })
+  const answers = await parts.engine.insert(tx === undefined ? { jobs } : { jobs, tx })
   await heed(parts, aim, jobs, answers)
   return enqueued(parts, job, answers[0], since)
 }
@@ -88,14 +88,14 @@ export async function enqueueMany(
   )
   refuseBytes(aim, jobs)
   refuseCircle(aim, jobs)
-  if ((whole.tx ?? sharedTx(options)) !== undefined) refuseTx(parts, aim)
+  const tx = txFor(parts, aim, whole.tx ?? sharedTx(options))
   if (aim.input !== null) await fitAll(aim.input, payloads, aim)
-  const ready = parts.declared.ready(aim.queue)
+  const ready = readyFor(parts, aim.queue, tx)
   if (ready !== null) await ready
   await refuseMeta(parts, aim, jobs)
   if (jobs.length === 0) return []
   const since = parts.clock.mono()
-  const answers = await parts.engine.insert({ jobs })
+  const answers = await parts.engine.insert(tx === undefined ? { jobs } : { jobs, tx })
   await heed(parts, aim, jobs, answers)
   return jobs.map((job, at) => enqueued(parts, job, answers[at], since))
 }
@@ -144,14 +144,23 @@ export function jobOf(
   }
 }
 
-/** The caller's transaction, where the store has none; a test's is passed over. */
-function refuseTx(parts: Parts, aim: Aim): void {
-  switch (parts.transactions.kind) {
-    case 'none':
-      throw noTransactions(`${aim.subject}.tx`)
-    case 'pretended':
-      return
-  }
+/** The caller's transaction, for the store; refused where it has none, passed over in tests. */
+function txFor({ transactions, engine }: Parts, aim: Aim, tx: unknown): unknown {
+  if (tx === undefined || transactions.kind === 'pretended') return undefined
+  if (engine.store.traits.transactions) return tx
+  throw noTransactions(`${aim.subject}.tx`)
+}
+
+/**
+ * The store is open and knows what this process declared of the queue. Where the whole store has one
+ * writer, that may have to wait for the caller's transaction, so the caller does not wait for it.
+ */
+function readyFor(parts: Parts, queue: string, tx: unknown): Promise<void> | null {
+  const { declared, engine } = parts
+  const ready = declared.ready(queue)
+  if (ready === null || tx === undefined || engine.store.traits.reach !== 'host') return ready
+  ready.catch(() => undefined) // it is written with the next call that waits for it, and told there
+  return declared.open()
 }
 
 async function fitAll(input: Schema, payloads: readonly unknown[], aim: Aim): Promise<void> {

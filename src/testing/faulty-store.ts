@@ -111,6 +111,8 @@ class Faulty<S extends string> implements FaultyStore<S> {
   open: Store['open'] = (ask) => this.#through('open', () => this.#store.open(ask))
   insert: Store['insert'] = (lots) => this.#through('insert', () => this.#store.insert(lots))
   exchange: Store['exchange'] = (ask) => this.#through('exchange', () => this.#store.exchange(ask))
+  commit: Store['commit'] = (one, write, terms) =>
+    this.#through('commit', () => this.#store.commit(one, write, terms))
   note: Store['note'] = (notes) => this.#through('note', () => this.#store.note(notes))
   enlist: Store['enlist'] = (card) => this.#through('enlist', () => this.#store.enlist(card))
   leave: Store['leave'] = (node) => this.#through('leave', () => this.#store.leave(node))

@@ -84,10 +84,14 @@ describe('a faulty store', () => {
   it('can fail in every verb', async () => {
     const { store } = await faulty({ chance: seededChance(1), rates: { before: 1 } })
     const page = { limit: 1, cursor: null }
+    const verdict = { kind: 'complete', result: null } as const
+    const settlement = { queue: 'q', id: 'x', token: '1', verdict, ran: null }
     const calls: Record<StoreVerb, () => Promise<unknown>> = {
       open: () => store.open({ scope: 'default' }),
       insert: () => store.insert([]),
       exchange: () => store.exchange({ node: 'n', settle: [], claim: [] }),
+      commit: () =>
+        store.commit(settlement, () => undefined, { signal: new AbortController().signal }),
       note: () => store.note([]),
       enlist: () => store.enlist(cardOf('n')),
       leave: () => store.leave('n'),

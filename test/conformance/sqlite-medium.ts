@@ -2,11 +2,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openFile } from '../../src/stores/sqlite/driver.js'
 import { openableSqliteStore } from '../../src/stores/sqlite/sqlite-store.js'
 import type { OpenMedium } from 'millrace/testing'
 
 export const openSqlite: OpenMedium = async ({ clock, chance }) => {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-sqlite-'))
+  const open = new Set<() => void>()
   return {
     async connect({ scope = 'default' } = {}) {
       const path = join(folder, 'jobs.db')
@@ -14,6 +16,20 @@ export const openSqlite: OpenMedium = async ({ clock, chance }) => {
       await store.open({ scope })
       return store
     },
-    destroy: () => rm(folder, { recursive: true }),
+    async begin() {
+      const { raw, close } = await openFile(join(folder, 'jobs.db'))
+      open.add(close)
+      raw.exec('BEGIN')
+      const end = async (how: string) => {
+        raw.exec(how)
+        open.delete(close)
+        close()
+      }
+      return { tx: raw, commit: () => end('COMMIT'), rollBack: () => end('ROLLBACK') }
+    },
+    async destroy() {
+      for (const close of open) close()
+      await rm(folder, { recursive: true })
+    },
   }
 }

@@ -29,7 +29,7 @@ export function bench(
       terms: millraceTerms(more),
       clock,
       chance: seededChance(++seed),
-      transactions: { kind: 'none' },
+      transactions: { kind: 'store' },
       onInserted: null,
       workers: 'run',
     })

@@ -39,6 +39,10 @@ export function betterHandle(path: string, version?: string): BetterHandle {
           if (!reader) throw new TypeError('This statement does not return data. Use run() instead')
           return statement.all(...checked(params)) as unknown[] // as: any[] there
         },
+        get(...params) {
+          if (!reader) throw new TypeError('This statement does not return data. Use run() instead')
+          return statement.get(...checked(params)) as unknown // as: any there
+        },
         run(...params) {
           if (reader) throw new TypeError('This statement returns data. Use all() instead')
           return statement.run(...checked(params))

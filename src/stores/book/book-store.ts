@@ -24,7 +24,9 @@ import type { Frame } from '../../job/book/frame.js'
 import { NEWS_CONTROL, NEWS_ENDS, NEWS_JOBS, NEWS_SCHEDULES } from '../../job/book/register.js'
 import { NOTHING, count, list } from '../../job/book/select.js'
 import { find, parents } from '../../job/book/views.js'
+import { noTransactions } from '../../job/no-transactions.js'
 import type { Beat, BeatAnswer, BeatRecipe, CheckAsk, Checked, Command } from '../../store.js'
+import type { Committed } from '../../store.js'
 import type { Controlled, CountAsk, ExchangeAsk, Exchanged, Hint, ListAsk } from '../../store.js'
 import type { NodeCard, NodeRow, OpenAsk, OverrideChange, QueueRow } from '../../store.js'
 import type { PauseCommand, Store, SweepAsk, Swept, Traits } from '../../store.js'
@@ -92,6 +94,12 @@ export class BookStore<S extends string> implements Store<S> {
     if (lots.length === 1) return [answers]
     let from = 0
     return lots.map(({ jobs }, at) => tooLarge[at] ?? answers.slice(from, (from += jobs.length)))
+  }
+
+  /** A book has no transactions of others. */
+  async commit(): Promise<Committed> {
+    this.#check()
+    throw noTransactions('commit')
   }
 
   async exchange(ask: ExchangeAsk): Promise<Exchanged> {

@@ -14,7 +14,7 @@
 import type { Millis } from '../../job/job.js'
 import { sleep } from '../../time/clock.js'
 import type { Chance, Clock } from '../../time/clock.js'
-import type { Purpose, Tx, Value } from '../sql/port.js'
+import type { OwnTx, Purpose, Tx } from '../sql/port.js'
 import type { Asked, Statement } from '../sql/statements.js'
 import {
   isForgotten,
@@ -25,6 +25,8 @@ import {
   unknown,
   unreachable,
 } from './errors.js'
+import { lend } from './lending.js'
+import { named, sent } from './names.js'
 import { statements } from './statements.js'
 
 /** What we need of a connection; `pg`'s has it. */
@@ -118,7 +120,12 @@ export class Connections {
     this.#reading = statements(parts.schema, '')
   }
 
-  async transact<T>(purpose: Purpose, work: (tx: Tx) => Promise<T>): Promise<T> {
+  /** The statements of what writes. */
+  get texts(): Readonly<Record<Statement, string>> {
+    return this.#writing
+  }
+
+  async transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
         return await this.#once(purpose, work)
@@ -131,7 +138,7 @@ export class Connections {
     }
   }
 
-  async #once<T>(purpose: Purpose, work: (tx: Tx) => Promise<T>): Promise<T> {
+  async #once<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T> {
     const client = new Asking(await this.#connect(), purpose)
     const pending = new Pending()
     let isSpoilt = false
@@ -175,7 +182,7 @@ export class Connections {
     return this.#parts.now?.() ?? row.now
   }
 
-  #tx(client: Asking, purpose: Purpose, now: Millis, pending: Pending): Tx {
+  #tx(client: Asking, purpose: Purpose, now: Millis, pending: Pending): OwnTx {
     const texts = purpose === 'read' ? this.#reading : this.#writing
     const kind = purpose === 'read' ? 'r' : 'w'
     const ask = async <S extends Statement>(name: S, values: unknown[]): Promise<Asked[S][]> => {
@@ -191,6 +198,8 @@ export class Connections {
     }
     return {
       now,
+      isUsers: false,
+      lend: () => lend(client),
       all: (statement, params) => ask(statement, params.map(sent)),
       each,
       write: (statement, shared, rows, check) => {
@@ -265,23 +274,6 @@ class Pending {
 
 /** By the server, in milliseconds; it moves on within a transaction, so it is asked once. */
 const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::float8'
-
-/** PostgreSQL's text has no NUL; names may. What cannot be sent is written with a mark before it. */
-function sent(value: Value): unknown {
-  if (typeof value === 'string') return marked(value)
-  if (Array.isArray(value)) return value.map((one: string | number) => sent(one))
-  return value
-}
-
-function marked(text: string): string {
-  if (!text.includes('\u0000') && !text.includes('\u0001')) return text
-  return text.replaceAll('\u0001', '\u0001b').replaceAll('\u0000', '\u0001a')
-}
-
-function named(text: string): string {
-  if (!text.includes('\u0001')) return text
-  return text.replaceAll('\u0001a', '\u0000').replaceAll('\u0001b', '\u0001')
-}
 
 /** Our own errors, and bugs, as they are; the server's and the network's in our words. */
 function told(error: unknown): unknown {

@@ -16,6 +16,7 @@ import { ANSWERS_WITHIN, Connections, CONNECTS_WITHIN, heardByItsQueries } from 
 import type { Pool } from './connection.js'
 import { CHANNEL_DIGITS, CHANNEL_PREFIX } from './enqueue-function.js'
 import { unreachable } from './errors.js'
+import { join, WHERE } from './joined.js'
 import { Listener, payloadOf } from './listen.js'
 import type { Hearer } from './listen.js'
 import { loadDriver, ownPool } from './driver.js'
@@ -27,7 +28,7 @@ import type { Parting } from './parting.js'
 const TRAITS: Traits = {
   survives: 'server',
   reach: 'network',
-  transactions: false,
+  transactions: true,
   hints: true,
   beat: 'loop',
 }
@@ -70,6 +71,7 @@ export function openablePostgresStore(
 
 class PostgresMedium implements SqlMedium {
   readonly traits = TRAITS
+  readonly commits = { atOnce: CONNECTIONS / 2, isApart: true, clock: systemClock }
   readonly proof = null
   readonly liveness: Liveness
   readonly #options: PostgresStoreOptions
@@ -101,8 +103,13 @@ class PostgresMedium implements SqlMedium {
     const base = { pool, ...place, clock: systemClock, chance }
     const connections = new Connections(now === undefined ? base : { ...base, now })
     await this.#listen(channel, onHints)
+    const table = `${place.schema}jobs`
+    const where = await placeOf(pool, table)
+    const { texts } = connections
+    const joining = { texts, channel, place: where, table, ...(now === undefined ? {} : { now }) }
     return {
       transact: (purpose, work) => connections.transact(purpose, work),
+      join: (tx) => join(tx, joining),
       tell: (hints) => this.#tell(pool, channel, hints),
     }
   }
@@ -174,4 +181,16 @@ class PostgresMedium implements SqlMedium {
 function channelOf(schema: string, scope: string): string {
   const digest = createHash('sha256').update(`${schema}/${scope}`).digest('hex')
   return CHANNEL_PREFIX + digest.slice(0, CHANNEL_DIGITS)
+}
+
+/** Which tables these are, so that a transaction on others is refused. */
+async function placeOf(pool: Pool, table: string): Promise<string> {
+  const client = await pool.connect()
+  try {
+    const { rows } = await client.query({ text: `SELECT ${WHERE} AS place`, values: [table] })
+    const [{ place }] = rows as [{ readonly place: string }] // as: what was just asked
+    return place
+  } finally {
+    client.release()
+  }
 }

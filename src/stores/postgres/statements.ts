@@ -46,7 +46,7 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       ON CONFLICT (scope, name) DO NOTHING
       RETURNING id`,
     'queue.find': `
-      SELECT ${QUEUE} FROM ${s}queues AS q WHERE q.scope = $1 AND q.name = ANY ($2::text[])`,
+      SELECT ${QUEUE} FROM ${s}queues AS q WHERE q.scope = $1::int AND q.name = ANY ($2::text[])`,
     'queue.name': `SELECT q.name FROM ${s}queues AS q WHERE q.id = ANY ($1::int[])`,
     'queue.all': `SELECT ${QUEUE} FROM ${s}queues AS q WHERE q.scope = $1`,
     'queue.sharing': `
@@ -71,7 +71,7 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       GROUP BY 1`,
     'queue.backlog': `
       SELECT count(*)::int AS waiting FROM ${s}jobs AS j
-      WHERE j.queue = $1 AND j.state IN (0, 1, 3, 4)`,
+      WHERE j.queue = $1::int AND j.state IN (0, 1, 3, 4)`,
     'queue.running': `
       SELECT count(*)::int AS running FROM ${s}jobs AS j WHERE j.queue = $1 AND ${RUNS}`,
     'queue.someRunning': `
@@ -122,7 +122,7 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       WHERE j.state <> 2 AND j.state < 4 AND (j.flags & 64) <> 0`,
     'lane.of': `SELECT id, queue, task, kind FROM ${s}lanes WHERE queue = ANY ($1::int[])`,
     'lane.add': `
-      INSERT INTO ${s}lanes (queue, task, kind) VALUES ($1, $2, $3)
+      INSERT INTO ${s}lanes (queue, task, kind) VALUES ($1::int, $2::text, $3::int2)
       ON CONFLICT (queue, task, kind) DO UPDATE SET kind = excluded.kind
       RETURNING id`,
     'lane.next': `

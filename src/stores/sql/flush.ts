@@ -30,16 +30,30 @@ export async function flush(tx: Tx, queues: Queues, sheet: Sheet, news: News): P
   const changes = new Changes()
   for (const before of sheet.rows.values()) {
     const slot = sheet.slotNow(before)
-    if (slot < 0) changes.removed(sheet, before)
-    else changes.weigh(sheet, before, await rowAt(tx, queues, sheet, slot, before))
+    if (slot < 0) {
+      changes.removed(sheet, before)
+      continue
+    }
+    const row = await rowAt(tx, queues, sheet, slot, before)
+    changes.weigh(sheet, before, tx.isUsers && isOther(before, row) ? withoutTurn(row) : row)
   }
   for (const slot of sheet.newSlots()) {
-    changes.added(sheet, await rowAt(tx, queues, sheet, slot, null))
+    const row = await rowAt(tx, queues, sheet, slot, null)
+    changes.added(sheet, tx.isUsers ? withoutTurn(row) : row)
   }
   changes.write(tx)
   flushRest(tx, queues, sheet)
   news.of(sheet.book)
   for (const queue of changes.left) news.jobs(queue)
+}
+
+/** In a transaction of the user's nothing takes a turn: the first claim behind it notices. */
+function withoutTurn(row: JobRow): JobRow {
+  return row.state === AVAILABLE && row.lane !== null ? { ...row, state: SCHEDULED } : row
+}
+
+function isOther(before: JobRow, row: JobRow): boolean {
+  return CHANGING.some((column) => row[column] !== before[column])
 }
 
 async function giveNumbers(tx: Tx, sheet: Sheet): Promise<void> {

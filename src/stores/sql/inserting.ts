@@ -62,7 +62,7 @@ async function insertPlain(
     const facts = factsFor(found, job)
     const isRunnable = (job.attempts ?? settingsOf(facts).attempts) > 0
     const lane = isRunnable ? await queues.lane(tx, facts.id, job.task, 0) : null
-    rows.push(newRow(job, facts, last - jobs.length + 1 + at, lane, tx.now))
+    rows.push(newRow(job, facts, last - jobs.length + 1 + at, lane, tx))
   }
   const added = await tx.each('job.add', [], rows.map(valuesOf))
   if (added.length < jobs.length) {
@@ -81,7 +81,7 @@ async function insertPlain(
     }
   }
   const isIn = new Set(added.map(({ seq }) => seq))
-  tx.write('turn.add', [], turnsOf(rows, isIn, found))
+  if (!tx.isUsers) tx.write('turn.add', [], turnsOf(rows, isIn, found))
   return jobs.map((job, at): Inserted => {
     if (!isIn.has(rows[at].seq)) return { status: 'duplicate', id: job.id }
     news.jobs(job.queue)
@@ -94,7 +94,7 @@ function newRow(
   facts: QueueFacts,
   seq: number,
   lane: number | null,
-  now: number,
+  { now, isUsers }: Tx,
 ): JobRow {
   const settings = settingsOf(facts)
   const place = job.at ?? now + job.delay
@@ -104,7 +104,8 @@ function newRow(
     seq,
     queue: facts.id,
     id: job.id,
-    state: lane === null || place <= now ? AVAILABLE : SCHEDULED,
+    // Behind a commit of the user's it has no turn until a claim notices that it is due.
+    state: lane === null || (place <= now && !isUsers) ? AVAILABLE : SCHEDULED,
     flags: (job.ownId ? OWN_ID : 0) | (job.at === null ? 0 : AT_WALL),
     task: job.task,
     grp: job.group,

@@ -5,6 +5,14 @@ import type { Book } from '../../job/book/book.js'
 import { NEWS_CONTROL, NEWS_ENDS, NEWS_JOBS, NEWS_SCHEDULES } from '../../job/book/register.js'
 import type { Hint } from '../../store.js'
 
+const BITS: Readonly<Record<Hint['what'], number>> = {
+  jobs: NEWS_JOBS,
+  ends: NEWS_ENDS,
+  control: NEWS_CONTROL,
+  schedules: NEWS_SCHEDULES,
+  sweep: 0, // no transaction brings it about
+}
+
 export class News {
   readonly #bits = new Map<string, number>()
 
@@ -24,6 +32,11 @@ export class News {
   /** All that a sheet's book has to tell. */
   of(book: Book): void {
     for (const [queue, bits] of book.takeNews()) this.#tell(queue, bits)
+  }
+
+  /** What a part of the transaction has to tell. */
+  add(hints: readonly Hint[]): void {
+    for (const { what, queue } of hints) if (queue !== null) this.#tell(queue, BITS[what])
   }
 
   hints(): Hint[] {

@@ -14,6 +14,8 @@ export type Value = string | number | null | readonly string[] | readonly number
 export interface Tx {
   /** The store's time: it stands still within a transaction. */
   readonly now: Millis
+  /** Its end is the user's, and may be long in coming: nothing is locked that claims need. */
+  readonly isUsers: boolean
   /** One statement; its rows. */
   all<S extends Statement>(statement: S, params: readonly Value[]): Promise<Asked[S][]>
   /** The statement for each of these rows; `shared` are its first parameters. All rows it answered. */
@@ -41,6 +43,35 @@ export interface Tx {
   hold(name: string): Promise<void>
 }
 
+/** A transaction of our own. */
+export interface OwnTx extends Tx {
+  /** Something for the user's own statements in it. */
+  lend(): Lent
+}
+
+export interface Lent {
+  /** What the user is handed. */
+  readonly client: object
+  /**
+   * It answers nobody any more. Throws what a statement of the user's failed with when that has
+   * spoilt the transaction, and OPTION_INVALID when he has ended it.
+   */
+  takeBack(): Promise<void>
+  /** It answers nobody any more, since the transaction is given up. */
+  revoke(): void
+}
+
+/** A transaction of the user's, with our statements in it. */
+export interface Joined {
+  readonly tx: Tx
+  /** Whether queues and lanes are made known in a transaction of ours, so that nobody waits for his. */
+  readonly isApart: boolean
+  /** Answers when all that was written is; throws what it failed with. */
+  done(): Promise<void>
+  /** Says it in his transaction, for those who hear of its commit by themselves: nothing. */
+  tell(hints: readonly Hint[]): Promise<void>
+}
+
 /** What a transaction does, for the database to do no more than that. */
 export type Purpose =
   /** Sees one state of the database, changes nothing. */
@@ -55,7 +86,9 @@ export interface Database {
    * Runs it in one transaction, again when others were in the way, and throws STORE_UNREACHABLE
    * when nothing came of it, OUTCOME_UNKNOWN when the answer to its commit was lost.
    */
-  transact<T>(purpose: Purpose, work: (tx: Tx) => Promise<T>): Promise<T>
+  transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T>
+  /** The user's own transaction. Throws OPTION_INVALID, TX_UNSUPPORTED for what is none of this database. */
+  join(tx: unknown): Promise<Joined>
   /** Tells everyone, this process included, after what it is about was committed. */
   tell(hints: readonly Hint[]): void
 }

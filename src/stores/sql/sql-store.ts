@@ -14,20 +14,24 @@ import type { Planned, ScheduleAsk, ScheduleChange, ScheduleRow } from '../../jo
 import type { Tick, Ticked } from '../../job/schedule.js'
 import type { PageAsk, Paged } from '../../job/selector.js'
 import type { SettingsLayer, StoredSettings } from '../../job/settings.js'
-import type { Note, Noted } from '../../job/verdict.js'
+import type { Note, Noted, Settlement } from '../../job/verdict.js'
 import type { Beat, BeatAnswer, BeatRecipe, CheckAsk, Checked, Command } from '../../store.js'
+import type { CommitTerms, Committed, Write } from '../../store.js'
 import type { Controlled, CountAsk, ExchangeAsk, Exchanged, Hint, ListAsk } from '../../store.js'
 import type { NodeCard, NodeRow, OpenAsk, OverrideChange, QueueRow } from '../../store.js'
 import type { Store, SweepAsk, Swept, Traits } from '../../store.js'
+import type { Clock } from '../../time/clock.js'
 import { Again, BEGINNINGS } from './again.js'
 import { claim } from './claiming.js'
 import { control, pause } from './commanding.js'
+import { commit, Lending, WriteFault } from './committing.js'
 import { explainJob, explainOne } from './explaining.js'
 import { insert } from './inserting.js'
+import { insertJoined } from './joining.js'
 import { News } from './news.js'
 import { Nodes } from './nodes.js'
 import type { Liveness } from './nodes.js'
-import type { Database, Purpose, Tx } from './port.js'
+import type { Database, OwnTx, Purpose, Tx } from './port.js'
 import { Queues } from './queues.js'
 import type { Learned } from './queues.js'
 import { declare, override } from './saying.js'
@@ -35,6 +39,7 @@ import { plan, scheduleRows, tick } from './scheduling.js'
 import { note, settle } from './settling.js'
 import { count, get, groupRows, list, nodeRows, parentsOf, queueRows } from './showing.js'
 import { sweep } from './sweeping.js'
+import { Turnstile } from './turnstile.js'
 
 /** What is different from one database to the next. */
 export interface SqlMedium {
@@ -43,9 +48,20 @@ export interface SqlMedium {
   open(scope: string, onHints: (hints: readonly Hint[]) => void): Promise<Database>
   close(): Promise<void>
   /** What can be told of a node from outside the database. */
+  /** How `job.commit` is done. */
+  readonly commits: CommitWays
   readonly liveness: Liveness
   readonly proof: string | null
   beatRecipe(scope: string): BeatRecipe | null
+}
+
+export interface CommitWays {
+  /** So many at once, so that functions of the user's never take every connection. */
+  readonly atOnce: number
+  /** Whether there is room for another transaction that writes beside one. */
+  readonly isApart: boolean
+  /** Of real time. */
+  readonly clock: Clock
 }
 
 interface Opened {
@@ -59,6 +75,8 @@ export class SqlStore<S extends string> implements Store<S> {
   readonly name: S
   readonly #medium: SqlMedium
   readonly #watchers = new Set<(hint: Hint) => void>()
+  readonly #lending = new Lending()
+  readonly #turnstile: Turnstile
   #opening: Promise<Opened> | null = null
   #opened: Opened | null = null
   #isClosed = false
@@ -67,6 +85,7 @@ export class SqlStore<S extends string> implements Store<S> {
   constructor(name: S, medium: SqlMedium) {
     this.name = name
     this.#medium = medium
+    this.#turnstile = new Turnstile(medium.commits.atOnce)
   }
 
   get traits(): Traits {
@@ -120,7 +139,36 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async insert(lots: readonly Lot[]): Promise<readonly (readonly Inserted[])[]> {
-    return this.#run('durable', (tx, { queues }, news) => insert(tx, queues, lots, news))
+    const joining = lots.filter(({ tx }) => tx !== undefined)
+    if (joining.length === 0) {
+      return this.#run('durable', (tx, { queues }, news) => insert(tx, queues, lots, news))
+    }
+    if (lots.length > 1) throw new Error('a lot with a transaction of the user comes alone')
+    return [await this.#insertJoined(lots[0])]
+  }
+
+  /** In the user's transaction: once, since only he can begin it again. */
+  async #insertJoined(lot: Lot): Promise<readonly Inserted[]> {
+    const { database, queues } = this.#check()
+    const joined = this.#lending.find(lot.tx) ?? (await database.join(lot.tx))
+    const apart = (work: (tx: Tx) => Promise<void>): Promise<void> => {
+      return this.#keep(database.transact('loose', work))
+    }
+    return insertJoined(joined, queues.scope, lot, apart)
+  }
+
+  async commit(settlement: Settlement, write: Write, terms: CommitTerms): Promise<Committed> {
+    this.#check()
+    const { clock, isApart } = this.#medium.commits
+    const of = { settlement, write, terms, lending: this.#lending, isApart, clock }
+    await this.#turnstile.enter()
+    try {
+      return await this.#run('durable', (tx, { queues }, news) => commit(tx, queues, of, news))
+    } catch (error) {
+      throw error instanceof WriteFault ? error.cause : error
+    } finally {
+      this.#turnstile.leave()
+    }
   }
 
   async exchange(ask: ExchangeAsk): Promise<Exchanged> {
@@ -261,7 +309,7 @@ export class SqlStore<S extends string> implements Store<S> {
   /** One transaction; what it changed is told when it is over. */
   async #run<T>(
     purpose: Purpose | (() => Purpose),
-    work: (tx: Tx, opened: Opened, news: News) => Promise<T>,
+    work: (tx: OwnTx, opened: Opened, news: News) => Promise<T>,
   ): Promise<T> {
     const opened = this.#check()
     for (let beginnings = 1; ; beginnings++) {

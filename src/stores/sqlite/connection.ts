@@ -10,9 +10,11 @@ import { millraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
 import { sleep } from '../../time/clock.js'
 import type { Chance, Clock } from '../../time/clock.js'
-import type { Purpose, Tx, Value } from '../sql/port.js'
-import type { Asked, Statement } from '../sql/statements.js'
-import type { Bound, Handle, Prepared } from './driver.js'
+import type { OwnTx, Purpose } from '../sql/port.js'
+import type { Statement } from '../sql/statements.js'
+import type { Handle } from './driver.js'
+import { statementsOn } from './statements-on.js'
+import { lend } from './transactions.js'
 
 /** How long another process may hold the database before a call gives up. */
 const BUSY_MOST = 30_000
@@ -53,7 +55,7 @@ export class Patience {
 
 export class Connection {
   readonly #parts: ConnectionParts
-  readonly #prepared = new Map<Statement, Prepared>()
+  #statements: ReturnType<typeof statementsOn> | null = null
   #last: Promise<unknown> = Promise.resolve()
   /** How the last commit was synced. */
   #synced: 'FULL' | 'NORMAL' | null = null
@@ -72,7 +74,7 @@ export class Connection {
   }
 
   /** After all that were asked for before it. */
-  transact<T>(purpose: Purpose, work: (tx: Tx) => Promise<T>): Promise<T> {
+  transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T> {
     const run = this.#last.then(() => this.#transact(purpose, work))
     this.#last = run.catch(() => undefined)
     return run
@@ -80,11 +82,11 @@ export class Connection {
 
   async close(): Promise<void> {
     await this.#last
-    this.#prepared.clear()
+    this.#statements = null
     this.#parts.handle.close()
   }
 
-  async #transact<T>(purpose: Purpose, work: (tx: Tx) => Promise<T>): Promise<T> {
+  async #transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T> {
     const { handle } = this.#parts
     if (purpose !== 'read') this.#sync(purpose === 'durable' ? 'FULL' : 'NORMAL')
     await this.#begin(purpose)
@@ -119,38 +121,11 @@ export class Connection {
     }
   }
 
-  #tx(): Tx {
-    const all = <S extends Statement>(statement: S, params: readonly Value[]): Asked[S][] => {
-      return this.#statement(statement).all(params.map(bound)) as Asked[S][] // as: what the statement is said to answer
-    }
-    return {
-      now: this.#parts.now(),
-      all: async (statement, params) => all(statement, params),
-      each: async (statement, shared, rows) => {
-        return rows.flatMap((row) => all(statement, [...shared, ...row]))
-      },
-      write: (statement, shared, rows, check) => {
-        let answered = 0
-        for (const row of rows) answered += all(statement, [...shared, ...row]).length
-        check?.(answered)
-      },
-      // Whoever writes is alone.
-      lock: async () => undefined,
-      hold: async () => undefined,
-    }
+  #tx(): OwnTx {
+    const { handle, texts, now } = this.#parts
+    this.#statements ??= statementsOn(handle, texts)
+    return { ...this.#statements, now: now(), isUsers: false, lend: () => lend(handle) }
   }
-
-  #statement(name: Statement): Prepared {
-    const known = this.#prepared.get(name)
-    if (known !== undefined) return known
-    const prepared = this.#parts.handle.prepare(this.#parts.texts[name])
-    this.#prepared.set(name, prepared)
-    return prepared
-  }
-}
-
-function bound(value: Value): Bound {
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value
 }
 
 export function isBusy(error: unknown): boolean {

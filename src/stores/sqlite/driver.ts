@@ -16,11 +16,14 @@ export interface Handle {
   exec(sql: string): void
   prepare(sql: string): Prepared
   close(): void
+  /** As the driver made it. */
+  readonly raw: DriverHandle
 }
 
 /** What drivers have in common, as far as we use it. */
 interface DriverStatement {
   all(...params: Bound[]): unknown[]
+  get(...params: Bound[]): unknown
   run(...params: Bound[]): unknown
   /** better-sqlite3: whether it answers rows; it refuses `all` where it does not. */
   readonly reader?: boolean
@@ -66,6 +69,7 @@ export function wrap(handle: DriverHandle): Handle {
     exec: (sql) => void handle.exec(sql),
     prepare: (sql) => prepared(handle, sql),
     close: () => void handle.close(),
+    raw: handle,
   }
 }
 

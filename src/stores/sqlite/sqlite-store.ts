@@ -18,11 +18,12 @@ import type { DriverHandle, Handle } from './driver.js'
 import { PREFIX, SqliteGround, tablesOf } from './migrate.js'
 import { openDatabase } from './opening.js'
 import { statements } from './statements.js'
+import { fileOf, join } from './transactions.js'
 
 const TRAITS: Traits = {
   survives: 'power',
   reach: 'host',
-  transactions: false,
+  transactions: true,
   hints: true,
   beat: 'loop',
 }
@@ -60,6 +61,7 @@ export function openableSqliteStore(
 
 class SqliteMedium implements SqlMedium {
   readonly traits = TRAITS
+  readonly commits = { atOnce: 1, isApart: false, clock: systemClock }
   readonly proof = null
   readonly liveness: Liveness
   readonly #options: SqliteStoreOptions | { readonly database: DriverHandle }
@@ -87,7 +89,8 @@ class SqliteMedium implements SqlMedium {
       throw told(error)
     }
     const now = (): number => clock.wall()
-    const connection = new Connection({ handle, texts: statements(prefix), patience, now })
+    const texts = statements(prefix)
+    const connection = new Connection({ handle, texts, patience, now })
     const path = fileOf(handle)
     const bell = new Bell(path, scope, onHints, this.#doubtOf(handle))
     if (path !== '') await bell.hear(path, connection)
@@ -95,6 +98,7 @@ class SqliteMedium implements SqlMedium {
     this.#bell = bell
     return {
       transact: (purpose, work) => connection.transact(purpose, work),
+      join: async (tx) => join(tx, { texts, own: handle, now }),
       tell: (hints) => bell.ring(hints),
     }
   }
@@ -128,13 +132,6 @@ class SqliteMedium implements SqlMedium {
   beatRecipe(): BeatRecipe | null {
     return null
   }
-}
-
-/** The file of the database, as SQLite knows it; '' when it has none. */
-function fileOf(handle: Handle): string {
-  const rows = handle.prepare('PRAGMA database_list').all([])
-  const file = rows.find(({ name }) => name === 'main')?.file
-  return typeof file === 'string' ? file : ''
 }
 
 /** The first SQLite whose write-ahead log is safe with several writers */

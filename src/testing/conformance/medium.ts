@@ -19,10 +19,23 @@ export interface Medium {
    * its own: closing it leaves the others open.
    */
   connect(ask?: { readonly scope?: string }): Promise<Store>
+  /**
+   * Begins a transaction of a user's beside all handles; where `traits.transactions`. Closed with the
+   * medium at the latest.
+   */
+  begin?(): Promise<UserTransaction>
   /** Brings hints on their way, where nothing else does (a simulated disk). */
   hint?(): void
   /** Removes every trace; all handles are closed by then. */
   destroy(): Promise<void>
+}
+
+/** A transaction as a user has it. */
+export interface UserTransaction {
+  /** For lots. */
+  readonly tx: unknown
+  commit(): Promise<void>
+  rollBack(): Promise<void>
 }
 
 export type OpenMedium = (ask: MediumAsk) => Promise<Medium>

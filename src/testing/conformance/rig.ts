@@ -14,7 +14,7 @@ import { seededChance, VirtualClock } from '../../time/virtual.js'
 import type { Command, NodeCard, Store } from '../../store.js'
 import type { JobWords } from './build.js'
 import { newJob, QUEUE, upTo } from './build.js'
-import type { Medium, OpenMedium } from './medium.js'
+import type { Medium, OpenMedium, UserTransaction } from './medium.js'
 import { cardOf, PlayedNode } from './played-node.js'
 
 /** More pages than any law here reads; beyond it a cursor goes in circles. */
@@ -75,6 +75,13 @@ export class Rig {
     const store = await this.#medium.connect(scope === undefined ? {} : { scope })
     this.#handles.push(store)
     return store
+  }
+
+  /** A transaction of a user's; null where the store has none. */
+  async begin(): Promise<UserTransaction | null> {
+    if (!this.store.traits.transactions) return null
+    assert.ok(this.#medium.begin !== undefined, 'a medium with transactions begins them')
+    return this.#medium.begin()
   }
 
   /** Lets hints come, on a medium that must be told to. */

@@ -41,6 +41,7 @@ import { steps } from './steps.js'
 import { sweeping } from './sweep.js'
 import { throttles } from './throttles.js'
 import { tokens } from './tokens.js'
+import { transactions } from './transactions.js'
 import { uniqueKeys } from './unique.js'
 import { verdicts } from './verdicts.js'
 import { views } from './views.js'
@@ -95,6 +96,7 @@ const GROUPS: readonly Group[] = [
   blocking,
   pauses,
   throttles,
+  transactions,
 ]
 
 const SEEDS = [1, 20_260_101, 987_654_321]

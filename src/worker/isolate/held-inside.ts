@@ -9,7 +9,8 @@ import type { Claimed } from '../../job/claim.js'
 import { ISOLATE_NOTES, LOG_LINES, LOG_LINE_BYTES } from '../../job/defaults.js'
 import type { ParentRow, Step } from '../../job/job.js'
 import type { Settings } from '../../job/settings.js'
-import type { Noted, Throttle } from '../../job/verdict.js'
+import { noTransactions } from '../../job/no-transactions.js'
+import type { Noted, Settled, Throttle } from '../../job/verdict.js'
 import type { Clock, Timer } from '../../time/clock.js'
 import { fromErrorText } from './wire.js'
 import type { Handed, Kept, Notes, Parents } from './wire.js'
@@ -75,6 +76,11 @@ export class HeldInside implements Live {
 
   get isHeld(): boolean {
     return this.#isHeld
+  }
+
+  /** The transaction is the worker's, and a function cannot be sent there. */
+  commit(): Promise<Settled> {
+    return Promise.reject(noTransactions('job.commit'))
   }
 
   keep(step: Step): Promise<Noted> {

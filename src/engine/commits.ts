@@ -1,0 +1,92 @@
+/**
+ * Completions that are committed together with what the user writes. Promises: an answer is the
+ * store's last word; while the store cannot be reached, or what became of a commit is unknown, it is
+ * asked again, which is safe, since a commit that took effect is answered as the first time; what the
+ * user's function threw is thrown, and never repeated. Who may commit, and when, is the attempt's.
+ */
+import { MillraceError } from '../job/errors.js'
+import type { Settled, Settlement } from '../job/verdict.js'
+import type { Events } from '../observe/events.js'
+import type { Store, Write } from '../store.js'
+import { sleep } from '../time/clock.js'
+import type { Chance, Clock } from '../time/clock.js'
+import { repeatAfter } from './outage.js'
+import type { Outage } from './outage.js'
+import type { Doing } from './steps.js'
+import { tellHappened } from './telling.js'
+
+export interface CommitsOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly events: Events
+  readonly outage: Outage
+  /** Whether what was claimed then is certainly given to others by now. */
+  readonly leaseGone: (claimedAt: number) => boolean
+}
+
+export interface Committing {
+  readonly of: Doing
+  readonly settlement: Settlement
+  readonly write: Write
+  /** Aborts when the attempt is over. */
+  readonly signal: AbortSignal
+}
+
+/** What an attempt has of its commit. */
+export class Commit {
+  readonly #controller = new AbortController()
+  /** The store's, once it took effect. */
+  answer: Settled | null = null
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** The attempt is over: what is not yet committed is taken back. */
+  giveUp(why: MillraceError): void {
+    this.#controller.abort(why)
+  }
+}
+
+export class Commits {
+  readonly #options: CommitsOptions
+
+  constructor(options: CommitsOptions) {
+    this.#options = options
+  }
+
+  /** Rejects with what `write` threw, with the signal's reason, or when the outcome stays unknown. */
+  async put({ of, settlement, write, signal }: Committing): Promise<Settled> {
+    const { store, clock, chance, events, outage, leaseGone } = this.#options
+    const thrown = new Set<unknown>()
+    const guarded: Write = async (client) => {
+      try {
+        await write(client)
+      } catch (error) {
+        thrown.add(error)
+        throw error
+      }
+    }
+    let unknown: unknown = null
+    for (let failures = 1; ; failures++) {
+      try {
+        const { settled, happened } = await store.commit(settlement, guarded, { signal })
+        outage.answered()
+        tellHappened(events, happened)
+        return settled
+      } catch (error) {
+        if (thrown.has(error) || signal.aborted) throw error
+        if (MillraceError.is(error, 'OUTCOME_UNKNOWN')) unknown = error
+        if (!isRepeatable(error) || leaseGone(of.claimedAt)) throw unknown ?? error
+        const pause = repeatAfter(failures, chance)
+        outage.failed(error, pause)
+        await sleep(clock, pause, signal)
+      }
+    }
+  }
+}
+
+function isRepeatable(error: unknown): boolean {
+  return MillraceError.is(error, 'STORE_UNREACHABLE') || MillraceError.is(error, 'OUTCOME_UNKNOWN')
+}

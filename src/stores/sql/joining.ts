@@ -1,0 +1,98 @@
+/**
+ * Lots in a transaction of the user's. It may stay open for long, so it locks nothing that claims
+ * need: its jobs are scheduled for the time that has come, without a turn, and the first claim behind
+ * the commit makes them available (`due.ts`). Queues and lanes are made known apart, where the
+ * database has room for a second writer, so that nobody waits for the rows of these. What a lot meets
+ * (a unique key, a parent) is locked as ever, since that is what the key and the parent are for.
+ */
+import { millraceError } from '../../job/errors.js'
+import type { Inserted, Lot, NewJob } from '../../job/lot.js'
+import { Again } from './again.js'
+import { insert } from './inserting.js'
+import { News } from './news.js'
+import type { Joined, Tx } from './port.js'
+import { Queues, settingsOf } from './queues.js'
+import type { QueueFacts } from './sheet.js'
+
+/** Queues for one lot: nothing of it is remembered, since it may all be rolled back. */
+export class JoinedQueues extends Queues {
+  #facts: ReadonlyMap<string, QueueFacts> = new Map()
+
+  /** The queues of these jobs, where their dead letters would go, and their lanes are there. */
+  async prepare(tx: Tx, jobs: readonly NewJob[]): Promise<void> {
+    const facts = await this.#made(tx, new Set(jobs.map(({ queue }) => queue)))
+    const graves = [...facts.values()].flatMap((one) => settingsOf(one).deadLetter ?? [])
+    for (const [name, grave] of await this.#made(tx, new Set(graves))) facts.set(name, grave)
+    const parents = jobs.flatMap(({ after }) => after.map(({ queue }) => queue))
+    for (const [name, one] of await super.look(tx, parents)) facts.set(name, one)
+    for (const { queue, task } of jobs) {
+      const one = facts.get(queue)
+      if (one !== undefined) await this.lane(tx, one.id, task, 0)
+    }
+    this.#facts = facts
+  }
+
+  async #made(tx: Tx, names: ReadonlySet<string>): Promise<Map<string, QueueFacts>> {
+    const found = await super.look(tx, names)
+    const unknown = [...names].filter((name) => !found.has(name)).sort()
+    if (unknown.length === 0) return found
+    await tx.each(
+      'queue.add',
+      [this.scope],
+      unknown.map((name) => [name]),
+    )
+    return super.look(tx, names)
+  }
+
+  /** As they were prepared: the user's transaction may see an older state of the database. */
+  override async look(tx: Tx, names: Iterable<string>): Promise<Map<string, QueueFacts>> {
+    const found = new Map<string, QueueFacts>()
+    const others: string[] = []
+    for (const name of names) {
+      const facts = this.#facts.get(name)
+      if (facts === undefined) others.push(name)
+      else found.set(name, facts)
+    }
+    if (others.length === 0) return found
+    return new Map([...found, ...(await super.look(tx, others))])
+  }
+
+  /** Its backlog is counted without being alone with it. */
+  override isAlone(): boolean {
+    return true
+  }
+}
+
+/** One lot, within that transaction. `apart`: runs something in a transaction of our own. */
+export async function insertJoined(
+  joined: Joined,
+  scope: number,
+  lot: Lot,
+  apart: (work: (tx: Tx) => Promise<void>) => Promise<void>,
+): Promise<Inserted[]> {
+  const { tx } = joined
+  const queues = new JoinedQueues(scope)
+  const prepare = (own: Tx): Promise<void> => queues.prepare(own, lot.jobs)
+  if (joined.isApart) await apart(prepare)
+  else await prepare(tx)
+  const news = new News()
+  try {
+    const [answers] = await insert(tx, queues, [lot], news)
+    await joined.done()
+    await joined.tell(news.hints())
+    return answers
+  } catch (error) {
+    throw error instanceof Again ? inTheWay(error) : error
+  }
+}
+
+function inTheWay(cause: Again): Error {
+  return millraceError({
+    code: 'STORE_UNREACHABLE',
+    subject: 'tx',
+    expected: 'nobody else to insert the same ids at the same time',
+    received: cause.message,
+    remedy: 'roll your transaction back and do it again',
+    cause,
+  })
+}
