@@ -16,6 +16,7 @@ import { sleep } from '../../time/clock.js'
 import type { Chance, Clock } from '../../time/clock.js'
 import type { OwnTx, Purpose, Tx } from '../sql/port.js'
 import type { Asked, Statement } from '../sql/statements.js'
+import type { Client, Pool } from './client.js'
 import {
   isForgotten,
   isHung,
@@ -28,25 +29,6 @@ import {
 import { lend } from './lending.js'
 import { named, sent } from './names.js'
 import { statements } from './statements.js'
-
-/** What we need of a connection; `pg`'s has it. */
-export interface Client {
-  query(query: {
-    readonly name?: string
-    readonly text: string
-    readonly values?: unknown[]
-    readonly types?: unknown
-    /** After so many milliseconds without an answer it fails, and the connection is of no use. */
-    readonly query_timeout?: Millis
-  }): Promise<{ readonly rows: unknown[] }>
-  release(error?: boolean): void
-  on(event: 'error', hear: (error: Error) => void): unknown
-  off(event: 'error', hear: (error: Error) => void): unknown
-}
-
-export interface Pool {
-  connect(): Promise<Client>
-}
 
 export interface ConnectionsParts {
   readonly pool: Pool

@@ -2,7 +2,7 @@
 import type * as pgModule from 'pg'
 import { millraceError } from '../../job/errors.js'
 import { CONNECTS_WITHIN } from './connection.js'
-import type { Pool } from './connection.js'
+import type { Pool } from './client.js'
 import type { Parting } from './parting.js'
 
 type Driver = typeof pgModule

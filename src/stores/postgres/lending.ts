@@ -6,7 +6,7 @@
  */
 import { invalid } from '../../job/check.js'
 import type { Lent } from '../sql/port.js'
-import type { Client } from './connection.js'
+import type { Client } from './client.js'
 
 const MARK = "SELECT set_config('millrace.commit', 'open', true)"
 const LOOK = "SELECT current_setting('millrace.commit', true) AS mark"

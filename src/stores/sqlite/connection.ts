@@ -122,9 +122,9 @@ export class Connection {
   }
 
   #tx(): OwnTx {
-    const { handle, texts, now } = this.#parts
+    const { handle, texts } = this.#parts
     this.#statements ??= statementsOn(handle, texts)
-    return { ...this.#statements, now: now(), isUsers: false, lend: () => lend(handle) }
+    return { ...this.#statements, now: this.#parts.now(), isUsers: false, lend: () => lend(handle) }
   }
 }
 

@@ -16,7 +16,7 @@ export interface JoinedParts {
   readonly texts: Readonly<Record<Statement, string>>
   /** The store's own. */
   readonly own: Handle
-  now(): Millis
+  readonly now: () => Millis
 }
 
 const REMEDY =
