@@ -111,7 +111,7 @@ function joinedTx(line: Line, texts: Readonly<Record<Statement, string>>, now: M
 
 function param(value: Value): Param {
   if (typeof value === 'string') return marked(value)
-  return Array.isArray(value) ? literal(value) : (value as number | null) // as: it is no array
+  return Array.isArray(value) ? literal(value) : value
 }
 
 function literal(values: readonly Value[]): string {
