@@ -39,7 +39,9 @@ export function tablesOf({ schema, lockClass }: Place): Tables {
       // CREATE SCHEMA IF NOT EXISTS needs a right on the database even where the schema is there.
       `DO $millrace$
        BEGIN
-         IF to_regnamespace(${literal(name)}) IS NULL THEN CREATE SCHEMA ${name}; END IF;
+         IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace
+                        WHERE '"' || replace(nspname, '"', '""') || '"' = ${literal(name)})
+         THEN CREATE SCHEMA ${name}; END IF;
        END $millrace$`,
       `CREATE TABLE IF NOT EXISTS ${schema}versions (
          version         int         PRIMARY KEY,
@@ -108,8 +110,14 @@ class PostgresGround implements Ground {
 
   async standing(): Promise<Standing> {
     const { schema } = this.#place
+    // Asked of the catalog's rows: a name that was looked up in vain before the lock was ours may be
+    // remembered as missing.
     const [{ there }] = await this.#ask<{ there: boolean }>(
-      `SELECT to_regclass(${literal(`${schema}versions`)}) IS NOT NULL AS there`,
+      `SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c
+                      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                      WHERE c.relname = 'versions'
+                        AND '"' || replace(n.nspname, '"', '""') || '".' = ${literal(schema)})
+              AS there`,
     )
     if (!there) return { version: 0, compatibleFrom: 0 }
     const [row] = await this.#ask<{ version: number; compatible_from: number }>(
