@@ -12,6 +12,7 @@ import { insert } from './inserting.js'
 import { News } from './news.js'
 import type { Joined, Tx } from './port.js'
 import { Queues, settingsOf } from './queues.js'
+import type { Learned } from './queues.js'
 import type { QueueFacts } from './sheet.js'
 
 /** Queues for one lot: nothing of it is remembered, since it may all be rolled back. */
@@ -72,9 +73,16 @@ export async function insertJoined(
 ): Promise<Inserted[]> {
   const { tx } = joined
   const queues = new JoinedQueues(scope)
-  const prepare = (own: Tx): Promise<void> => queues.prepare(own, lot.jobs)
-  if (joined.isApart) await apart(prepare)
-  else await prepare(tx)
+  if (joined.isApart) {
+    let learned: Learned | null = null
+    await apart((own) => {
+      learned = queues.begin(own)
+      return queues.prepare(own, lot.jobs)
+    })
+    if (learned !== null) queues.keep(learned)
+  } else {
+    await queues.prepare(tx, lot.jobs)
+  }
   const news = new News()
   try {
     const [answers] = await insert(tx, queues, [lot], news)

@@ -47,9 +47,9 @@ export interface SqlMedium {
   /** Opens, brings the tables up to date, and answers the port. Hints come until `close`. */
   open(scope: string, onHints: (hints: readonly Hint[]) => void): Promise<Database>
   close(): Promise<void>
-  /** What can be told of a node from outside the database. */
   /** How `job.commit` is done. */
   readonly commits: CommitWays
+  /** What can be told of a node from outside the database. */
   readonly liveness: Liveness
   readonly proof: string | null
   beatRecipe(scope: string): BeatRecipe | null
