@@ -120,6 +120,7 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
 
 function literal(value: unknown): string {
   if (value === null) return 'NULL'
-  if (!Array.isArray(value)) return typeof value === 'number' ? String(value) : `'${String(value)}'`
-  return `'{${value.map((one: unknown) => (one === null ? 'NULL' : `"${String(one)}"`)).join()}}'`
+  if (!Array.isArray(value))
+    return typeof value === 'number' ? String(value) : `'${value as string}'` // as: parameters are no objects
+  return `'{${value.map((one: unknown) => (one === null ? 'NULL' : `"${one as string}"`)).join()}}'`
 }
