@@ -21,13 +21,14 @@ import type { BeatRecipe, Traits } from '../../store.js'
 import type { Medium, News } from '../book/medium.js'
 import type { BeatData } from './file-beat.js'
 import { DropBox } from './drop-box.js'
-import { estranged, full, isMissing, named, reloading, wiped } from './faults.js'
+import { isFull, isMissing } from '../../disk/errno.js'
+import { estranged, full, named, reloading, wiped } from './faults.js'
 import { FileShelf } from './file-shelf.js'
 import { establish, layoutOf, readFormat } from './layout.js'
 import type { Layout } from './layout.js'
 import { Life } from './life.js'
 import type { LifeParts } from './life.js'
-import { Reserve, isFull } from './reserve.js'
+import { Reserve } from './reserve.js'
 
 export interface FileMediumOptions extends LifeParts {
   readonly path: string

@@ -9,6 +9,7 @@ import type { SettingsLayer } from '../../job/settings.js'
 import type { Card, ClaimItem, DropFrame, Frame } from '../../job/book/frame.js'
 import type { PauseFrame, SettingsFrame } from '../../job/book/frame.js'
 import type { Item } from '../../job/book/extra.js'
+import { plain, unplain } from '../../job/plain.js'
 import {
   controlLine,
   jobLine,
@@ -179,21 +180,4 @@ function dropLine(item: DropFrame['items'][number]): string {
 function readDrop(line: string): DropFrame['items'][number] {
   const [queue, id, ended] = JSON.parse(line) as [string, string, number] // as written above
   return { queue, id, ended }
-}
-
-const ENDLESS = '∞'
-
-/** JSON that keeps `Infinity`, of which settings are fond; a text that begins like it is marked. */
-export function plain(value: unknown): string {
-  return JSON.stringify(value, (_, one: unknown) => {
-    if (one === Infinity) return ENDLESS
-    return typeof one === 'string' && one.startsWith(ENDLESS) ? ENDLESS + one : one
-  })
-}
-
-export function unplain(text: string): unknown {
-  return JSON.parse(text, (_, one: unknown) => {
-    if (one === ENDLESS) return Infinity
-    return typeof one === 'string' && one.startsWith(ENDLESS) ? one.slice(ENDLESS.length) : one
-  })
 }

@@ -13,7 +13,7 @@
 import type { Disk } from '../../disk/disk.js'
 import { encodeName } from '../../disk/names.js'
 import { millraceError } from '../../job/errors.js'
-import { place, writeAll } from './drafts.js'
+import { place, writeAll } from '../../disk/place.js'
 
 /** The rules for applying frames and reading snapshots; another number is refused. */
 export const FORMAT = 2

@@ -4,7 +4,8 @@
  * would eat what was given up for the verdicts; so whoever wants to tries to set it aside anew.
  */
 import type { Disk } from '../../disk/disk.js'
-import { removeIfThere, writeAll } from './drafts.js'
+import { isFull } from '../../disk/errno.js'
+import { removeIfThere, writeAll } from '../../disk/place.js'
 import type { Layout } from './layout.js'
 
 const RESERVED_BYTES = 1024 * 1024
@@ -54,12 +55,4 @@ export class Reserve {
   giveUp(): boolean {
     return removeIfThere(this.#disk, this.#path)
   }
-}
-
-/** The disk, or this user's share of it, is full. */
-export function isFull(error: unknown): boolean {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && (at.code === 'ENOSPC' || at.code === 'EDQUOT')) return true
-  }
-  return false
 }
