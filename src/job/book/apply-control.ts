@@ -163,6 +163,7 @@ function takeKey(ledger: Ledger, slot: number, key: OwnKey | null): void {
   const queue = ledger.queueOf(slot)
   const until = findHold(ledger, queue, key.name)?.until ?? 0
   ledger.extra(slot).key = key
+  ledger.changes?.key(queue.name, key.name)
   queue.keys.set(key.name, { slot, id: ledger.ids.text(slot), while: key.while, until })
 }
 
@@ -194,6 +195,7 @@ function updateOne(
   if (state === RUNNING || state >= COMPLETED) return false
   if (item.payload !== null) ledger.extra(slot).payload = ledger.shelf.paper(filing, at)
   if (item.priority !== null) columns.priority.set(slot, item.priority + 100)
+  columns.mark(slot)
   if (item.at !== null || item.delay !== null) {
     const due = item.at === null ? ledger.now + (item.delay ?? 0) : item.at - ledger.wallOffset
     if (item.at === null) columns.lower(slot, AT_WALL)

@@ -176,6 +176,7 @@ function applyClock(ledger: Ledger, frame: ClockFrame): void {
     // Whether a timer was looked at is this replica's own affair: what is due is asked of the time.
     const waits = state === SCHEDULED || state === AVAILABLE || state === RETRYABLE
     if (state === WAITING && columns.has(slot, AT_WALL)) {
+      columns.mark(slot)
       columns.place.set(slot, columns.place.get(slot) - shift)
       continue
     }

@@ -26,6 +26,8 @@ export class Rates {
   readonly throttles = new Map<string, Millis>()
   /** The spans of the queues that share a key, by key and queue. */
   readonly #sharers = new Map<string, Map<number, Millis>>()
+  /** Who wants to know which are different; null: nobody. */
+  changed: Set<string> | null = null
   readonly #windowRound = new Round(this.windows)
   readonly #throttleRound = new Round(this.throttles)
 
@@ -57,6 +59,7 @@ export class Rates {
 
   /** One grant; `key`: the key that it is shared by. */
   charge(rate: RateView, key: string | null, now: Millis): void {
+    this.changed?.add(rate.name)
     let window = this.windows.get(rate.name)
     if (window === undefined) {
       this.forget(LOOKED_AT, now)
@@ -68,12 +71,14 @@ export class Rates {
 
   /** Looks at so many entries, in turn, and forgets what is over. `now`: the last frame's. */
   forget(count: number, now: Millis): void {
-    this.#windowRound.forget(count, (window) => window.isOver(now))
-    this.#throttleRound.forget(count, (until) => until <= now)
+    const told = (name: string): unknown => this.changed?.add(name)
+    this.#windowRound.forget(count, (window) => window.isOver(now), told)
+    this.#throttleRound.forget(count, (until) => until <= now, told)
   }
 
   /** Nothing of that name starts for so long; a longer time that was asked for stays. */
   throttle(name: string, now: Millis, delay: Millis): void {
+    this.changed?.add(name)
     this.forget(LOOKED_AT, now)
     this.throttles.set(name, Math.max(this.throttles.get(name) ?? now, now + delay))
   }
@@ -102,7 +107,7 @@ class Round<T> {
     this.#map = map
   }
 
-  forget(count: number, isOver: (value: T) => boolean): void {
+  forget(count: number, isOver: (value: T) => boolean, told: (name: string) => unknown): void {
     for (let looked = 0; looked < count; looked++) {
       this.#entries ??= this.#map.entries()
       const next = this.#entries.next()
@@ -111,7 +116,9 @@ class Round<T> {
         return
       }
       const [name, value] = next.value
-      if (isOver(value)) this.#map.delete(name)
+      if (!isOver(value)) continue
+      this.#map.delete(name)
+      told(name)
     }
   }
 }

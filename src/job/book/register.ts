@@ -6,6 +6,7 @@ import { STATES } from '../job.js'
 import type { JobRef, Millis, State } from '../job.js'
 import type { RetiredSchedule } from '../schedule.js'
 import type { StoredSettings } from '../settings.js'
+import type { Changes } from './changes.js'
 import { Children } from './children.js'
 import { BY_SETTINGS, Columns, FREE, HAS_EXTRA, RETRYABLE, SCHEDULED } from './columns.js'
 import type { Extra, ExtraView, Shelf } from './extra.js'
@@ -73,12 +74,22 @@ export class Register {
   /** The last insertion's number. */
   seqs = 0
   news = new Map<string, number>()
+  /** Who keeps the book as rows; null: nobody. */
+  changes: Changes | null = null
 
   /** `columns`: empty ones, which may have served another book before. */
   constructor(shelf: Shelf, columns = new Columns()) {
     this.shelf = shelf
     this.columns = columns
     this.ids = new Ids(columns)
+  }
+
+  /** From now on all that is different is named there. */
+  follow(changes: Changes): void {
+    this.changes = changes
+    this.columns.changed = changes.slots
+    this.extras.changed = changes.slots
+    this.rates.changed = changes.rates
   }
 
   // ── Queues ───────────────────────────────────────────────────────────────────────────────────

@@ -11,6 +11,7 @@ import type { ParentRow } from '../job.js'
 import type { NewJob } from '../lot.js'
 import type { Settings } from '../settings.js'
 import { FRESH, RECEIPT } from './columns.js'
+import { emptyExtra } from './extra.js'
 import type { ExtraView, Item, Past } from './extra.js'
 import type { Ledger } from './ledger.js'
 
@@ -34,7 +35,7 @@ export function parents(ledger: Ledger, slot: number): ParentRow[] {
 }
 
 function receipt(ledger: Ledger, slot: number): Receipt {
-  const extra = ledger.extra(slot)
+  const extra = ledger.findExtra(slot) ?? emptyExtra()
   return {
     queue: ledger.queueOf(slot).name,
     id: ledger.ids.text(slot),

@@ -1,0 +1,120 @@
+/**
+ * `maildir:` — the queue as a folder of letters that people can see and handle. See
+ * docs/stores/maildir.md for what it promises and docs/internals/maildir.md for how.
+ */
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import type { Disk } from '../../disk/disk.js'
+import { realHost } from '../../disk/host.js'
+import type { Host } from '../../disk/host.js'
+import { realDisk } from '../../disk/real-disk.js'
+import { LEASE } from '../../job/defaults.js'
+import { millraceError } from '../../job/errors.js'
+import type { Store } from '../../store.js'
+import type { Chance } from '../../time/clock.js'
+import { systemChance, turn } from '../../time/system.js'
+import { BookStore } from '../book/book-store.js'
+import { layoutOf } from './layout.js'
+import { hostSegment } from './letter-name.js'
+import { MaildirMedium } from './maildir-medium.js'
+import { Room } from './room.js'
+
+export interface MaildirStoreOptions {
+  /** The folder; made when it is not there. */
+  readonly path: string
+  /** 'process' answers before the disk's sync: survives kill -9, not a power cut ['power']. */
+  readonly durability?: 'power' | 'process'
+}
+
+/** What tests hand in instead of the machine. */
+export interface MaildirStoreParts {
+  readonly disk?: Disk
+  readonly host?: Host
+  readonly chance?: Chance
+  readonly pause?: () => Promise<void>
+  readonly warn?: (message: string) => void
+  readonly segmentBytes?: number
+  /** The rooms of this process [those of the real one]. */
+  readonly rooms?: Rooms
+}
+
+/** Rooms that are open or opening, by folder and scope. */
+export type Rooms = Map<string, Promise<Room>>
+
+/** A log of this size is cleared: its letters are synced where they lie. */
+const SEGMENT_BYTES = 16 * 1024 * 1024
+
+const ROOMS: Rooms = new Map()
+
+/** A store that keeps its jobs as letters in a folder of this host. */
+export function maildirStore(options: MaildirStoreOptions): Store<'maildir'> {
+  if (process.platform === 'win32') throw windows(options.path)
+  return openableMaildirStore(options, {})
+}
+
+/** The same with parts of the machine replaced; for tests. */
+export function openableMaildirStore(
+  options: MaildirStoreOptions,
+  parts: MaildirStoreParts,
+): Store<'maildir'> {
+  const path = parts.disk === undefined ? resolve(options.path) : options.path
+  const host = parts.host ?? realHost()
+  const durability = options.durability ?? 'power'
+  const rooms = parts.rooms ?? ROOMS
+  const disk = parts.disk ?? realDisk()
+  const nonce = Buffer.from((parts.chance ?? systemChance).bytes(8)).toString('hex')
+  const open = (scope: string): Promise<Room> =>
+    Room.open({
+      ...{ disk, host, durability, nonce },
+      layout: layoutOf(path, scope),
+      hostname: hostSegment(hostname()),
+      pid: process.pid,
+      lease: LEASE,
+      pause: parts.pause ?? turn,
+      warn: parts.warn ?? ((message) => process.emitWarning(message, 'MillraceWarning')),
+      segmentBytes: parts.segmentBytes ?? SEGMENT_BYTES,
+    })
+  const medium = new MaildirMedium({
+    ...{ host, survives: durability },
+    enter: (scope) => enter(rooms, `${path}\0${scope}`, () => open(scope)),
+    leave: (scope, room) => leave(rooms, `${path}\0${scope}`, room),
+  })
+  return new BookStore('maildir', medium)
+}
+
+async function enter(rooms: Rooms, key: string, open: () => Promise<Room>): Promise<Room> {
+  const known = rooms.get(key)
+  if (known !== undefined) {
+    const room = await known
+    // It may have been closed by its last handle meanwhile.
+    if (rooms.get(key) !== known) return enter(rooms, key, open)
+    room.handles++
+    return room
+  }
+  const opening = open()
+  rooms.set(key, opening)
+  try {
+    const room = await opening
+    room.handles++
+    return room
+  } catch (error) {
+    rooms.delete(key)
+    throw error
+  }
+}
+
+async function leave(rooms: Rooms, key: string, room: Room): Promise<void> {
+  if (--room.handles > 0) return room.durable()
+  rooms.delete(key)
+  await room.close()
+}
+
+function windows(path: string): Error {
+  return millraceError({
+    code: 'STORE_UNREACHABLE',
+    subject: path,
+    expected: 'Linux or macOS',
+    received: 'Windows, whose file names cannot carry flags behind a colon',
+    remedy: 'run it under WSL, or use another store',
+  })
+}
