@@ -11,7 +11,7 @@ import type { VirtualClock } from '../../src/time/virtual.js'
 import type { OpenMedium } from 'millrace/testing'
 
 /** A host on virtual time, of which nobody can tell who is dead. */
-function virtualHost(clock: VirtualClock): Host {
+export function virtualHost(clock: VirtualClock): Host {
   return {
     boot: 'virtual',
     up: () => clock.mono(),

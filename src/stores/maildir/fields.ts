@@ -57,7 +57,7 @@ function checkOf(behind: string): string {
 }
 
 const FRONT = /^\{\n {2}"check": "([0-9a-f]{8})",\n/
-const LINE = /^ {2}"([a-z+A-Z]+)": (.*)$/
+const LINE = /^ {2}"([a-z+A-Z]+)": ([^\n]*)$/
 
 export class Fields {
   /** False: somebody changed it, or it is damaged, and it is JSON still. */

@@ -75,7 +75,11 @@ export function readFolder(ask: FolderAsk): FolderView {
   }
   const read = (path: string): string => {
     const sheet = moves.sheets.get(path)
-    return sheet?.text ?? readText(disk, `${layout.scope}/${sheet?.lies ?? path}`)
+    if (sheet === undefined) return readText(disk, `${layout.scope}/${path}`)
+    if (sheet.text !== null) return sheet.text
+    // It was moved, and that was not said in the log yet.
+    const places = [sheet.lies ?? path, path].map((one) => `${layout.scope}/${one}`)
+    return readText(disk, disk.facts(places[0]) === null ? places[1] : places[0])
   }
   return { moves, unsure, segments, letters, papers, strangers, stale, torn, read }
 }

@@ -66,7 +66,7 @@ function bookWords(ledger: Ledger, slot: number, extra: ExtraView | undefined): 
   const state = columns.state.get(slot)
   const crashes = columns.crashes.get(slot)
   // Whether it runs is said by where it lies; the rest follows from what is written.
-  const flags = columns.flags.get(slot) & ~(HAS_EXTRA | ODD_ID)
+  const flags = columns.flags.get(slot) & ~(HAS_EXTRA | ODD_ID | (state === RUNNING ? HOLDS : 0))
   const round = extra?.round ?? 1
   return {
     place: columns.place.get(slot),
@@ -74,7 +74,7 @@ function bookWords(ledger: Ledger, slot: number, extra: ExtraView | undefined): 
     inserted: columns.insertedAt.get(slot),
     ...(state > RUNNING + 1 ? { since: columns.since.get(slot) } : {}),
     ...(extra?.dueAt == null ? {} : { due: extra.dueAt }),
-    ...(flags === 0 ? {} : { flags: state === RUNNING ? flags & ~HOLDS : flags }),
+    ...(flags === 0 ? {} : { flags }),
     ...(crashes === 0 ? {} : { crashes }),
     ...(round === 1 ? {} : { round }),
   }
