@@ -126,7 +126,10 @@ function readLog({ disk, layout, boot, isDoubtful }: FolderAsk): {
     }
   }
   // Where a letter lay for a moment it may lie still: its move may have been undone.
-  for (const path of touched) if (!moves.sheets.has(path)) moves.removals.add(path)
+  const leaving = new Set([...moves.sheets.values()].map(({ lies }) => lies))
+  for (const path of touched) {
+    if (!moves.sheets.has(path) && !leaving.has(path)) moves.removals.add(path)
+  }
   const unsure = { files: [...all.sheets.keys()], folders: [...folders] }
   return { moves, segments, torn, unsure }
 }
