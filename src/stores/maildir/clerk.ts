@@ -77,6 +77,21 @@ export class Clerk {
     return moves
   }
 
+  /** Every letter and paper under a name of this generation. */
+  rehome(segment: number, wall: Instant): Move[] {
+    const moves: Move[] = []
+    this.#letters.forEach((was, slot) => {
+      const move = was === undefined ? null : this.#letterMove(slot, false, segment, wall)
+      if (move !== null) moves.push(move)
+    })
+    for (const [front, { path: was, text }] of this.#papers) {
+      const path = `${PAPERS}/${front}.g${this.#parts.generation}.json`
+      this.#papers.set(front, { path, text })
+      moves.push({ was, path, text })
+    }
+    return moves
+  }
+
   /** The paper as it is to be written now; null: it is so already. */
   paper(ref: PaperRef): Move | null {
     return this.#paperMove(ref)

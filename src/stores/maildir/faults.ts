@@ -55,12 +55,12 @@ export function reloading(subject: string, cause: unknown): Error {
 }
 
 /** Another process keeps the folder now. */
-export function deposed(subject: string, keeper: string): Error {
+export function deposed(subject: string): Error {
   return millraceError({
     code: 'STORE_UNREACHABLE',
     subject,
     expected: 'to be the keeper of this folder still',
-    received: `another one: ${keeper}`,
+    received: 'a process that followed while this one stood still',
     remedy: 'repeat the call; it goes to the new keeper',
   })
 }

@@ -5,6 +5,7 @@
  *
  *     .keeper/keeper.7      {"generation":7,"host":"mill","pid":4711,"proof":"…","fence":5}
  *                           beat 123456.7        while it keeps, in milliseconds of the host
+ *                           fence 7              when all names are of its generation
  *                           left                 when it has gone in peace
  *
  * A keeper that left, or that is provably dead, is followed at once; one that is silent for a whole
@@ -55,7 +56,11 @@ export class Keeper {
   readonly #parts: KeeperParts
   readonly #file: DiskFile
 
-  private constructor(parts: KeeperParts, card: KeeperCard, file: DiskFile) {
+  /** The one before may wake and write: its names must be left behind. */
+  readonly mustFence: boolean
+
+  private constructor(parts: KeeperParts, card: KeeperCard, file: DiskFile, mustFence: boolean) {
+    this.mustFence = mustFence
     this.#parts = parts
     this.card = card
     this.#file = file
@@ -75,8 +80,7 @@ export class Keeper {
   static async #follow(parts: KeeperParts, seen: Seen | null): Promise<Keeper | null> {
     const { disk, layout, host, hostname, pid, nonce } = parts
     const generation = (seen?.card.generation ?? 0) + 1
-    // Who is dead or has left writes nothing more; who is silent may.
-    const fence = seen?.state === 'silent' ? generation : (seen?.card.fence ?? 0)
+    const fence = seen?.card.fence ?? 0
     const card: KeeperCard = {
       ...{ generation, nonce, host: hostname, pid, boot: host.boot, proof: host.proof, fence },
     }
@@ -88,7 +92,13 @@ export class Keeper {
     for (const older of generations(disk, layout)) {
       if (older < generation) removeIfThere(disk, keeperPath(layout, older))
     }
-    return new Keeper(parts, card, disk.append(path))
+    // Who is dead or has left writes nothing more; who is silent may.
+    return new Keeper(parts, card, disk.append(path), seen?.state === 'silent')
+  }
+
+  /** All names are of this generation now; older ones are worth nothing from here on. */
+  fence(): void {
+    writeAll(this.#file, Buffer.from(`fence ${this.card.generation}\n`))
   }
 
   beat(): void {
@@ -149,6 +159,12 @@ function judge(text: string, { host, lease }: Pick<KeeperParts, 'host' | 'lease'
   const [head, ...lines] = text.split('\n')
   const card = JSON.parse(head) as KeeperCard // it was whole and synced before it had its name
   const said = lines.filter((line) => line !== '')
+  const fenced = said.findLast((line) => line.startsWith('fence '))
+  if (fenced !== undefined) return judgeOf({ ...card, fence: Number(fenced.slice(6)) }, said, host, lease)
+  return judgeOf(card, said, host, lease)
+}
+
+function judgeOf(card: KeeperCard, said: readonly string[], host: Host, lease: Millis): Seen {
   if (said.at(-1) === 'left') return { card, state: 'left' }
   const liveness = card.boot === host.boot ? host.liveness(card.proof) : 'dead'
   if (liveness === 'dead') return { card, state: 'dead' }

@@ -42,6 +42,8 @@ export interface LifeParts {
   /** A sync failed in the life before: nothing that was done then is trusted. */
   readonly isDoubtful: boolean
   readonly onFailure: (life: Life) => void
+  /** The keeper before may wake: all names are to be of this generation. */
+  readonly mustFence: boolean
 }
 
 /** A file of the log, and how much of it is written. */
@@ -118,8 +120,16 @@ export class Life {
     const clock = reading.clerk.paper({ kind: 'clock' })
     if (clock !== null) life.#write([clock])
     life.followWall()
+    if (parts.mustFence) await life.#rehome()
     life.book.takeNews()
     return life
+  }
+
+  async #rehome(): Promise<void> {
+    this.#write(this.#clerk.rehome(this.#segment.number, this.#parts.host.wall()))
+    await this.#sync()
+    await this.#desk.work()
+    await this.#desk.sync()
   }
 
   get failure(): Error | null {

@@ -13,15 +13,14 @@ import type { Room } from './room.js'
 export interface MaildirMediumParts {
   readonly host: Host
   readonly survives: Traits['survives']
-  /** The room of a scope; every call is one more handle on it. */
-  readonly enter: (scope: string) => Promise<Room>
-  readonly leave: (scope: string, room: Room) => Promise<void>
+  /** Entered for this handle. */
+  readonly room: Room
+  readonly left: () => Promise<void>
 }
 
 export class MaildirMedium implements Medium {
   readonly #parts: MaildirMediumParts
   #room: Room | null = null
-  #scope = ''
   #deafen: () => void = () => undefined
 
   constructor(parts: MaildirMediumParts) {
@@ -37,9 +36,8 @@ export class MaildirMedium implements Medium {
     return this.#entered().book
   }
 
-  async open(scope: string, onNews: (news: News) => void): Promise<void> {
-    this.#room = await this.#parts.enter(scope)
-    this.#scope = scope
+  async open(_scope: string, onNews: (news: News) => void): Promise<void> {
+    this.#room = this.#parts.room
     this.#deafen = this.#room.listen(onNews)
   }
 
@@ -47,7 +45,7 @@ export class MaildirMedium implements Medium {
     this.#deafen()
     const room = this.#room
     this.#room = null
-    if (room !== null) await this.#parts.leave(this.#scope, room)
+    if (room !== null) await this.#parts.left()
   }
 
   now(): Millis {

@@ -12,10 +12,12 @@ import { LEASE } from '../../job/defaults.js'
 import { millraceError } from '../../job/errors.js'
 import type { Store } from '../../store.js'
 import type { Chance } from '../../time/clock.js'
-import { systemChance, turn } from '../../time/system.js'
+import { systemChance, systemClock, turn } from '../../time/system.js'
 import { BookStore } from '../book/book-store.js'
 import { layoutOf } from './layout.js'
 import { hostSegment } from './letter-name.js'
+import { MaildirStore } from './handles.js'
+import type { KeeperParts } from './keeper.js'
 import { MaildirMedium } from './maildir-medium.js'
 import { Room } from './room.js'
 
@@ -63,23 +65,32 @@ export function openableMaildirStore(
   const rooms = parts.rooms ?? ROOMS
   const disk = parts.disk ?? realDisk()
   const nonce = Buffer.from((parts.chance ?? systemChance).bytes(8)).toString('hex')
+  const warn = parts.warn ?? ((message) => process.emitWarning(message, 'MillraceWarning'))
+  const keeperParts = (scope: string): KeeperParts => ({
+    ...{ disk, host, nonce, lease: LEASE, pid: process.pid },
+    layout: layoutOf(path, scope),
+    hostname: hostSegment(hostname()),
+  })
   const open = (scope: string): Promise<Room> =>
     Room.open({
-      ...{ disk, host, durability, nonce },
-      layout: layoutOf(path, scope),
-      hostname: hostSegment(hostname()),
-      pid: process.pid,
-      lease: LEASE,
+      ...{ ...keeperParts(scope), durability, warn },
+      clock: parts.host === undefined ? systemClock : null,
       pause: parts.pause ?? turn,
-      warn: parts.warn ?? ((message) => process.emitWarning(message, 'MillraceWarning')),
       segmentBytes: parts.segmentBytes ?? SEGMENT_BYTES,
     })
-  const medium = new MaildirMedium({
-    ...{ host, survives: durability },
-    enter: (scope) => enter(rooms, `${path}\0${scope}`, () => open(scope)),
-    leave: (scope, room) => leave(rooms, `${path}\0${scope}`, room),
+  const keyOf = (scope: string): string => `${path}\0${scope}`
+  return new MaildirStore({
+    ...{ survives: durability, keeperParts, warn },
+    clock: systemClock,
+    isKeptHere: (scope) => rooms.has(keyOf(scope)),
+    keep: async (scope) => {
+      const room = await enter(rooms, keyOf(scope), () => open(scope))
+      const left = (): Promise<void> => leave(rooms, keyOf(scope), room)
+      const store = new BookStore('maildir', new MaildirMedium({ host, survives: durability, room, left }))
+      await store.open({ scope })
+      return { store, room }
+    },
   })
-  return new BookStore('maildir', medium)
 }
 
 async function enter(rooms: Rooms, key: string, open: () => Promise<Room>): Promise<Room> {

@@ -11,16 +11,21 @@ import type { Answers, Book } from '../../job/book/book.js'
 import type { Frame } from '../../job/book/frame.js'
 import type { Millis } from '../../job/job.js'
 import { millraceError } from '../../job/errors.js'
+import { BEAT } from '../../job/defaults.js'
+import type { Clock, Timer } from '../../time/clock.js'
 import type { News } from '../book/medium.js'
-import { named, reloading } from './faults.js'
+import { deposed, named, reloading } from './faults.js'
 import { Keeper } from './keeper.js'
 import type { KeeperCard, KeeperParts } from './keeper.js'
 import { establish } from './layout.js'
 import { Life } from './life.js'
 import type { LifeParts } from './life.js'
 
-export type RoomParts = Omit<LifeParts, 'generation' | 'fence' | 'isDoubtful' | 'onFailure'> &
-  Omit<KeeperParts, keyof LifeParts>
+export type RoomParts = Omit<LifeParts, 'generation' | 'fence' | 'isDoubtful' | 'onFailure' | 'mustFence'> &
+  Omit<KeeperParts, keyof LifeParts> & {
+    /** Null: nobody waits for this one to fall silent. */
+    readonly clock: Clock | null
+  }
 
 export class Room {
   readonly #parts: RoomParts
@@ -30,12 +35,18 @@ export class Room {
   #trouble: Error | null = null
   readonly #listeners = new Set<(news: News) => void>()
   #rings = false
+  #isFenced = false
+  #lastBeat: Millis
+  #timer: Timer | null = null
+  /** Another process has followed: nothing is answered here any more. */
+  isDeposed = false
   /** Handles that have it open. */
   handles = 0
 
   private constructor(parts: RoomParts, keeper: Keeper) {
     this.#parts = parts
     this.#keeper = keeper
+    this.#lastBeat = parts.host.up()
   }
 
   static async open(parts: RoomParts): Promise<Room> {
@@ -47,6 +58,7 @@ export class Room {
       const room = new Room(parts, keeper)
       try {
         room.#life = await room.#begin(false)
+        room.#beat()
       } catch (error) {
         keeper.leave()
         throw error
@@ -57,10 +69,16 @@ export class Room {
     }
   }
 
-  #begin(isDoubtful: boolean): Promise<Life> {
+  async #begin(isDoubtful: boolean): Promise<Life> {
     const { generation, fence } = this.#keeper.card
     const onFailure = (life: Life): void => this.#readAnew(life)
-    return Life.begin({ ...this.#parts, generation, fence, isDoubtful, onFailure })
+    const mustFence = this.#keeper.mustFence && !this.#isFenced
+    const life = await Life.begin({
+      ...{ ...this.#parts, generation, fence, isDoubtful, onFailure, mustFence },
+    })
+    if (mustFence) this.#keeper.fence()
+    this.#isFenced = true
+    return life
   }
 
   get book(): Book {
@@ -101,7 +119,29 @@ export class Room {
     }
   }
 
+  /** Says that it lives, for as long as the loop turns; one that stood still looks whether it was followed. */
+  #beat(): void {
+    this.#timer = this.#parts.clock?.after(BEAT, () => this.#beat(), { ref: false }) ?? null
+    this.#lastBeat = this.#parts.host.up()
+    try {
+      if (this.#keeper.isFirst) this.#keeper.beat()
+      else this.#depose()
+    } catch (error) {
+      this.#parts.warn(`the keeper could not say that it lives: ${String(error)}`)
+    }
+  }
+
+  #depose(): void {
+    this.#timer?.cancel()
+    this.isDeposed = true
+    this.#trouble = deposed(this.#parts.layout.scope)
+    this.#life?.letGo()
+    this.#life = null
+  }
+
   async close(): Promise<void> {
+    this.#timer?.cancel()
+    if (this.isDeposed) return this.#keeper.letGo()
     await this.#loading
     const life = this.#life
     this.#life = null
@@ -125,6 +165,9 @@ export class Room {
   }
 
   #living(): Life {
+    // It may have been stopped for longer than others wait.
+    const { host, lease } = this.#parts
+    if (host.up() - this.#lastBeat > lease / 2 && !this.isDeposed) this.#beat()
     if (this.#life !== null) return this.#life
     throw reloading(this.#parts.layout.scope, this.#trouble)
   }
