@@ -1,5 +1,6 @@
 /**
- * Stores by URL: `memory:`, `file:./queues`, `sqlite:./jobs.db` and `postgres://…` in this version. A URL is checked when it is given;
+ * Stores by URL: `memory:`, `file:./queues`, `maildir:./mail`, `sqlite:./jobs.db` and `postgres://…` in
+ * this version. A URL is checked when it is given;
  * the store's own code is loaded when it is opened, so that nobody pays for stores that he does not
  * use. A store made by hand is handed over as it is.
  */
@@ -48,6 +49,13 @@ const FILE: Traits = {
   beat: 'thread',
 }
 
+const MAILDIR: Traits = {
+  survives: 'power',
+  reach: 'process',
+  transactions: false,
+  hints: true,
+  beat: 'loop',
+}
 const SQLITE: Traits = {
   survives: 'power',
   reach: 'host',
@@ -64,8 +72,8 @@ const POSTGRES: Traits = {
   beat: 'loop',
 }
 
-const HERE = ['memory', 'file', 'sqlite', 'postgres', 'postgresql']
-const LATER = ['maildir', 'redis', 'rediss']
+const HERE = ['memory', 'file', 'maildir', 'sqlite', 'postgres', 'postgresql']
+const LATER = ['redis', 'rediss']
 
 /** The store that a URL names, not yet loaded. Throws OPTION_INVALID or DRIVER_MISSING. */
 export function storeByUrl(url: string): Store {
@@ -75,6 +83,8 @@ export function storeByUrl(url: string): Store {
       return memory(rest)
     case 'file':
       return file(rest)
+    case 'maildir':
+      return maildir(rest)
     case 'sqlite':
       return sqlite(rest)
     case 'postgres':
@@ -104,17 +114,19 @@ function memory(rest: string): Store {
 
 /** `file:<path>`, relative to the working directory of now, or `file:///<absolute path>`. */
 function file(rest: string): Store {
-  const mark = rest.indexOf('?')
-  const address = mark < 0 ? rest : rest.slice(0, mark)
-  const durability = durabilityOf(new URLSearchParams(mark < 0 ? '' : rest.slice(mark)))
-  if (address === '' || address === '//') {
-    throw invalid('store URL', "a folder, like 'file:./queues'", `file:${rest}`, 'name one')
-  }
-  const path = resolve(address.startsWith('//') ? absolute(address) : address)
-  const survives = durability === 'power' ? 'power' : 'process'
-  return new LazyStore('file', { ...FILE, survives }, async () => {
+  const { path, durability } = folder('file', rest, './queues')
+  return new LazyStore('file', { ...FILE, survives: durability }, async () => {
     const { fileStore } = await import('./stores/file/file-store.js')
     return fileStore({ path, durability })
+  })
+}
+
+/** `maildir:<path>`, as `file:`. */
+function maildir(rest: string): Store {
+  const { path, durability } = folder('maildir', rest, './mail')
+  return new LazyStore('maildir', { ...MAILDIR, survives: durability }, async () => {
+    const { maildirStore } = await import('./stores/maildir/maildir-store.js')
+    return maildirStore({ path, durability })
   })
 }
 
@@ -125,7 +137,7 @@ function sqlite(rest: string): Store {
   if (address === '' || address === '//') {
     throw invalid('store URL', "a file, like 'sqlite:./jobs.db'", `sqlite:${rest}`, 'name one')
   }
-  const path = resolve(address.startsWith('//') ? absolute(address) : address)
+  const path = resolve(address.startsWith('//') ? absolute('sqlite', address) : address)
   return new LazyStore('sqlite', SQLITE, async () => {
     const { sqliteStore } = await import('./stores/sqlite/sqlite-store.js')
     return sqliteStore({ path })
@@ -144,12 +156,30 @@ function postgres(url: string): Store {
   })
 }
 
-function absolute(address: string): string {
+function folder(
+  scheme: string,
+  rest: string,
+  example: string,
+): { readonly path: string; readonly durability: 'power' | 'process' } {
+  const mark = rest.indexOf('?')
+  const address = mark < 0 ? rest : rest.slice(0, mark)
+  const durability = durabilityOf(new URLSearchParams(mark < 0 ? '' : rest.slice(mark)))
+  if (address === '' || address === '//') {
+    const like = `a folder, like '${scheme}:${example}'`
+    throw invalid('store URL', like, `${scheme}:${rest}`, 'name one')
+  }
+  return {
+    path: resolve(address.startsWith('//') ? absolute(scheme, address) : address),
+    durability,
+  }
+}
+
+function absolute(scheme: string, address: string): string {
   try {
     return fileURLToPath(`file:${address}`)
   } catch {
-    const remedy = 'write ./path, /path or ///path behind the scheme'
-    throw invalid('store URL', 'a path of this host', address, remedy)
+    const remedy = `write ${scheme}:./path, ${scheme}:/path or ${scheme}:///path`
+    throw invalid('store URL', 'a path of this host', `${scheme}:${address}`, remedy)
   }
 }
 
@@ -166,7 +196,7 @@ function unknownScheme(scheme: string): Error {
   return millraceError({
     code: 'DRIVER_MISSING',
     subject: `store ${scheme}:`,
-    expected: 'a store of this version of Millrace: memory:, file:, sqlite: or postgres:',
+    expected: `a store of this version of Millrace: ${HERE.map((name) => `${name}:`).join(', ')}`,
     remedy: 'use file: or sqlite: on one host; this store comes with a later version',
   })
 }

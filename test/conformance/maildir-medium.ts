@@ -6,7 +6,10 @@ import { join } from 'node:path'
 import type { Host } from '../../src/disk/host.js'
 import { SimDisk } from '../../src/testing/sim-disk.js'
 import { openableMaildirStore } from '../../src/stores/maildir/maildir-store.js'
-import type { MaildirStoreOptions, MaildirStoreParts } from '../../src/stores/maildir/maildir-store.js'
+import type {
+  MaildirStoreOptions,
+  MaildirStoreParts,
+} from '../../src/stores/maildir/maildir-store.js'
 import type { VirtualClock } from '../../src/time/virtual.js'
 import type { OpenMedium } from 'millrace/testing'
 

@@ -23,6 +23,8 @@ const VERBS: ReadonlySet<string> = new Set([
   ...['settings', 'declare', 'override', 'tick', 'schedules', 'plan'],
 ])
 
+type Verbs = Readonly<Record<string, (...words: readonly unknown[]) => Promise<unknown>>>
+
 /** Does all that lies there; what comes meanwhile is told by the next hint. */
 export async function serve(parts: ClerkshipParts): Promise<void> {
   const { post } = parts
@@ -41,8 +43,8 @@ async function serveOne(parts: ClerkshipParts, number: string): Promise<void> {
         enlist({ ...(words[0] as NodeCard), proof }) // as: the seam's own words for it
         return post.answer(number, { value: null })
       }
-      const call = store[verb as keyof Store] as (...words: readonly unknown[]) => Promise<unknown> // as: one of VERBS
-      const value = await call.apply(store, [...words])
+      const verbs = store as unknown as Verbs // as: it is one of VERBS
+      const value = await verbs[verb](...words)
       post.answer(number, { value: value ?? null })
     } catch (error) {
       post.answer(number, { error: errorWords(error) })

@@ -139,7 +139,7 @@ function bodyAt(bytes: Buffer, at: number): { readonly from: number; readonly to
 
 function readMoves(bytes: Buffer, from: number, to: number): Move[] {
   const moves: Move[] = []
-  for (let at = from; at < to; ) {
+  for (let at = from; at < to;) {
     const end = bytes.indexOf(0x0a, at)
     const [was, path, length] = JSON.parse(bytes.toString('utf8', at, end)) as Line // as written above
     at = end + 1

@@ -63,7 +63,8 @@ export class Desk {
     if (unsure.folders.length === 0) return
     this.#folders.add(this.#parts.layout.scope)
     for (const folder of unsure.folders) {
-      if (!folder.startsWith('.')) this.#folders.add(this.#full(folder.slice(0, folder.indexOf('/'))))
+      if (!folder.startsWith('.'))
+        this.#folders.add(this.#full(folder.slice(0, folder.indexOf('/'))))
     }
   }
 

@@ -160,7 +160,8 @@ function judge(text: string, { host, lease }: Pick<KeeperParts, 'host' | 'lease'
   const card = JSON.parse(head) as KeeperCard // it was whole and synced before it had its name
   const said = lines.filter((line) => line !== '')
   const fenced = said.findLast((line) => line.startsWith('fence '))
-  if (fenced !== undefined) return judgeOf({ ...card, fence: Number(fenced.slice(6)) }, said, host, lease)
+  if (fenced !== undefined)
+    return judgeOf({ ...card, fence: Number(fenced.slice(6)) }, said, host, lease)
   return judgeOf(card, said, host, lease)
 }
 

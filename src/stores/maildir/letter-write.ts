@@ -102,7 +102,10 @@ function writeExtra(into: FieldWriter, ledger: Ledger, slot: number, extra: Extr
   }
   if (kin !== null) {
     into.value('after', kin.policy)
-    into.value('parents', kin.parents.map((row) => rowWords(ledger, row)))
+    into.value(
+      'parents',
+      kin.parents.map((row) => rowWords(ledger, row)),
+    )
   }
   if (key !== null) {
     const hold = ledger.queueOf(slot).keys.get(key.name)

@@ -17,7 +17,7 @@ import type { Item } from '../../job/book/extra.js'
 import type { Frame } from '../../job/book/frame.js'
 import type { Millis } from '../../job/job.js'
 import { doneRecord, headRecord, movesRecord, segmentName, segmentsOf } from './commit-log.js'
-import { Clerk } from './clerk.js'
+import type { Clerk } from './clerk.js'
 import { Desk } from './desk.js'
 import { reloading, unknown } from './faults.js'
 import { readFolder } from './folder.js'
@@ -149,8 +149,7 @@ export class Life {
 
   commit(frame: Frame): Answers[Frame['kind']] {
     if (this.#failure !== null) throw reloading(this.#parts.layout.scope, this.#failure)
-    // The answer is that of this very kind, which the compiler cannot tie to the frame.
-    const answers = this.book.apply(frame as never, this.now(), filed(frame))
+    const answers = this.book.apply(frame, this.now(), filed(frame))
     const { number } = this.#segment
     const moves = this.#clerk.moves(frame, number, this.#parts.host.wall())
     if (moves.length > 0) this.#write(moves)

@@ -86,7 +86,10 @@ export function openableMaildirStore(
     keep: async (scope) => {
       const room = await enter(rooms, keyOf(scope), () => open(scope))
       const left = (): Promise<void> => leave(rooms, keyOf(scope), room)
-      const store = new BookStore('maildir', new MaildirMedium({ host, survives: durability, room, left }))
+      const store = new BookStore(
+        'maildir',
+        new MaildirMedium({ host, survives: durability, room, left }),
+      )
       await store.open({ scope })
       return { store, room }
     },

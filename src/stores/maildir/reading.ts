@@ -141,7 +141,9 @@ function readPapers(
       damaged.push({ path, why: 'it is no paper of ours, or was changed' })
       continue
     }
-    const words = Object.fromEntries(fields.names().map((name) => [name, fields.endless(name, null)]))
+    const words = Object.fromEntries(
+      fields.names().map((name) => [name, fields.endless(name, null)]),
+    )
     // What a paper of this kind says was written by the same format, and its checksum is right.
     papers[kind as keyof PaperWords].push(words as never)
     const front = path.slice(path.lastIndexOf('/') + 1).replace(/\.g\d+\.json$/, '')

@@ -21,7 +21,10 @@ import { establish } from './layout.js'
 import { Life } from './life.js'
 import type { LifeParts } from './life.js'
 
-export type RoomParts = Omit<LifeParts, 'generation' | 'fence' | 'isDoubtful' | 'onFailure' | 'mustFence'> &
+export type RoomParts = Omit<
+  LifeParts,
+  'generation' | 'fence' | 'isDoubtful' | 'onFailure' | 'mustFence'
+> &
   Omit<KeeperParts, keyof LifeParts> & {
     /** Null: nobody waits for this one to fall silent. */
     readonly clock: Clock | null
