@@ -77,6 +77,11 @@ export class Clerk {
     return moves
   }
 
+  /** These letters as they ought to be, whatever lies there. */
+  again(slots: readonly number[], segment: number, wall: Instant): Move[] {
+    return slots.flatMap((slot) => this.#letterMove(slot, false, segment, wall) ?? [])
+  }
+
   /** Every letter and paper under a name of this generation. */
   rehome(segment: number, wall: Instant): Move[] {
     const moves: Move[] = []

@@ -39,6 +39,8 @@ export interface FolderView {
   /** The log breaks off in the middle of a file. */
   readonly torn: readonly { readonly name: string; readonly at: number }[]
   read(path: string): string
+  /** When the file was written last, by the clock of the file system. */
+  modified(path: string): number
 }
 
 const PAPER = /^.+\.g(\d+)\.json$/
@@ -81,7 +83,10 @@ export function readFolder(ask: FolderAsk): FolderView {
     const places = [sheet.lies ?? path, path].map((one) => `${layout.scope}/${one}`)
     return readText(disk, disk.facts(places[0]) === null ? places[1] : places[0])
   }
-  return { moves, unsure, segments, letters, papers, strangers, stale, torn, read }
+  const modified = (path: string): number => {
+    return disk.facts(`${layout.scope}/${path}`)?.modified ?? 0
+  }
+  return { modified, moves, unsure, segments, letters, papers, strangers, stale, torn, read }
 }
 
 /** A folder that is not there holds nothing. */

@@ -120,9 +120,25 @@ export class Life {
     const clock = reading.clerk.paper({ kind: 'clock' })
     if (clock !== null) life.#write([clock])
     life.followWall()
+    life.#takeUp(reading)
     if (parts.mustFence) await life.#rehome()
     life.book.takeNews()
     return life
+  }
+
+  /** What people did with letters while nobody had the folder open. */
+  #takeUp({ handled }: Reading): void {
+    if (handled.length === 0) return
+    const { ledger } = this.book
+    const items = handled.flatMap(({ slot, isRetry }) => {
+      const ref = { queue: ledger.queueOf(slot).name, id: ledger.ids.text(slot) }
+      return isRetry ? [{ ...ref, action: 'retry' as const }] : []
+    })
+    if (items.length > 0) this.commit({ kind: 'control', items })
+    const slots = handled.map(({ slot }) => slot)
+    const moves = this.#clerk.again(slots, this.#segment.number, this.#parts.host.wall())
+    if (moves.length > 0) this.#write(moves)
+    for (const { path } of moves) this.#parts.warn(`a letter was handled by hand: ${path}`)
   }
 
   async #rehome(): Promise<void> {

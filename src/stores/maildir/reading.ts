@@ -7,12 +7,15 @@ import type { Host } from '../../disk/host.js'
 import type { Millis } from '../../job/job.js'
 import { Book } from '../../job/book/book.js'
 import { Changes } from '../../job/book/changes.js'
+import { RECEIPT, WAITING } from '../../job/book/columns.js'
+import { PRIORITY_LIMIT } from '../../job/defaults.js'
 import { Clerk } from './clerk.js'
 import { Fields } from './fields.js'
 import type { FolderView } from './folder.js'
 import { Holders } from './holders.js'
 import { readName } from './letter-name.js'
 import { readLetter } from './letter-read.js'
+import type { Letter } from './letter-read.js'
 import { MaildirShelf } from './maildir-shelf.js'
 import type { PaperWords } from './papers.js'
 import { restore, TOKENS_PER_MS } from './restore.js'
@@ -31,9 +34,20 @@ export interface Reading {
   readonly clerk: Clerk
   /** Store time is the host's since its start, and this. */
   readonly base: Millis
+  /** Slots whose letters people have moved or edited. */
+  readonly handled: readonly Handled[]
   /** What is no letter, below the scope, and why. */
   readonly damaged: readonly { readonly path: string; readonly why: string }[]
 }
+
+/** `isRetry`: it was moved out of where finals lie into `new`. */
+export interface Handled {
+  readonly slot: number
+  readonly isRetry: boolean
+}
+
+/** By how much a file is younger than it says, when somebody has edited it. */
+const EDITED_LATER = 1_000
 
 /** How many letters are read before others get their turn. */
 const READ_AT_ONCE = 128
@@ -74,7 +88,10 @@ export async function readBook(view: FolderView, parts: ReadingParts): Promise<R
   const clerk = new Clerk({ ledger, holders, anchor, changes, generation, host: hostname })
   letters.forEach(({ path }, slot) => clerk.found(slot, path))
   for (const { front, path, text } of files) clerk.foundPaper(front, path, text)
-  return { book, clerk, base, damaged }
+  const handled = letters.flatMap(({ isEdited, isRetry }, slot) =>
+    isEdited || isRetry ? [{ slot, isRetry }] : [],
+  )
+  return { book, clerk, base, damaged, handled }
 }
 
 /** A sentence: why it is no letter. */
@@ -82,12 +99,34 @@ function readOne(view: FolderView, path: string): FoundLetter | string {
   try {
     const fields = Fields.read(view.read(path))
     if (fields === null) return 'it is neither whole nor JSON'
-    if (!fields.isSound) return 'its checksum is not that of its text'
+    const isEdited = !fields.isSound
+    if (isEdited && !mayBeEdit(view, path, fields)) return 'its checksum is not that of its text'
     const hold = readName(path.slice(path.lastIndexOf('/') + 1))?.hold ?? null
     const letter = readLetter(fields)
-    return { path, letter, hold: path.split('/').at(-2) === 'cur' ? hold : null }
+    const tray = path.split('/').at(-2)
+    if (isEdited) checkEdit(letter)
+    const isRetry = tray === 'new' && letter.state > WAITING && letter.state < RECEIPT
+    return { path, letter, hold: tray === 'cur' ? hold : null, isEdited, isRetry }
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
+  }
+}
+
+/**
+ * What rots keeps its time of writing, and an editor does not. Only what waits may be edited, and
+ * only while nobody has the folder open.
+ */
+function mayBeEdit(view: FolderView, path: string, fields: Fields): boolean {
+  if (!/^[^/]+\/(?:new|wait)\//.test(path)) return false
+  const written = Date.parse(fields.value('written', ''))
+  return view.modified(path) > written + EDITED_LATER
+}
+
+function checkEdit({ priority, attempts, book }: Letter): void {
+  const isRank = Number.isInteger(priority) && Math.abs(priority) <= PRIORITY_LIMIT
+  if (!isRank) throw new Error(`it was edited, and has no priority from -100 to 100: ${priority}`)
+  if (!Number.isInteger(attempts) || attempts < 0 || !Number.isInteger(book.seq)) {
+    throw new Error('it was edited where only its keeper writes')
   }
 }
 

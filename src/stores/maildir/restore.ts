@@ -23,6 +23,9 @@ export interface FoundLetter {
   readonly letter: Letter
   /** Who holds it, if it lies in `cur`. */
   readonly hold: HoldWords | null
+  /** Somebody changed what it says, or moved it out of where finals lie. */
+  readonly isEdited: boolean
+  readonly isRetry: boolean
 }
 
 /** What papers say, by kind. */
