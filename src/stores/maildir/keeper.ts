@@ -169,6 +169,9 @@ function judgeOf(card: KeeperCard, said: readonly string[], host: Host, lease: M
   if (said.at(-1) === 'left') return { card, state: 'left' }
   const liveness = card.boot === host.boot ? host.liveness(card.proof) : 'dead'
   if (liveness === 'dead') return { card, state: 'dead' }
+  // Asked by a process that does not keep it: an opening of its own came to nothing, or it has the
+  // package twice. Either way it is followed, and fenced.
+  if (card.proof !== null && card.proof === host.proof) return { card, state: 'silent' }
   const beat = Number(said.findLast((line) => line.startsWith('beat '))?.slice(5) ?? 0)
   return { card, state: host.up() - beat > lease ? 'silent' : 'keeps' }
 }
