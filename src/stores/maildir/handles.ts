@@ -9,7 +9,7 @@
 import type { Card } from '../../job/book/frame.js'
 import { millraceError } from '../../job/errors.js'
 import type { Hint, OpenAsk, Store, Traits } from '../../store.js'
-import type { Clock } from '../../time/clock.js'
+import type { Clock, Timer } from '../../time/clock.js'
 import { serve } from './clerkship.js'
 import { lookForKeeper } from './keeper.js'
 import type { KeeperParts } from './keeper.js'
@@ -25,11 +25,17 @@ export interface HandleParts {
   readonly keep: (scope: string) => Promise<{ readonly store: Store; readonly room: Room }>
   readonly keeperParts: (scope: string) => KeeperParts
   readonly clock: Clock
+  /** By which a keeper looks at its post of itself; null: by hints alone. */
+  readonly rounds: Clock | null
   readonly warn: (message: string) => void
 }
 
 /** Hints of a keeper in another process come at most so often. */
 const HINT_EVERY = 20
+/** A letter that no hint tells of is found by the keeper after so long at most. */
+const ROUND = 250
+/** What nobody has fetched for so long is fetched no more: askers wait for half a minute. */
+const UNFETCHED = 10 * 60_000
 /** Keepers may change so often while one call waits. */
 const TRIES = 8
 
@@ -97,19 +103,29 @@ export class MaildirStore implements Store<'maildir'> {
   async #keep(): Promise<void> {
     const { store, room } = await this.#parts.keep(this.#scope)
     const parts = this.#parts.keeperParts(this.#scope)
-    const { warn } = this.#parts
+    const { warn, rounds } = this.#parts
     const post = new Post(parts)
     const enlist = (card: Card): void => void room.commit({ kind: 'hello', card })
-    const look = (): void => void serve({ post, store, enlist, warn }).catch(refuse)
     const refuse = (error: unknown): void => warn(`the post could not be read: ${String(error)}`)
+    const look = (): void => {
+      // Who was followed leaves the letters to who came after.
+      if (room.keeps()) serve({ post, store, enlist, warn }).catch(refuse)
+    }
+    let timer: Timer | null = null
+    const goRound = (): void => {
+      timer = rounds?.after(ROUND, goRound, { ref: false }) ?? null
+      look()
+    }
     const unwatch = parts.disk.watch(parts.layout.post, look)
     const deafen = store.watch((hint) => this.#tell(hint))
     const stop = (): void => {
+      timer?.cancel()
       unwatch()
       deafen()
     }
     this.#role = { kind: 'keeping', store, room, stop }
-    look()
+    tidy(post, parts, warn)
+    goRound()
   }
 
   #visit(): void {
@@ -202,6 +218,15 @@ export class MaildirStore implements Store<'maildir'> {
 
 type Verb = Exclude<keyof Store, 'name' | 'traits' | 'open' | 'close' | 'watch' | 'beatRecipe'>
 type Answer<V extends Verb> = ReturnType<Store[V]>
+
+/** What the askers of former keepers have left. */
+function tidy(post: Post, { host }: KeeperParts, warn: (message: string) => void): void {
+  try {
+    post.tidy(host.wall() - UNFETCHED)
+  } catch (error) {
+    warn(`old answers could not be removed: ${String(error)}`)
+  }
+}
 
 function closed(): Error {
   return millraceError({

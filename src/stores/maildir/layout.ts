@@ -34,6 +34,8 @@ export interface Layout {
   readonly papers: string
   readonly tmp: string
   readonly post: string
+  /** Below `post`, so that nobody who watches that is woken by what is half written. */
+  readonly drafts: string
   readonly quarantine: string
 }
 
@@ -48,6 +50,7 @@ export function layoutOf(root: string, scope: string): Layout {
     papers: `${keeper}/papers`,
     tmp: `${keeper}/tmp`,
     post: `${keeper}/post`,
+    drafts: `${keeper}/post/drafts`,
     quarantine: `${keeper}/quarantine`,
   }
 }
@@ -64,8 +67,8 @@ export function queueFolders(disk: Disk, layout: Layout): string[] {
 export async function establish(disk: Disk, layout: Layout, nonce: string): Promise<void> {
   await makeRoot(disk, layout.root)
   await sealFormat(disk, layout, nonce)
-  const { scope, keeper, commit, papers, tmp, post, quarantine } = layout
-  for (const folder of [scope, keeper, commit, papers, tmp, post, quarantine]) {
+  const { scope, keeper, commit, papers, tmp, post, drafts, quarantine } = layout
+  for (const folder of [scope, keeper, commit, papers, tmp, post, drafts, quarantine]) {
     disk.makeFolder(folder)
   }
   for (const folder of [keeper, scope, layout.root]) await disk.syncFolder(folder)

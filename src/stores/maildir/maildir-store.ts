@@ -11,7 +11,7 @@ import { realDisk } from '../../disk/real-disk.js'
 import { LEASE } from '../../job/defaults.js'
 import { millraceError } from '../../job/errors.js'
 import type { Store } from '../../store.js'
-import type { Chance } from '../../time/clock.js'
+import type { Chance, Clock } from '../../time/clock.js'
 import { systemChance, systemClock, turn } from '../../time/system.js'
 import { BookStore } from '../book/book-store.js'
 import { layoutOf } from './layout.js'
@@ -33,6 +33,8 @@ export interface MaildirStoreParts {
   readonly disk?: Disk
   readonly host?: Host
   readonly chance?: Chance
+  /** For waits: of visitors, between beats, between looks at the post [the system's; of a host that was handed in, visitors alone wait]. */
+  readonly clock?: Clock
   readonly pause?: () => Promise<void>
   readonly warn?: (message: string) => void
   readonly segmentBytes?: number
@@ -66,6 +68,7 @@ export function openableMaildirStore(
   const disk = parts.disk ?? realDisk()
   const nonce = Buffer.from((parts.chance ?? systemChance).bytes(8)).toString('hex')
   const warn = parts.warn ?? ((message) => process.emitWarning(message, 'MillraceWarning'))
+  const rounds = parts.clock ?? (parts.host === undefined ? systemClock : null)
   const keeperParts = (scope: string): KeeperParts => ({
     ...{ disk, host, nonce, lease: LEASE, pid: process.pid },
     layout: layoutOf(path, scope),
@@ -74,14 +77,14 @@ export function openableMaildirStore(
   const open = (scope: string): Promise<Room> =>
     Room.open({
       ...{ ...keeperParts(scope), durability, warn },
-      clock: parts.host === undefined ? systemClock : null,
+      clock: rounds,
       pause: parts.pause ?? turn,
       segmentBytes: parts.segmentBytes ?? SEGMENT_BYTES,
     })
   const keyOf = (scope: string): string => `${path}\0${scope}`
   return new MaildirStore({
-    ...{ survives: durability, keeperParts, warn },
-    clock: systemClock,
+    ...{ survives: durability, keeperParts, warn, rounds },
+    clock: parts.clock ?? systemClock,
     isKeptHere: (scope) => rooms.has(keyOf(scope)),
     keep: async (scope) => {
       const room = await enter(rooms, keyOf(scope), () => open(scope))

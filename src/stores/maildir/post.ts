@@ -1,12 +1,14 @@
 /**
  * Letters between processes: who is not the keeper asks it by a letter in `.keeper/post` and is
- * answered by one. A letter appears whole, by a move; its name says who wrote it and which it is.
+ * answered by one. A letter appears whole, by a move out of `post/drafts`; its name says who wrote it
+ * and which it is.
  *
  *     1f00ba5e-17.ask       {"verb":"control","words":[…],"proof":"…"}
  *     1f00ba5e-17.answer    {"value":…}  or  {"error":{…}}
  *
  * What is asked is a verb of the seam, answered when its answer is durable. If the keeper dies
- * between, the asker does not know what became of it, as with any store whose answer is lost.
+ * between, the asker does not know what became of it, as with any store whose answer is lost. What is
+ * left of askers that died is removed by the keeper when nobody can wait for it any longer.
  */
 import type { Disk } from '../../disk/disk.js'
 import { isMissing } from '../../disk/errno.js'
@@ -79,9 +81,23 @@ export class Post {
     return removeIfThere(disk, `${layout.post}/${number}.ask`)
   }
 
+  /** Answers that nobody has fetched and drafts that nobody has finished, if older than `before`. */
+  tidy(before: number): void {
+    const { disk, layout } = this.#parts
+    const answers = disk.list(layout.post).filter((name) => name.endsWith('.answer'))
+    const left = [
+      ...answers.map((name) => `${layout.post}/${name}`),
+      ...disk.list(layout.drafts).map((name) => `${layout.drafts}/${name}`),
+    ]
+    for (const path of left) {
+      const facts = disk.facts(path)
+      if (facts !== null && facts.modified < before) removeIfThere(disk, path)
+    }
+  }
+
   #put(name: string, text: string): void {
     const { disk, layout, nonce } = this.#parts
-    const draft = `${layout.post}/.${nonce}.${name}`
+    const draft = `${layout.drafts}/${nonce}.${name}`
     const file = disk.create(draft)
     try {
       writeAll(file, Buffer.from(text))

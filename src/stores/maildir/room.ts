@@ -124,6 +124,7 @@ export class Room {
 
   /** Says that it lives, for as long as the loop turns; one that stood still looks whether it was followed. */
   #beat(): void {
+    this.#timer?.cancel()
     this.#timer = this.#parts.clock?.after(BEAT, () => this.#beat(), { ref: false }) ?? null
     this.#lastBeat = this.#parts.host.up()
     try {
@@ -167,10 +168,15 @@ export class Room {
     })
   }
 
-  #living(): Life {
-    // It may have been stopped for longer than others wait.
+  /** It may have been stopped for longer than others wait: then it looks whether it was followed. */
+  keeps(): boolean {
     const { host, lease } = this.#parts
     if (host.up() - this.#lastBeat > lease / 2 && !this.isDeposed) this.#beat()
+    return !this.isDeposed
+  }
+
+  #living(): Life {
+    this.keeps()
     if (this.#life !== null) return this.#life
     throw reloading(this.#parts.layout.scope, this.#trouble)
   }
