@@ -143,7 +143,7 @@ export class Life {
 
   async #rehome(): Promise<void> {
     this.#write(this.#clerk.rehome(this.#segment.number, this.#parts.host.wall()))
-    await this.#sync()
+    await this.#syncAfter()
     await this.#desk.work()
     await this.#desk.sync()
   }
@@ -223,6 +223,13 @@ export class Life {
     this.#work()
   }
 
+  /** One sync at a time: what one has under way is not durable because another finds nothing to do. */
+  async #syncAfter(): Promise<void> {
+    while (this.#flushing !== null) await this.#flushing
+    this.#flushing = this.#sync().finally(() => (this.#flushing = null))
+    await this.#flushing
+  }
+
   /** Older segments first: what stands in a younger one counts only with all before it. */
   async #sync(): Promise<void> {
     const target = this.#written
@@ -239,6 +246,7 @@ export class Life {
   }
 
   #release(target: number): void {
+    if (target <= this.#durable) return // written and released meanwhile, without a sync
     const count = target - this.#durable
     for (const { moves } of this.#waiting.slice(0, count)) this.#desk.take(moves)
     this.#done = this.#waiting.at(count - 1) ?? this.#done
@@ -264,6 +272,8 @@ export class Life {
     const done = this.#done
     if (done === null || this.#desk.waiting > 0 || this.#failure !== null) return
     this.#done = null
+    // A segment that was cleared meanwhile says nothing any more.
+    if (done.segment !== this.#segment && !this.#old.includes(done.segment)) return
     try {
       append(done.segment, doneRecord(done.end), false)
     } catch (error) {
@@ -283,7 +293,7 @@ export class Life {
       const next = await makeSegment(this.#parts, this.#segment.number + 1)
       this.#old.push(this.#segment)
       this.#segment = next
-      await this.#sync()
+      await this.#syncAfter()
       await this.#desk.work()
       await this.#desk.sync()
       for (let old = this.#old.shift(); old !== undefined; old = this.#old.shift()) {
