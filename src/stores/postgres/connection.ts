@@ -6,13 +6,25 @@
  * old or missing, as behind a burst of inserts, must not turn a look at ten rows into one at all.
  * What may be lost with the server's power commits asynchronously; everything else as the server is
  * set.
+ *
+ * A server that does not answer is given up: the connection is thrown away, and with it whatever it
+ * had locked, which the server lets go of by itself when it no longer hears of us. The spans are such
+ * that within a lease (30 s) the loss is noticed, a new connection is made, and a beat gets through.
  */
 import type { Millis } from '../../job/job.js'
 import { sleep } from '../../time/clock.js'
 import type { Chance, Clock } from '../../time/clock.js'
 import type { Purpose, Tx, Value } from '../sql/port.js'
 import type { Asked, Statement } from '../sql/statements.js'
-import { isForgotten, isInTheWay, unknown, unreachable } from './errors.js'
+import {
+  isForgotten,
+  isHung,
+  isInTheWay,
+  isReadOnly,
+  isTheirs,
+  unknown,
+  unreachable,
+} from './errors.js'
 import { statements } from './statements.js'
 
 /** What we need of a connection; `pg`'s has it. */
@@ -22,8 +34,12 @@ export interface Client {
     readonly text: string
     readonly values?: unknown[]
     readonly types?: unknown
+    /** After so many milliseconds without an answer it fails, and the connection is of no use. */
+    readonly query_timeout?: Millis
   }): Promise<{ readonly rows: unknown[] }>
   release(error?: boolean): void
+  on(event: 'error', hear: (error: Error) => void): unknown
+  off(event: 'error', hear: (error: Error) => void): unknown
 }
 
 export interface Pool {
@@ -46,6 +62,15 @@ export interface ConnectionsParts {
 const TRIES = 12
 const BREATH = 4
 
+/** How long a connection may take, until it is there or until one of the pool is free. */
+export const CONNECTS_WITHIN: Millis = 5_000
+/** How long the answer to a statement may take that a job waits for. */
+export const ANSWERS_WITHIN: Millis = 10_000
+/** The same of what is only shown: counting millions of jobs takes its time. */
+const SHOWS_WITHIN: Millis = 20_000
+/** When the server hears nothing for so long within a transaction, we are gone, and our locks go. */
+const SILENT_AT_MOST: Millis = 15_000
+
 const BEGIN: Readonly<Record<Purpose, string>> = {
   read: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
   durable: 'BEGIN',
@@ -56,7 +81,8 @@ const SETTINGS = `
   SELECT set_config('enable_seqscan',   'off', true),
          set_config('enable_hashjoin',  'off', true),
          set_config('enable_mergejoin', 'off', true),
-         set_config('jit',              'off', true)`
+         set_config('jit',              'off', true),
+         set_config('idle_in_transaction_session_timeout', '${SILENT_AT_MOST}', true)`
 
 /** Whole numbers that a double holds: all that we count. */
 const TYPES = {
@@ -106,9 +132,9 @@ export class Connections {
   }
 
   async #once<T>(purpose: Purpose, work: (tx: Tx) => Promise<T>): Promise<T> {
-    const client = await this.#connect()
+    const client = new Asking(await this.#connect(), purpose)
     const pending = new Pending()
-    let isBroken = false
+    let isSpoilt = false
     let commits = false
     try {
       const now = await this.#begin(client, purpose)
@@ -120,13 +146,14 @@ export class Connections {
       await Promise.all([...pending.writes, ended])
       return answer
     } catch (error) {
-      const rollback = client.query({ text: 'ROLLBACK' })
-      const [rolledBack] = await Promise.allSettled([rollback, ...pending.writes])
-      isBroken = rolledBack.status === 'rejected'
+      const isBroken = !(await client.rollBack(error))
+      await Promise.allSettled(pending.writes)
+      // The same address may lead to a server that writes, now or soon.
+      isSpoilt = isBroken || isReadOnly(error)
       if (commits && isBroken) throw unknown(error)
       throw error
     } finally {
-      client.release(isBroken)
+      client.release(isSpoilt)
     }
   }
 
@@ -138,7 +165,7 @@ export class Connections {
     }
   }
 
-  async #begin(client: Client, purpose: Purpose): Promise<Millis> {
+  async #begin(client: Asking, purpose: Purpose): Promise<Millis> {
     const synced = purpose === 'loose' ? ", set_config('synchronous_commit', 'off', true)" : ''
     const [, answer] = await Promise.all([
       client.query({ text: BEGIN[purpose] }),
@@ -148,7 +175,7 @@ export class Connections {
     return this.#parts.now?.() ?? row.now
   }
 
-  #tx(client: Client, purpose: Purpose, now: Millis, pending: Pending): Tx {
+  #tx(client: Asking, purpose: Purpose, now: Millis, pending: Pending): Tx {
     const texts = purpose === 'read' ? this.#reading : this.#writing
     const kind = purpose === 'read' ? 'r' : 'w'
     const ask = async <S extends Statement>(name: S, values: unknown[]): Promise<Asked[S][]> => {
@@ -192,6 +219,37 @@ export class Connections {
   }
 }
 
+/** A connection of the pool while it is ours. */
+class Asking {
+  readonly #client: Client
+  readonly #within: Millis
+
+  constructor(client: Client, purpose: Purpose) {
+    this.#client = client
+    this.#within = purpose === 'read' ? SHOWS_WITHIN : ANSWERS_WITHIN
+    client.on('error', heardByItsQueries)
+  }
+
+  query(query: Parameters<Client['query']>[0]): ReturnType<Client['query']> {
+    return this.#client.query({ ...query, query_timeout: this.#within })
+  }
+
+  /** Whether the connection is of use any more. One that hangs is asked nothing. */
+  async rollBack(why: unknown): Promise<boolean> {
+    if (isHung(why)) return false
+    const [rolledBack] = await Promise.allSettled([this.query({ text: 'ROLLBACK' })])
+    return rolledBack.status === 'fulfilled'
+  }
+
+  release(isSpoilt: boolean): void {
+    this.#client.off('error', heardByItsQueries)
+    this.#client.release(isSpoilt)
+  }
+}
+
+/** While nobody listens to it, a connection that breaks would end the process; its queries fail, too. */
+export const heardByItsQueries = (): void => undefined
+
 /** What a transaction has written and not waited for. */
 class Pending {
   readonly writes: Promise<unknown>[] = []
@@ -228,6 +286,5 @@ function named(text: string): string {
 /** Our own errors, and bugs, as they are; the server's and the network's in our words. */
 function told(error: unknown): unknown {
   if (!(error instanceof Error) || error.name === 'MillraceError') return error
-  const isTheirs = 'code' in error || /terminated|Connection|timeout/i.test(error.message)
-  return isTheirs ? unreachable(error) : error
+  return isTheirs(error) ? unreachable(error) : error
 }

@@ -24,6 +24,21 @@ export function isForgotten(error: unknown): boolean {
   return code === '26000' || code === '42P05'
 }
 
+/** It only reads: a standby, or a primary that became one. */
+export function isReadOnly(error: unknown): boolean {
+  return codeOf(error) === '25006'
+}
+
+/** No answer came in time; the server may be at it still. */
+export function isHung(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout'
+}
+
+/** The server's, the network's or the driver's, which has no codes of its own; no bug of ours. */
+export function isTheirs(error: Error): boolean {
+  return 'code' in error || /terminated|Connection|timeout|not queryable/i.test(error.message)
+}
+
 /** In our words. Nothing was changed. */
 export function unreachable(cause: unknown): MillraceError {
   const code = codeOf(cause)
@@ -56,6 +71,13 @@ function remedyFor(code: string): string {
       return 'this server only reads: connect to the primary'
     case '53300':
       return 'the server has no connection left: raise max_connections, or put a pooler before it'
+    case '57014':
+    case '25P03':
+      return 'it is repeated; look what keeps the server or this process busy'
+    case '40001':
+    case '40P01':
+    case '55P03':
+      return 'it is repeated; look what else locks the tables of Millrace'
     case '28P01':
     case '28000':
       return 'look at the user and the password'

@@ -1,23 +1,27 @@
 /**
  * Hints between processes: LISTEN on a connection of its own, NOTIFY at most once a call. A hint may
- * be lost, so a dead connection costs a poll; it is made anew after a breath that grows.
+ * be lost, so a dead connection costs a poll; it is made anew after a breath that grows. One that only
+ * seems to be there is found out by asking it now and then.
  */
 import type { Hint } from '../../store.js'
-import type { Clock, Timer } from '../../time/clock.js'
+import type { Chance, Clock, Timer } from '../../time/clock.js'
+import { part } from './parting.js'
+import type { Parting } from './parting.js'
 
 /** A connection that hears; `pg`'s has it. */
-export interface Hearer {
+export interface Hearer extends Parting {
   connect(): Promise<unknown>
   query(text: string): Promise<unknown>
   on(event: 'notification', hear: (message: { readonly payload?: string }) => void): unknown
   on(event: 'error' | 'end', hear: (error?: Error) => void): unknown
-  end(): Promise<void>
 }
 
 /** The longest payload that PostgreSQL takes is 8,000 bytes. */
 const PAYLOAD_BYTES = 7_900
 const BREATH_MIN = 500
 const BREATH_MAX = 30_000
+/** How often a connection that says nothing is asked whether it is there. */
+const ASKED_EVERY = 10_000
 
 const ANYTHING: readonly Hint[] = [
   { what: 'jobs', queue: null },
@@ -26,55 +30,69 @@ const ANYTHING: readonly Hint[] = [
   { what: 'schedules', queue: null },
 ]
 
+export interface ListenerParts {
+  /** Its queries must fail when no answer comes. */
+  readonly make: () => Hearer
+  readonly channel: string
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly hear: (hints: readonly Hint[]) => void
+}
+
 export class Listener {
-  readonly #make: () => Hearer
-  readonly #channel: string
-  readonly #clock: Clock
-  readonly #hear: (hints: readonly Hint[]) => void
+  readonly #parts: ListenerParts
   #hearer: Hearer | null = null
   #timer: Timer | null = null
   #breath = BREATH_MIN
   #isClosed = false
 
-  constructor(
-    make: () => Hearer,
-    channel: string,
-    clock: Clock,
-    hear: (hints: readonly Hint[]) => void,
-  ) {
-    this.#make = make
-    this.#channel = channel
-    this.#clock = clock
-    this.#hear = hear
+  constructor(parts: ListenerParts) {
+    this.#parts = parts
   }
 
   /** Answers when it hears, or when the first try has failed; it goes on trying. */
   async start(): Promise<void> {
     if (this.#isClosed) return
-    const hearer = this.#make()
+    const { make, hear } = this.#parts
+    const hearer = make()
     this.#hearer = hearer
     hearer.on('error', () => this.#lost(hearer))
     hearer.on('end', () => this.#lost(hearer))
-    hearer.on('notification', ({ payload }) => this.#hear(hintsIn(payload ?? '')))
+    hearer.on('notification', ({ payload }) => hear(hintsIn(payload ?? '')))
     const [heard] = await Promise.allSettled([this.#listen(hearer)])
     if (heard.status === 'rejected') return this.#lost(hearer)
+    if (this.#hearer !== hearer) return
     this.#breath = BREATH_MIN
+    this.#askLater(hearer)
     // What was said while nobody listened.
-    this.#hear(ANYTHING)
+    hear(ANYTHING)
   }
 
   async #listen(hearer: Hearer): Promise<void> {
     await hearer.connect()
-    await hearer.query(`LISTEN ${this.#channel}`)
+    await hearer.query(`LISTEN ${this.#parts.channel}`)
+  }
+
+  #askLater(hearer: Hearer): void {
+    this.#timer = this.#parts.clock.after(ASKED_EVERY, () => void this.#ask(hearer), { ref: false })
+  }
+
+  async #ask(hearer: Hearer): Promise<void> {
+    const [answered] = await Promise.allSettled([hearer.query('SELECT 1')])
+    if (answered.status === 'rejected') this.#lost(hearer)
+    else if (this.#hearer === hearer) this.#askLater(hearer)
   }
 
   #lost(hearer: Hearer): void {
-    if (this.#hearer !== hearer || this.#isClosed) return
+    if (this.#hearer !== hearer) return
+    const { clock, chance } = this.#parts
     this.#hearer = null
-    void Promise.allSettled([hearer.end()])
-    const delay = this.#breath
+    this.#timer?.cancel()
+    void part(hearer, clock)
+    // Not all at once, where many lost the same server.
+    const delay = this.#breath * (0.5 + chance.next() / 2)
     this.#breath = Math.min(BREATH_MAX, this.#breath * 2)
-    this.#timer = this.#clock.after(delay, () => void this.start(), { ref: false })
+    this.#timer = clock.after(delay, () => void this.start(), { ref: false })
   }
 
   async close(): Promise<void> {
@@ -82,7 +100,7 @@ export class Listener {
     this.#timer?.cancel()
     const hearer = this.#hearer
     this.#hearer = null
-    if (hearer !== null) await Promise.allSettled([hearer.end()])
+    if (hearer !== null) await part(hearer, this.#parts.clock)
   }
 }
 

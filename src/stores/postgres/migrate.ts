@@ -3,6 +3,7 @@
  * once, one of them does it. Tables of a newer version are refused.
  */
 import { millraceError } from '../../job/errors.js'
+import { ANSWERS_WITHIN, heardByItsQueries } from './connection.js'
 import type { Client, Pool } from './connection.js'
 import { VERSIONS } from './schema.js'
 
@@ -15,6 +16,8 @@ export interface Migration {
 
 export async function migrate({ pool, schema, lockClass }: Migration): Promise<void> {
   const client = await pool.connect()
+  let isBroken = false
+  client.on('error', heardByItsQueries)
   try {
     if ((await versionOf(client, schema)) === VERSIONS.length) return
     await client.query({ text: 'BEGIN' })
@@ -35,10 +38,14 @@ export async function migrate({ pool, schema, lockClass }: Migration): Promise<v
     }
     await client.query({ text: 'COMMIT' })
   } catch (error) {
-    await client.query({ text: 'ROLLBACK' })
+    const [rolledBack] = await Promise.allSettled([
+      client.query({ text: 'ROLLBACK', query_timeout: ANSWERS_WITHIN }),
+    ])
+    isBroken = rolledBack.status === 'rejected'
     throw error
   } finally {
-    client.release()
+    client.off('error', heardByItsQueries)
+    client.release(isBroken)
   }
 }
 
@@ -47,11 +54,13 @@ async function versionOf(client: Client, schema: string): Promise<number | null>
   const there = await client.query({
     text: 'SELECT to_regclass($1) IS NOT NULL AS there',
     values: [`${schema}versions`],
+    query_timeout: ANSWERS_WITHIN,
   })
   const [{ there: isThere }] = there.rows as [{ readonly there: boolean }] // as: what was asked
   if (!isThere) return null
   const { rows } = await client.query({
     text: `SELECT max(version) AS version FROM ${schema}versions`,
+    query_timeout: ANSWERS_WITHIN,
   })
   const [{ version }] = rows as [{ readonly version: number | null }] // as: what was asked
   return version

@@ -3,7 +3,7 @@
  * 13 or newer; the driver is `pg`, loaded when a store opens by its URL, or a pool of the user's.
  */
 import type * as pgModule from 'pg'
-import { millraceError } from '../../job/errors.js'
+import { MillraceError, millraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
 import { hash32 } from '../../job/book/derived-id.js'
 import type { BeatRecipe, Hint, Store, Traits } from '../../store.js'
@@ -13,12 +13,14 @@ import type { Liveness } from '../sql/nodes.js'
 import type { Database } from '../sql/port.js'
 import { SqlStore } from '../sql/sql-store.js'
 import type { SqlMedium } from '../sql/sql-store.js'
-import { Connections } from './connection.js'
+import { ANSWERS_WITHIN, Connections, CONNECTS_WITHIN, heardByItsQueries } from './connection.js'
 import type { Pool } from './connection.js'
 import { unreachable } from './errors.js'
 import { Listener, payloadOf } from './listen.js'
 import type { Hearer } from './listen.js'
 import { migrate } from './migrate.js'
+import { tear, within } from './parting.js'
+import type { Parting } from './parting.js'
 
 const TRAITS: Traits = {
   survives: 'server',
@@ -66,6 +68,7 @@ export function openablePostgresStore(
 
 interface OwnPool extends Pool {
   on(event: 'error', hear: (error: Error) => void): unknown
+  on(event: 'connect' | 'remove', hear: (client: Parting) => void): unknown
   end(): Promise<void>
 }
 
@@ -76,6 +79,8 @@ class PostgresMedium implements SqlMedium {
   readonly #options: PostgresStoreOptions
   readonly #parts: PostgresStoreParts
   #pool: OwnPool | null = null
+  /** Of our own pool, from the first word to the last. */
+  readonly #clients = new Set<Parting>()
   #listener: Listener | null = null
   #telling: Promise<unknown> = Promise.resolve()
 
@@ -94,10 +99,8 @@ class PostgresMedium implements SqlMedium {
     try {
       await migrate({ pool, schema, lockClass })
     } catch (error) {
-      await this.#pool?.end()
-      throw 'code' in Object(error) && error instanceof Error && error.name === 'MillraceError'
-        ? error
-        : unreachable(error)
+      await this.close()
+      throw MillraceError.is(error) ? error : unreachable(error)
     }
     const { chance = systemChance, now } = this.#parts
     const base = { pool, schema, lockClass, clock: systemClock, chance }
@@ -117,9 +120,13 @@ class PostgresMedium implements SqlMedium {
       max: CONNECTIONS,
       pipeline: true,
       application_name: 'millrace',
+      connectionTimeoutMillis: CONNECTS_WITHIN,
+      keepAlive: true,
     }) as unknown as OwnPool // as: pg's pool has that shape
     // One that broke while idle is thrown away by the pool; whoever needs one hears of it.
     pool.on('error', () => undefined)
+    pool.on('connect', (client) => this.#clients.add(client))
+    pool.on('remove', (client) => this.#clients.delete(client))
     this.#pool = pool
     return pool
   }
@@ -129,20 +136,29 @@ class PostgresMedium implements SqlMedium {
     const { url } = this.#options
     const pg = await loadDriver()
     const make = (): Hearer =>
-      new pg.Client({ connectionString: url, application_name: 'millrace listen' })
-    this.#listener = new Listener(make, channel, systemClock, onHints)
+      new pg.Client({
+        connectionString: url,
+        application_name: 'millrace listen',
+        connectionTimeoutMillis: CONNECTS_WITHIN,
+        query_timeout: CONNECTS_WITHIN,
+        keepAlive: true,
+      })
+    const { chance = systemChance } = this.#parts
+    this.#listener = new Listener({ make, channel, clock: systemClock, chance, hear: onHints })
     await this.#listener.start()
   }
 
   /** Behind the commit, and never waited for: a hint may be lost. */
   #tell(pool: Pool, channel: string, hints: readonly Hint[]): void {
     if (hints.length === 0) return
+    const text = 'SELECT pg_notify($1, $2)'
+    const values = [channel, payloadOf(hints)]
     const told = async (): Promise<void> => {
       const client = await pool.connect()
-      const values = [channel, payloadOf(hints)]
-      const [said] = await Promise.allSettled([
-        client.query({ text: 'SELECT pg_notify($1, $2)', values }),
-      ])
+      client.on('error', heardByItsQueries)
+      const asked = client.query({ text, values, query_timeout: ANSWERS_WITHIN })
+      const [said] = await Promise.allSettled([asked])
+      client.off('error', heardByItsQueries)
       client.release(said.status === 'rejected')
     }
     this.#telling = Promise.allSettled([this.#telling, told()])
@@ -150,8 +166,19 @@ class PostgresMedium implements SqlMedium {
 
   async close(): Promise<void> {
     await this.#telling
-    await this.#listener?.close()
-    await this.#pool?.end()
+    const [listener, pool] = [this.#listener, this.#pool]
+    this.#listener = null
+    this.#pool = null
+    await listener?.close()
+    if (pool === null) return
+    const gone = new Promise<void>((resolve) => {
+      const look = (): void => (this.#clients.size === 0 ? resolve() : undefined)
+      pool.on('remove', look)
+      void pool.end().then(look)
+    })
+    await within(systemClock, gone, () => {
+      for (const client of this.#clients) tear(client)
+    })
   }
 
   beatRecipe(): BeatRecipe | null {

@@ -85,15 +85,25 @@ export class SqlStore<S extends string> implements Store<S> {
 
   async #open(scope: string): Promise<Opened> {
     const database = await this.#medium.open(scope, (hints) => this.#hint(hints))
-    const id = await database.transact('durable', async (tx) => {
-      const [known] = await tx.all('scope.find', [scope])
-      if (known !== undefined) return known.id
-      const [added] = await tx.all('scope.add', [scope])
-      return added.id
-    })
+    const id = await this.#scope(database, scope)
     const queues = new Queues(id)
     const nodes = new Nodes(queues, this.#medium.liveness, this.#medium.proof)
     return { database, queues, nodes, scope }
+  }
+
+  async #scope(database: Database, name: string): Promise<number> {
+    try {
+      return await database.transact('durable', async (tx) => {
+        const [known] = await tx.all('scope.find', [name])
+        if (known !== undefined) return known.id
+        const [added] = await tx.all('scope.add', [name])
+        return added.id
+      })
+    } catch (error) {
+      // Whoever tries again opens it anew.
+      await this.#medium.close()
+      throw error
+    }
   }
 
   async close(): Promise<void> {
