@@ -2,6 +2,7 @@
  * The PostgreSQL store: jobs as rows of one schema, for workers on any number of hosts. PostgreSQL
  * 13 or newer; the driver is `pg`, loaded when a store opens by its URL, or a pool of the user's.
  */
+import { createHash } from 'node:crypto'
 import type * as pgModule from 'pg'
 import { MillraceError, millraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
@@ -15,6 +16,7 @@ import { SqlStore } from '../sql/sql-store.js'
 import type { SqlMedium } from '../sql/sql-store.js'
 import { ANSWERS_WITHIN, Connections, CONNECTS_WITHIN, heardByItsQueries } from './connection.js'
 import type { Pool } from './connection.js'
+import { CHANNEL_DIGITS, CHANNEL_PREFIX } from './enqueue-function.js'
 import { unreachable } from './errors.js'
 import { Listener, payloadOf } from './listen.js'
 import type { Hearer } from './listen.js'
@@ -94,7 +96,7 @@ class PostgresMedium implements SqlMedium {
     const name = this.#options.schema ?? 'millrace'
     const schema = `"${name.replaceAll('"', '""')}".`
     const lockClass = hash32(name, 0x6d696c6c) | 0
-    const channel = `millrace_${hash32(`${name}\0${scope}`, 0x72616365)}`
+    const channel = channelOf(name, scope)
     const pool = await this.#open()
     try {
       await migrate({ pool, schema, lockClass })
@@ -184,6 +186,11 @@ class PostgresMedium implements SqlMedium {
   beatRecipe(): BeatRecipe | null {
     return null
   }
+}
+
+function channelOf(schema: string, scope: string): string {
+  const digest = createHash('sha256').update(`${schema}/${scope}`).digest('hex')
+  return CHANNEL_PREFIX + digest.slice(0, CHANNEL_DIGITS)
 }
 
 type Driver = typeof pgModule

@@ -7,6 +7,8 @@
  * what runs. Names are compared byte by byte, as everywhere in Millrace.
  */
 
+import { enqueueFunction } from './enqueue-function.js'
+
 /** The statements of each version, the first first. */
 export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
   (s) => [
@@ -183,5 +185,7 @@ export const VERSIONS: readonly ((s: string) => readonly string[])[] = [
        body  text NOT NULL,
        PRIMARY KEY (scope, queue, name)
      )`,
+
+    ...enqueueFunction(s),
   ],
 ]

@@ -83,11 +83,12 @@ class Claim {
       gatherer.gates(id),
     ])
     this.#lanes = lanes
-    const isTurned = grouped.length > 0 || this.#isTurned(gatherer.sheet)
+    const isGated = this.#isTurned(gatherer.sheet)
     gatherer.sheet.close()
+    const bringsGroups = await bringDue(tx, this.#facts, lanes)
+    const isTurned = grouped.length > 0 || bringsGroups || isGated
     this.#queues.turned(name, isTurned)
     const canTake = known.length > 0 && this.#ask.limit > 0
-    await bringDue(tx, this.#facts, lanes)
     if (!isTurned && canTake) return this.#told(await this.#takePlainly())
     return this.#told(await this.#takeInTurns(canTake ? this.#ask.limit : 0))
   }

@@ -9,11 +9,12 @@ import type { QueueFacts } from './sheet.js'
 /** Jobs that become due with one look, of each lane. */
 const DUE_AT_ONCE = 2_000
 
+/** Answers whether any of it is of a group with a name, so that there are turns to take. */
 export async function bringDue(
   tx: Tx,
   { id, pass }: QueueFacts,
   lanes: readonly Lane[],
-): Promise<void> {
+): Promise<boolean> {
   const asked = lanes.map((lane) => [lane.id])
   const [due] = await Promise.all([
     tx.each('job.due', [tx.now, DUE_AT_ONCE], asked),
@@ -25,4 +26,5 @@ export async function bringDue(
     }),
   )
   tx.write('turn.add', [], [...turns.values()])
+  return due.some(({ grp }) => grp !== '')
 }

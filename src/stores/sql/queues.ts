@@ -16,8 +16,16 @@ import { fromText } from './text.js'
 
 export type Lane = Asked['lane.of']
 
+/** What a transaction has learned, and others may rely on when it has been committed. */
+export interface Learned {
+  readonly ids: Map<string, number>
+  readonly lanes: Map<string, number>
+}
+
 export class Queues {
   readonly scope: number
+  /** By transaction: rows that it has made itself may yet come to nothing. */
+  readonly #learning = new WeakMap<Tx, Learned>()
   readonly #ids = new Map<string, number>()
   readonly #settings = new Map<number, StoredSettings>()
   readonly #lanes = new Map<string, number>()
@@ -39,13 +47,13 @@ export class Queues {
     how: 'shared' | 'alone' | 'known' = 'known',
   ): Promise<Map<string, QueueFacts>> {
     const wanted = [...new Set(names)]
-    const unknown = wanted.filter((name) => !this.#ids.has(name))
+    const unknown = wanted.filter((name) => this.#id(tx, name) === undefined)
     if (unknown.length > 0) {
       const sorted = unknown.sort().map((name) => [name])
       if (mode === 'make') await tx.each('queue.add', [this.scope], sorted)
       await this.look(tx, unknown)
     }
-    const ids = wanted.flatMap((name) => this.#ids.get(name) ?? [])
+    const ids = wanted.flatMap((name) => this.#id(tx, name) ?? [])
     const isAlone = (id: number): boolean =>
       how === 'alone' || (how === 'known' && this.isAlone(id))
     const alone = ids.filter(isAlone)
@@ -67,7 +75,7 @@ export class Queues {
       [this.scope],
       [...new Set(names)].map((name) => [name]),
     )
-    for (const { name, id } of rows) this.#ids.set(name, id)
+    for (const { name, id } of rows) this.#learned(tx).ids.set(name, id)
     return new Map(rows.map((row) => [row.name, this.factsOf(row)]))
   }
 
@@ -96,10 +104,30 @@ export class Queues {
     throw new Again(`queue ${name} takes turns`)
   }
 
-  /** What was made in a transaction that came to nothing may not be there. */
+  /** A transaction begins, or begins again: what it learned before may be wrong. */
+  begin(tx: Tx): Learned {
+    const learned = { ids: new Map<string, number>(), lanes: new Map<string, number>() }
+    this.#learning.set(tx, learned)
+    return learned
+  }
+
+  /** It was committed: from now on all know. */
+  keep({ ids, lanes }: Learned): void {
+    for (const [name, id] of ids) this.#ids.set(name, id)
+    for (const [name, id] of lanes) this.#lanes.set(name, id)
+  }
+
+  /** Revisions that a transaction has made and that came to nothing are made again otherwise. */
   forget(): void {
-    this.#ids.clear()
-    this.#lanes.clear()
+    this.#settings.clear()
+  }
+
+  #learned(tx: Tx): Learned {
+    return this.#learning.get(tx) ?? this.begin(tx)
+  }
+
+  #id(tx: Tx, name: string): number | undefined {
+    return this.#ids.get(name) ?? this.#learned(tx).ids.get(name)
   }
 
   factsOf(row: QueueRow): QueueFacts {
@@ -122,10 +150,11 @@ export class Queues {
 
   async lane(tx: Tx, queue: number, task: string, kind: number): Promise<number> {
     const name = `${queue}/${kind}/${task}`
-    const known = this.#lanes.get(name)
+    const { lanes } = this.#learned(tx)
+    const known = this.#lanes.get(name) ?? lanes.get(name)
     if (known !== undefined) return known
     const [{ id }] = await tx.all('lane.add', [queue, task, kind])
-    this.#lanes.set(name, id)
+    lanes.set(name, id)
     return id
   }
 }

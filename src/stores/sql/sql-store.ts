@@ -29,6 +29,7 @@ import { Nodes } from './nodes.js'
 import type { Liveness } from './nodes.js'
 import type { Database, Purpose, Tx } from './port.js'
 import { Queues } from './queues.js'
+import type { Learned } from './queues.js'
 import { declare, override } from './saying.js'
 import { plan, scheduleRows, tick } from './scheduling.js'
 import { note, settle } from './settling.js'
@@ -263,17 +264,20 @@ export class SqlStore<S extends string> implements Store<S> {
     const opened = this.#check()
     for (let beginnings = 1; ; beginnings++) {
       let news = new News()
+      let learned: Learned | null = null
       try {
         const answer = await this.#keep(
-          opened.database.transact(purpose, (tx) => {
+          opened.database.transact(purpose, async (tx) => {
             news = new News()
-            return work(tx, opened, news)
+            if (learned !== null) opened.queues.forget()
+            const begun = (learned = opened.queues.begin(tx))
+            return { done: await work(tx, opened, news), begun }
           }),
         )
+        opened.queues.keep(answer.begun)
         opened.database.tell(news.hints())
-        return answer
+        return answer.done
       } catch (error) {
-        // What it learned of rows that it made may be wrong.
         opened.queues.forget()
         if (!(error instanceof Again) || beginnings === BEGINNINGS) throw error
       }

@@ -1,0 +1,125 @@
+// What is asked all the time costs the same however many jobs there are: no plan of it reads a whole
+// table of jobs or of turns, though nobody has counted them since they came (a burst outruns ANALYZE).
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Statement } from '../../src/stores/sql/statements.js'
+import { openablePostgresStore } from '../../src/stores/postgres/postgres-store.js'
+import { statements } from '../../src/stores/postgres/statements.js'
+import { sharedPostgres } from '../servers/postgres.js'
+
+const server = await sharedPostgres()
+const BACKLOG = 200_000
+
+/** What each is asked with; one lane, one queue, one scope. */
+const HOT: Partial<Record<Statement, readonly unknown[]>> = {
+  'job.deleted': [[1], ['job 7']],
+  'job.find': [
+    [1, 1],
+    ['job 7', 'job 8'],
+  ],
+  'job.read': [[7, 8]],
+  'job.remove': [[7]],
+  'job.describe': [[7], ['x'], [0], [null]],
+  'job.complete': [[1], ['job 7'], [7]],
+  'job.due': [1e12, 2_000, [1]],
+  'job.take': [1, 1e12, 10, 1, 'node', 'worker', 1],
+  'line.first': [1e12, [1], ['group 7'], [0], [10]],
+  'lane.first': [1e12, [1], ['group 7']],
+  'lane.ready': [[1], [1e12]],
+  'lane.next': [[1]],
+  'job.expired': [1, 1e12, 100],
+  'job.spent': [1, 100],
+  'job.orphans': [1, 100],
+  'ended.past': [[1], [7], [1e12], [100]],
+  'page.any': [1, 1e9, [0, 1], null, null, 1e12, 100, 1_000],
+  'page.running': [1, 1e9, [2], null, null, 1e12, 100],
+  'queue.someRunning': [1, 10],
+  'group.running': [[1], ['group 7']],
+  'group.holder': [[1], ['group 7']],
+  'group.holding': [[1], ['group 7']],
+  'node.held': [1, 100, ['node']],
+  'node.lost': [1, 'node', 1, [2]],
+  'node.remember': [1, 'node', 1e12],
+  'turn.add': [[1], [1], ['g'], [0], [0], [7]],
+  'turn.first': [[], 10, [1]],
+  'turn.grouped': [1],
+  'turn.move': [[1], ['group 7'], [1]],
+  'turn.close': [[1], ['group 7'], [1]],
+  'turn.open': [[1], ['group 7'], [1]],
+  'turn.openDue': [1, 1e12, 1],
+  'turn.remove': [[1], ['group 7'], [0]],
+  'turn.next': [1],
+  'key.started': [1e12, [7]],
+  'kin.children': [[7]],
+}
+
+describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
+  let client: pg.Client
+  const texts = statements('"millrace".', 'FOR UPDATE OF j')
+
+  beforeAll(async () => {
+    const url = await server.database()
+    const store = openablePostgresStore({ url }, {})
+    await store.open({ scope: 'default' })
+    await store.close()
+    client = new pg.Client({ connectionString: url })
+    await client.connect()
+    // The database, since the server's own daemon could count meanwhile.
+    await client.query('ALTER TABLE millrace.jobs SET (autovacuum_enabled = off)')
+    await client.query('ALTER TABLE millrace.turns SET (autovacuum_enabled = off)')
+    await client.query(`
+      INSERT INTO millrace.queues (scope, name) VALUES (1, 'q');
+      INSERT INTO millrace.lanes (queue, task, kind) VALUES (1, 'default', 0);
+      INSERT INTO millrace.jobs (seq, queue, id, state, flags, task, grp, priority, crashes, attempt,
+        place, due, inserted_at, since, lane, payload, codec, node, token)
+      SELECT n, 1, 'job ' || n,
+             CASE n % 10 WHEN 0 THEN 2 WHEN 1 THEN 0 WHEN 2 THEN 7 ELSE 1 END,
+             CASE n % 10 WHEN 0 THEN 64 ELSE 0 END,
+             'default', CASE n % 2 WHEN 0 THEN '' ELSE 'group ' || n % 5000 END, n % 3, 0, 0, n, n, n, n,
+             CASE WHEN n % 10 IN (0, 2) THEN NULL ELSE 1 END, '1', 0,
+             CASE n % 10 WHEN 0 THEN 'node' END, CASE n % 10 WHEN 0 THEN n END
+      FROM generate_series(1, ${BACKLOG}) AS n;
+      INSERT INTO millrace.turns (lane, queue, grp, priority, pass, tie)
+      SELECT 1, 1, 'group ' || n, 0, n, n FROM generate_series(1, 20000) AS n`)
+  }, 120_000)
+  afterAll(() => client.end())
+
+  for (const [name, params] of Object.entries(HOT)) {
+    it(`${name} reads no whole table`, async () => {
+      expect(await plan(name as Statement, params)).not.toMatch(/Seq Scan on (jobs|turns)/)
+    })
+  }
+
+  it('job.take stops at its limit: it sorts no more than that', async () => {
+    const text = await plan('job.take', HOT['job.take'] ?? [])
+    expect(text).toMatch(/Index Scan using jobs_ready/)
+    // One sort there is in each of the two plans, of the ten that were found, to number them.
+    expect(text.match(/Sort Key/g)?.length ?? 0).toBeLessThanOrEqual(2)
+  })
+
+  /** As a handle asks: prepared, within its settings; custom first, and as it is planned for good. */
+  async function plan(name: Statement, params: readonly unknown[]): Promise<string> {
+    const lines: string[] = []
+    for (const mode of ['force_custom_plan', 'force_generic_plan']) {
+      await client.query('BEGIN')
+      await client.query('SET LOCAL enable_seqscan = off')
+      await client.query('SET LOCAL enable_hashjoin = off')
+      await client.query('SET LOCAL enable_mergejoin = off')
+      await client.query(`SET LOCAL plan_cache_mode = ${mode}`)
+      await client.query(`PREPARE hot AS ${texts[name]}`)
+      const args = params.map(literal).join(', ')
+      const { rows } = await client.query<Record<string, string>>(`EXPLAIN EXECUTE hot(${args})`)
+      await client.query('ROLLBACK')
+      await client.query('DEALLOCATE hot')
+      lines.push(...rows.map((row) => row['QUERY PLAN'] ?? ''))
+    }
+    expect(lines.length).toBeGreaterThan(0)
+    return lines.join('\n')
+  }
+})
+
+function literal(value: unknown): string {
+  if (value === null) return 'NULL'
+  if (!Array.isArray(value)) return typeof value === 'number' ? String(value) : `'${String(value)}'`
+  return `'{${value.map((one: unknown) => (one === null ? 'NULL' : `"${String(one)}"`)).join()}}'`
+}

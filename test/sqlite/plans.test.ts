@@ -1,0 +1,57 @@
+// What is asked all the time costs the same however many jobs there are: no plan of it walks through
+// the jobs or the turns, and the plain claim sorts nothing but what it found.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openFile } from '../../src/stores/sqlite/driver.js'
+import type { Handle } from '../../src/stores/sqlite/driver.js'
+import { VERSIONS } from '../../src/stores/sqlite/schema.js'
+import { statements } from '../../src/stores/sqlite/statements.js'
+import type { Statement } from '../../src/stores/sql/statements.js'
+
+const HOT: readonly Statement[] = [
+  ...(['job.add', 'job.deleted', 'job.find', 'job.read', 'job.change', 'job.remove'] as const),
+  ...(['job.complete', 'job.due', 'job.take', 'line.first', 'lane.first', 'lane.ready'] as const),
+  ...(['lane.next', 'job.expired', 'job.spent', 'job.orphans', 'ended.past', 'page.any'] as const),
+  ...(['page.running', 'queue.someRunning', 'group.running', 'group.holder'] as const),
+  ...([
+    'group.holding',
+    'node.held',
+    'node.lost',
+    'node.remember',
+    'turn.add',
+    'turn.first',
+  ] as const),
+  ...(['turn.grouped', 'turn.move', 'turn.close', 'turn.open', 'turn.openDue'] as const),
+  ...(['turn.remove', 'turn.next', 'key.started', 'kin.children'] as const),
+]
+
+describe('plans in SQLite', () => {
+  let handle: Handle
+  const texts = statements('millrace_')
+
+  beforeAll(async () => {
+    handle = await openFile(':memory:')
+    for (const version of VERSIONS) for (const text of version('millrace_')) handle.exec(text)
+  })
+  afterAll(() => handle.close())
+
+  function plan(name: Statement): readonly string[] {
+    const rows = handle.prepare(`EXPLAIN QUERY PLAN ${texts[name]}`).all([])
+    return rows.map(({ detail }) => String(detail))
+  }
+
+  it.each(HOT)('%s walks through no table', (name) => {
+    // A partial index is walked through where it holds only what is wanted.
+    const walks = plan(name).filter(
+      (line) =>
+        /SCAN (millrace_)?(jobs|turns|j|u|i)\b/.test(line) &&
+        !/USING (COVERING )?INDEX millrace_jobs_(held|expiring|spent)/.test(line),
+    )
+    expect(walks).toEqual([])
+  })
+
+  it('the plain claim finds its jobs in order', () => {
+    const steps = plan('job.take')
+    expect(steps.some((step) => /SEARCH .*USING INDEX millrace_jobs_ready/.test(step))).toBe(true)
+    expect(steps.filter((step) => step.includes('TEMP B-TREE'))).toEqual([])
+  })
+})
