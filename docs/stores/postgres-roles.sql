@@ -1,0 +1,40 @@
+-- Roles for Millrace on PostgreSQL, with no more rights than each needs. Run it once as the owner of
+-- the schema `millrace`, after the tables were made (open a Millrace once as that owner, or let it be
+-- done when you deploy). Grant the roles to the users that your services log in with. A newer version
+-- of Millrace that brings new tables wants this file run again; only the owner can bring them.
+
+DO $$
+BEGIN
+  IF to_regrole('millrace_producer') IS NULL THEN CREATE ROLE millrace_producer NOLOGIN; END IF;
+  IF to_regrole('millrace_worker')   IS NULL THEN CREATE ROLE millrace_worker   NOLOGIN; END IF;
+  IF to_regrole('millrace_operator') IS NULL THEN CREATE ROLE millrace_operator NOLOGIN; END IF;
+END $$;
+
+GRANT USAGE ON SCHEMA millrace TO millrace_producer, millrace_worker, millrace_operator;
+
+-- ── A producer enqueues: in SQL, or plainly by `enqueue` ────────────────────────────────────────────
+-- It reads no payload, claims nothing and changes no job. What it cannot do under this role: unique
+-- keys, `after`, and queues with a limited backlog, which look at rows as a whole.
+GRANT EXECUTE ON FUNCTION millrace.enqueue(text, jsonb, jsonb) TO millrace_producer;
+GRANT SELECT ON millrace.versions, millrace.scopes, millrace.queues, millrace.lanes TO millrace_producer;
+GRANT INSERT (name), UPDATE (name) ON millrace.scopes TO millrace_producer;
+GRANT INSERT (scope, name) ON millrace.queues TO millrace_producer;
+GRANT INSERT (queue, task, kind), UPDATE (kind) ON millrace.lanes TO millrace_producer;
+GRANT INSERT ON millrace.jobs, millrace.turns TO millrace_producer;
+-- What an id that is taken stands for: `extra` says whether its job was deleted. It also has the
+-- errors and the result of a job that ended; payloads are in a column of their own.
+GRANT SELECT (seq, queue, id, state, extra) ON millrace.jobs TO millrace_producer;
+GRANT USAGE ON SEQUENCE millrace.seq_blocks TO millrace_producer;
+
+-- ── A worker does all that a Millrace does, but owns no table ───────────────────────────────────────
+GRANT SELECT ON millrace.versions TO millrace_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+  millrace.scopes, millrace.queues, millrace.paused_groups, millrace.lanes, millrace.jobs,
+  millrace.turns, millrace.keys, millrace.kin, millrace.settled, millrace.grants,
+  millrace.throttles, millrace.nodes, millrace.schedules, millrace.retired
+  TO millrace_worker;
+GRANT USAGE ON SEQUENCE millrace.seq_blocks, millrace.token_blocks TO millrace_worker;
+GRANT EXECUTE ON FUNCTION millrace.enqueue(text, jsonb, jsonb) TO millrace_worker;
+
+-- ── An operator looks at everything and decides; the same rights, told apart in the server's logs ───
+GRANT millrace_worker TO millrace_operator;
