@@ -120,6 +120,7 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
 
 function literal(value: unknown): string {
   if (value === null) return 'NULL'
-  if (!Array.isArray(value)) return typeof value === 'number' ? String(value) : `'${String(value)}'`
-  return `'{${value.map((one: unknown) => (one === null ? 'NULL' : `"${String(one)}"`)).join()}}'`
+  if (typeof value === 'number') return String(value)
+  if (!Array.isArray(value)) return `'${value as string}'` // as: what HOT has besides
+  return `'{${value.map((one: unknown) => JSON.stringify(one)).join()}}'`
 }
