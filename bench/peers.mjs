@@ -10,6 +10,7 @@ const BUILT = `${FOLDER}/node_modules/better-sqlite3/build/Release/better_sqlite
 /** What a plan needs of it; the postgres ones are plain JavaScript. */
 const NEEDED = {
   file: [BUILT],
+  maildir: [BUILT],
   sqlite: [BUILT],
   postgres: ['pg-boss', 'graphile-worker', 'bullmq', 'pg'].map(
     (name) => `${FOLDER}/node_modules/${name}/package.json`,

@@ -1,4 +1,4 @@
-// npm run bench -- <file, sqlite, postgres, memory or gates> [--durability process] [--rounds 3] [--only enqueue,process,…]
+// npm run bench -- <file, maildir, sqlite, postgres, memory or gates> [--durability process] [--rounds 3] [--only enqueue,process,…]
 //   [--alone] [--build <a dist>] [--also <another dist>] [--folder <where>] [--quick] [--json]
 // Whole library against whole library on one Node, in rounds that take turns, medians of them. What
 // is measured is in plan.mjs and measures/, who is measured in subjects/.
@@ -34,7 +34,7 @@ const tell = (line) => process.stderr.write(`${line}\n`)
 const isFile = store === 'file'
 const isGates = store === 'gates'
 const isPostgres = store === 'postgres'
-const hasPeers = ['file', 'sqlite', 'postgres'].includes(store)
+const hasPeers = ['file', 'maildir', 'sqlite', 'postgres'].includes(store)
 const alone = options.alone || !hasPeers || !havePeers(store, tell)
 if (isPostgres) onNewerNode(tell)
 /** As durable as it is set up, which is the default of a server: what is acknowledged is synced. */
@@ -296,7 +296,7 @@ function show() {
 
 await ladder()
 if (hasPeers && groups.has('backlog')) await backlog()
-if ((isFile || store === 'sqlite') && groups.has('cost')) await cost()
+if (['file', 'maildir', 'sqlite'].includes(store) && groups.has('cost')) await cost()
 if (!isGates && groups.has('idle')) await rest()
 if (!isGates && groups.has('engine')) await engine()
 if (isFile && groups.has('medium')) await medium()

@@ -23,6 +23,7 @@ export function subjectsFor(
   const builds = also.map((build, at) => millrace(build, `${label} (build ${at + 2})`))
   switch (name) {
     case 'file':
+    case 'maildir':
     case 'sqlite': {
       const synchronous = durability === 'power' ? 'FULL' : 'NORMAL'
       const beside = {
@@ -43,7 +44,7 @@ export function subjectsFor(
       return [plain, gated(10), gated(100_000)]
     }
     default:
-      throw new Error(`unknown subject ${name}: file, sqlite, postgres, memory or gates`)
+      throw new Error(`unknown subject ${name}: file, maildir, sqlite, postgres, memory or gates`)
   }
 }
 

@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Engine } from './engine/engine.js'
 import type { Declaration } from './job/declare.js'
 import { DEAD_LETTER_HOPS, SETTINGS_FRESH, SETTINGS_KNOWN } from './job/defaults.js'
-import { effective } from './job/effective.js'
+import { DEFAULT_SETTINGS, effective, NEVER_SAID } from './job/effective.js'
 import { millraceError } from './job/errors.js'
 import type { MillraceError } from './job/errors.js'
 import type { Settings, SettingsLayer, StoredSettings } from './job/settings.js'
@@ -62,6 +62,10 @@ export class Declared {
     return said.writing
   }
 
+  get isOpen(): boolean {
+    return this.#open
+  }
+
   async open(): Promise<void> {
     await this.#engine.open()
     this.#open = true
@@ -75,6 +79,16 @@ export class Declared {
       return known.settings
     }
     return this.remember(queue, await this.#engine.store.settings(queue))
+  }
+
+  /** The same where the store cannot be asked: as it was last heard of, or as it was declared here. */
+  supposed(queue: string): Settings {
+    const known = this.#known.get(queue)
+    if (known !== undefined) return known.settings
+    const said = this.#said.get(queue)
+    return said === undefined
+      ? DEFAULT_SETTINGS
+      : effective({ ...NEVER_SAID, declared: said.declaration.layer })
   }
 
   /** Takes note of what the store answered; gives it back in force. */

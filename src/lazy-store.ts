@@ -41,6 +41,8 @@ export class LazyStore implements Store {
     await this.#store?.close()
   }
 
+  dump: Store['dump'] = async (ask) => this.#opened().dump(ask)
+  load: Store['load'] = async (items) => this.#opened().load(items)
   insert: Store['insert'] = async (lots) => this.#opened().insert(lots)
   exchange: Store['exchange'] = async (ask) => this.#opened().exchange(ask)
   commit: Store['commit'] = async (one, write, terms) => this.#opened().commit(one, write, terms)

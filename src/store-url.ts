@@ -1,7 +1,8 @@
 /**
- * Stores by URL: `memory:`, `file:./queues`, `sqlite:./jobs.db` and `postgres://…` in this version. A URL is checked when it is given;
- * the store's own code is loaded when it is opened, so that nobody pays for stores that he does not
- * use. A store made by hand is handed over as it is.
+ * Stores by URL: `memory:`, `file:./queues`, `maildir:./mail`, `sqlite:./jobs.db` and `postgres://…`
+ * in this version. A URL is checked when it is given; the store's own code is loaded when it is
+ * opened, so that nobody pays for stores that he does not use. A store made by hand is handed over
+ * as it is.
  */
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -48,6 +49,14 @@ const FILE: Traits = {
   beat: 'thread',
 }
 
+const MAILDIR: Traits = {
+  survives: 'power',
+  reach: 'process',
+  transactions: false,
+  hints: true,
+  beat: 'loop',
+}
+
 const SQLITE: Traits = {
   survives: 'power',
   reach: 'host',
@@ -64,8 +73,8 @@ const POSTGRES: Traits = {
   beat: 'loop',
 }
 
-const HERE = ['memory', 'file', 'sqlite', 'postgres', 'postgresql']
-const LATER = ['maildir', 'redis', 'rediss']
+const HERE = ['memory', 'file', 'maildir', 'sqlite', 'postgres', 'postgresql']
+const LATER = ['redis', 'rediss']
 
 /** The store that a URL names, not yet loaded. Throws OPTION_INVALID or DRIVER_MISSING. */
 export function storeByUrl(url: string): Store {
@@ -75,6 +84,8 @@ export function storeByUrl(url: string): Store {
       return memory(rest)
     case 'file':
       return file(rest)
+    case 'maildir':
+      return maildir(rest)
     case 'sqlite':
       return sqlite(rest)
     case 'postgres':
@@ -104,17 +115,19 @@ function memory(rest: string): Store {
 
 /** `file:<path>`, relative to the working directory of now, or `file:///<absolute path>`. */
 function file(rest: string): Store {
-  const mark = rest.indexOf('?')
-  const address = mark < 0 ? rest : rest.slice(0, mark)
-  const durability = durabilityOf(new URLSearchParams(mark < 0 ? '' : rest.slice(mark)))
-  if (address === '' || address === '//') {
-    throw invalid('store URL', "a folder, like 'file:./queues'", `file:${rest}`, 'name one')
-  }
-  const path = resolve(address.startsWith('//') ? absolute(address) : address)
-  const survives = durability === 'power' ? 'power' : 'process'
-  return new LazyStore('file', { ...FILE, survives }, async () => {
+  const { path, durability } = folder('file', rest, ['durability'])
+  return new LazyStore('file', { ...FILE, survives: durability }, async () => {
     const { fileStore } = await import('./stores/file/file-store.js')
     return fileStore({ path, durability })
+  })
+}
+
+/** `maildir:<path>`, as `file:`; with `?access=look` it changes nothing. */
+function maildir(rest: string): Store {
+  const { path, durability, access } = folder('maildir', rest, ['durability', 'access'])
+  return new LazyStore('maildir', { ...MAILDIR, survives: durability }, async () => {
+    const { maildirStore } = await import('./stores/maildir/maildir-store.js')
+    return maildirStore({ path, durability, access })
   })
 }
 
@@ -139,7 +152,7 @@ function sqlitePath(rest: string): string {
   if (address === '' || address === '//') {
     throw invalid('store URL', "a file, like 'sqlite:./jobs.db'", `sqlite:${rest}`, 'name one')
   }
-  return resolve(address.startsWith('//') ? absolute(address) : address)
+  return resolve(address.startsWith('//') ? absolute('sqlite', address) : address)
 }
 
 /** `postgres://user:password@host/database`, as `pg` reads it. */
@@ -154,21 +167,40 @@ function postgres(url: string): Store {
   })
 }
 
-function absolute(address: string): string {
-  try {
-    return fileURLToPath(`file:${address}`)
-  } catch {
-    const remedy = 'write ./path, /path or ///path behind the scheme'
-    throw invalid('store URL', 'a path of this host', address, remedy)
+interface Folder {
+  readonly path: string
+  readonly durability: 'power' | 'process'
+  readonly access: 'full' | 'look'
+}
+
+const EXAMPLES = { file: './queues', maildir: './mail' } as const
+
+function folder(scheme: keyof typeof EXAMPLES, rest: string, options: readonly string[]): Folder {
+  const mark = rest.indexOf('?')
+  const address = mark < 0 ? rest : rest.slice(0, mark)
+  const query = new URLSearchParams(mark < 0 ? '' : rest.slice(mark))
+  for (const option of query.keys()) {
+    if (!options.includes(option)) throw unknownName(option, options, 'store URL')
+  }
+  if (address === '' || address === '//') {
+    const like = `a folder, like '${scheme}:${EXAMPLES[scheme]}'`
+    throw invalid('store URL', like, `${scheme}:${rest}`, 'name one')
+  }
+  const survives = query.get('durability') ?? 'power'
+  return {
+    path: resolve(address.startsWith('//') ? absolute(scheme, address) : address),
+    durability: word(survives, ['power', 'process'], 'store URL durability'),
+    access: word(query.get('access') ?? 'full', ['full', 'look'], 'store URL access'),
   }
 }
 
-function durabilityOf(query: URLSearchParams): 'power' | 'process' {
-  for (const option of query.keys()) {
-    if (option !== 'durability') throw unknownName(option, ['durability'], 'store URL')
+function absolute(scheme: string, address: string): string {
+  try {
+    return fileURLToPath(`file:${address}`)
+  } catch {
+    const remedy = `write ${scheme}:./path, ${scheme}:/path or ${scheme}:///path`
+    throw invalid('store URL', 'a path of this host', `${scheme}:${address}`, remedy)
   }
-  const asked = query.get('durability') ?? 'power'
-  return word(asked, ['power', 'process'], 'store URL durability')
 }
 
 function unknownScheme(scheme: string): Error {
@@ -176,7 +208,7 @@ function unknownScheme(scheme: string): Error {
   return millraceError({
     code: 'DRIVER_MISSING',
     subject: `store ${scheme}:`,
-    expected: 'a store of this version of Millrace: memory:, file:, sqlite: or postgres:',
+    expected: `a store of this version of Millrace: ${HERE.map((name) => `${name}:`).join(', ')}`,
     remedy: 'use file: or sqlite: on one host; this store comes with a later version',
   })
 }

@@ -17,10 +17,12 @@ import type { Counts, Found, Happening, Instant, JobRecord, JobRef, Millis } fro
 import type { ParentRow } from './job/job.js'
 import type { Explained, GroupRow, QueueExplained } from './job/gate.js'
 import type { Inserted, Lot } from './job/lot.js'
+import type { Loaded, Part, Portable } from './job/portable.js'
 import type { Planned, ScheduleAsk, ScheduleChange, ScheduleRow } from './job/schedule.js'
 import type { Tick, Ticked } from './job/schedule.js'
 import type { PageAsk, Paged, Selector } from './job/selector.js'
 import type { SettingsLayer, StoredSettings } from './job/settings.js'
+import type { TransitWords } from './job/transit.js'
 import type { Note, Noted, Settled, Settlement } from './job/verdict.js'
 import type { Encoded } from './job/codec.js'
 
@@ -122,6 +124,18 @@ export interface Store<S extends string = string> {
   /** Declares, changes or removes a schedule. */
   plan(change: ScheduleChange): Promise<Planned>
 
+  /**
+   * What is kept, for another store to take over, page by page: jobs and receipts in the order of
+   * their insertion, but for those that were moved away. A page may be empty and still have a cursor.
+   */
+  dump(ask: DumpAsk): Promise<Paged<Portable>>
+  /**
+   * Takes over what another store kept, one answer for each; some `DUMP_BYTES` of it. What is here
+   * stays as it is, so loading twice is loading once. Limits of the backlog and of sizes are not
+   * asked: it was accepted once.
+   */
+  load(items: readonly Portable[]): Promise<readonly Loaded[]>
+
   /** Hints may be lost, late or double. Answers how to stop. */
   watch(onHint: (hint: Hint) => void): () => void
 }
@@ -205,8 +219,8 @@ export interface Checked {
 }
 
 /**
- * `module` exports `beater(data): { beat(beat: Beat): void; close(): void }`, synchronous, for use
- * in a thread. `data` can be cloned.
+ * `module` exports `beater(data, every): { beat(beat: Beat): void; close(): void }`, for use in a thread
+ * that may wait for both; `every` is how often it will be asked, in milliseconds. `data` can be cloned.
  */
 export interface BeatRecipe {
   readonly module: string
@@ -218,6 +232,11 @@ export interface SweepAsk {
   readonly node: string
   /** At most so many jobs. */
   readonly limit: number
+  /**
+   * For how long the store has answered the asker without a break: who was silent for longer may have
+   * been unable to say anything. Left out: always.
+   */
+  readonly calm?: Millis
 }
 
 export interface Swept {
@@ -243,6 +262,13 @@ export interface CountAsk {
   readonly cursor: string | null
 }
 
+export interface DumpAsk {
+  readonly part: Part
+  /** Null: of all queues. */
+  readonly queues: readonly string[] | null
+  readonly page: PageAsk
+}
+
 export interface QueueRow {
   readonly name: string
   readonly counts: Counts
@@ -261,7 +287,7 @@ export interface NodeRow extends NodeCard {
 }
 
 /** What an operator may do. */
-export type Command = JobsCommand | PauseCommand
+export type Command = JobsCommand | PauseCommand | TransitCommand
 
 /** To jobs. Those that run are only ever asked, by `cancel`. */
 export type JobsCommand =
@@ -277,6 +303,16 @@ export type JobsCommand =
    */
   | { readonly kind: 'retry'; readonly queue: string; readonly which: Selector }
   | { readonly kind: 'delete'; readonly queue: string; readonly which: Selector }
+  /**
+   * They stand in another store now. While their queue moves, and of jobs that do not run: they go,
+   * and leave receipts that say where to.
+   */
+  | {
+      readonly kind: 'depart'
+      readonly queue: string
+      readonly which: Selector
+      readonly to: string
+    }
   | {
       readonly kind: 'update'
       readonly queue: string
@@ -297,6 +333,13 @@ export interface PauseCommand {
   readonly group: string | null
   /** Who says it, for those who ask why nothing moves. */
   readonly by: string
+}
+
+/** A queue begins to move, or arrives; null: it is on no way. `changed`: 1, or 0 when it was so. */
+export interface TransitCommand {
+  readonly kind: 'transit'
+  readonly queue: string
+  readonly transit: TransitWords | null
 }
 
 /** What is not given stays. */

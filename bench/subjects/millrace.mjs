@@ -21,6 +21,8 @@ function urlOf({ store, folder, url, durability }) {
       return 'memory:'
     case 'sqlite':
       return `sqlite:${folder}/bench.db${durability === 'power' ? '' : `?durability=${durability}`}`
+    case 'maildir':
+      return `maildir:${folder}/mail?durability=${durability}`
     case 'postgres':
       return url
     default:

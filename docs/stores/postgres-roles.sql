@@ -21,9 +21,11 @@ GRANT INSERT (name), UPDATE (name) ON millrace.scopes TO millrace_producer;
 GRANT INSERT (scope, name) ON millrace.queues TO millrace_producer;
 GRANT INSERT (queue, task, kind), UPDATE (kind) ON millrace.lanes TO millrace_producer;
 GRANT INSERT ON millrace.jobs, millrace.turns TO millrace_producer;
+-- Where claims begin to look, when a job comes that stands before that.
+GRANT SELECT (lane, grp, priority, floor), UPDATE (floor) ON millrace.turns TO millrace_producer;
 -- What an id that is taken stands for: `extra` says whether its job was deleted. It also has the
 -- errors and the result of a job that ended; payloads are in a column of their own.
-GRANT SELECT (seq, queue, id, state, extra) ON millrace.jobs TO millrace_producer;
+GRANT SELECT (seq, queue, id, state, grp, extra) ON millrace.jobs TO millrace_producer;
 GRANT USAGE ON SEQUENCE millrace.seq_blocks TO millrace_producer;
 
 -- ── A worker does all that a Millrace does, but owns no table ───────────────────────────────────────
@@ -31,7 +33,8 @@ GRANT SELECT ON millrace.versions TO millrace_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
   millrace.scopes, millrace.queues, millrace.paused_groups, millrace.lanes, millrace.jobs,
   millrace.turns, millrace.keys, millrace.kin, millrace.settled, millrace.grants,
-  millrace.throttles, millrace.nodes, millrace.schedules, millrace.retired
+  millrace.throttles, millrace.nodes, millrace.schedules, millrace.retired,
+  millrace.token_ceiling, millrace.token_grant
   TO millrace_worker;
 GRANT USAGE ON SEQUENCE millrace.seq_blocks, millrace.token_blocks TO millrace_worker;
 GRANT EXECUTE ON FUNCTION millrace.enqueue(text, jsonb, jsonb) TO millrace_worker;

@@ -59,7 +59,7 @@ function format(folder: string): Finding {
   return bad('format', `it has format ${found.number}, and ${expected}`)
 }
 
-interface Seen {
+export interface Seen {
   readonly path: string
   /** From the store's folder on. */
   readonly parts: readonly string[]
@@ -71,7 +71,7 @@ interface Seen {
 }
 
 /** The folder and all in it, so far as the bound allows; no links are followed. */
-function walk(folder: string): readonly Seen[] {
+export function walk(folder: string): readonly Seen[] {
   const seen: Seen[] = []
   const rest: (readonly string[])[] = [[]]
   while (rest.length > 0 && seen.length < DOCTOR_FILES) {
@@ -95,7 +95,7 @@ function namesIn(path: string): readonly string[] {
   }
 }
 
-function permissions(folder: string, files: readonly Seen[]): Finding {
+export function permissions(folder: string, files: readonly Seen[]): Finding {
   const uid = process.geteuid?.() ?? null
   const foreign = files.filter((file) => uid !== null && file.uid !== uid)
   const open = files.filter(({ mode }) => (mode & 0o077) !== 0)
@@ -116,7 +116,7 @@ function permissions(folder: string, files: readonly Seen[]): Finding {
     : note('permissions', `${some(open.map(name))}: others may read there`)
 }
 
-function medium(path: string): Finding {
+export function medium(path: string): Finding {
   const { name, keeps, ordersAppends } = realDisk().medium(path)
   if (!ordersAppends) {
     return bad(
@@ -131,7 +131,7 @@ function medium(path: string): Finding {
     : ok('medium', `${name}, which keeps what was synced`)
 }
 
-function space(path: string): Finding {
+export function space(path: string): Finding {
   const { bavail, bsize, files, ffree } = statfsSync(path)
   const free = bavail * bsize
   const text = `${count(Math.round(free / MIB))} MiB free`
@@ -143,7 +143,7 @@ function space(path: string): Finding {
 }
 
 /** A file from the future was written before the clock was set back. */
-function time(files: readonly Seen[], clock: Clock): Finding {
+export function time(files: readonly Seen[], clock: Clock): Finding {
   const ahead = Math.max(...files.map(({ modified }) => modified)) - clock.wall()
   if (ahead <= CLOCK_SLACK) return ok('clock', new Date(clock.wall()).toISOString())
   return note('clock', `it was set back: the store was written ${formatDuration(ahead)} from now`)
@@ -180,7 +180,7 @@ function quarantined(files: readonly Seen[]): Finding {
   )
 }
 
-function some(names: readonly string[]): string {
+export function some(names: readonly string[]): string {
   const shown = names.slice(0, 3).join(', ')
   return names.length > 3 ? `${shown} and ${count(names.length - 3)} more` : shown
 }

@@ -1,7 +1,7 @@
 /**
  * `millrace doctor`: what the store is, what it promises, and whether it is well. Makes no store
  * and changes no job; but it opens the store that is there, as any process would. What a folder can
- * tell is in `doctor-folder.ts`.
+ * tell is in `doctor-folder.ts` and `doctor-letters.ts`.
  */
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
@@ -10,9 +10,11 @@ import { millrace } from '../millrace.js'
 import type { Millrace } from '../millrace.js'
 import type { Health } from '../overview.js'
 import { openableFileStore } from '../stores/file/file-store.js'
+import { openableMaildirStore } from '../stores/maildir/maildir-store.js'
 import type { Traits } from '../store.js'
 import { formatDuration } from '../time/duration.js'
 import { examineFolder, examinePlace } from './doctor-folder.js'
+import { examineLetters } from './doctor-letters.js'
 import { bad, note, ok } from './finding.js'
 import type { Finding } from './finding.js'
 import { placeOf } from './place.js'
@@ -56,16 +58,24 @@ function host(): Finding {
   }
 }
 
-async function examine(shell: Shell, { url, folder, file }: Place): Promise<readonly Finding[]> {
+async function examine(
+  shell: Shell,
+  { url, folder, kind, file }: Place,
+): Promise<readonly Finding[]> {
   if (file !== null && !existsSync(file)) {
     return [note('store', 'there is none yet; the first `millrace add` or worker makes it')]
   }
   if (folder === null) return reach(millrace(url, { scope: shell.asked.scope, upkeep: false }))
   if (!existsSync(`${folder}/FORMAT`)) return examinePlace(folder)
-  const found = examineFolder(folder, shell.terminal.clock)
+  const { clock } = shell.terminal
+  const found = kind === 'file' ? examineFolder(folder, clock) : examineLetters(folder, clock)
   if (found.some(({ about, state }) => about === 'format' && state === 'bad')) return found
   const warnings: string[] = []
-  const store = openableFileStore({ path: folder }, { warn: (message) => warnings.push(message) })
+  const options = { warn: (message: string) => void warnings.push(message) }
+  const store =
+    kind === 'file'
+      ? openableFileStore({ path: folder }, options)
+      : openableMaildirStore({ path: folder }, options)
   const reached = await reach(millrace(store, { scope: shell.asked.scope, upkeep: false }))
   // What the medium cannot keep is told by the folder's own finding.
   const told = warnings.filter((message) => !/ is on \S+: its jobs survive/.test(message))

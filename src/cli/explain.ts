@@ -21,7 +21,7 @@ export function explainCommand(program: Command, shell: Shell): void {
 }
 
 async function ofJob(shell: Shell, queue: string, id: string): Promise<Exit> {
-  const told = await shell.within('there', (mill) => mill.queue(queue).explain(id))
+  const told = await shell.within('seen', (mill) => mill.queue(queue).explain(id))
   shell.answer(told, () => (told === null ? [] : jobLines(shell, queue, id, told)))
   if (told !== null) return 0
   const where = `queue ${JSON.stringify(queue)}`
@@ -44,7 +44,7 @@ function jobLines(shell: Shell, queue: string, id: string, told: Explanation): r
 }
 
 async function ofQueue(shell: Shell, queue: string): Promise<Exit> {
-  const told = await shell.within('there', (mill) => mill.explain(queue))
+  const told = await shell.within('seen', (mill) => mill.explain(queue))
   shell.answer(told, () => (told === null ? [] : queueLines(shell, told)))
   if (told !== null) return 0
   shell.complain(

@@ -35,6 +35,10 @@ export function gateWords(gate: Gate, queue: string, now: number): string {
       const what = gate.what === 'all' ? 'everything is' : `its ${gate.what} is`
       return `${what} paused ${gate.where}, ${since(gate.since)}, by ${safe(gate.by)}`
     }
+    case 'moving': {
+      const way = gate.side === 'moving' ? 'is moving to' : 'is arriving from'
+      return `its ${gate.what} ${way} ${safe(gate.with)}, ${since(gate.since)}`
+    }
     case 'throttled':
       return `its ${gate.what} rests because a handler asked for it: opens ${soon(gate.opensIn)}`
     case 'cap':

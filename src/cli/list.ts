@@ -34,7 +34,7 @@ async function list(shell: Shell, queue: string, options: Options): Promise<Exit
   const selector = selectorFrom(options)
   const limit = wholeNumber(options.limit, '--limit', { least: 1, most: PAGE_LIMIT }) ?? LIST_PAGE
   const page = { limit, ...(options.after !== undefined && { after: options.after }) }
-  const found = await shell.within('there', (mill) =>
+  const found = await shell.within('seen', (mill) =>
     ticking(
       shell,
       (seconds) => `looking … ${seconds.toFixed(0)} s`,

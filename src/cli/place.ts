@@ -11,8 +11,10 @@ import { sqlitePathOf } from '../store-url.js'
 
 export interface Place {
   readonly url: string
-  /** Of a `file:` store; null when the URL is another's, or wrong: opening it will tell. */
+  /** Of a `file:` or `maildir:` store; null when the URL is another's, or wrong: opening it will tell. */
   readonly folder: string | null
+  /** Whose folder that is. */
+  readonly kind: 'file' | 'maildir'
   /** Of a `sqlite:` store; null as above. */
   readonly file: string | null
 }
@@ -22,10 +24,18 @@ export function placeOf(url: string, here: string): Place {
     const remedy = "name a folder, like 'file:./queues'"
     throw invalid('--store', 'a store that outlives this process', url, remedy)
   }
-  const [, path] = /^file:([^?]+)/i.exec(url) ?? []
+  const [, scheme, path] = (/^(file|maildir):([^?]+)/i.exec(url) ?? []) as (string | undefined)[] // as: it may not match
+  const kind = scheme?.toLowerCase() === 'maildir' ? 'maildir' : 'file'
   const file = /^sqlite:(?!(\/\/)?$)/i.test(url) ? sqlitePathOf(url) : null
-  if (path === undefined || path === '//') return { url, folder: null, file }
-  return { url, folder: path.startsWith('//') ? addressed(path) : resolve(here, path), file }
+  if (path === undefined || path === '//') return { url, folder: null, kind, file }
+  const folder = path.startsWith('//') ? addressed(path) : resolve(here, path)
+  return { url, folder, kind, file }
+}
+
+/** The same place for who only looks: no folder of letters gets a keeper by that. */
+export function lookingAt({ url, folder, kind }: Place): string {
+  if (folder === null || kind !== 'maildir' || /[?&]access=/.test(url)) return url
+  return `${url}${url.includes('?') ? '&' : '?'}access=look`
 }
 
 export function refuseMissing({ url, folder, file }: Place): void {

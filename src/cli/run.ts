@@ -8,9 +8,11 @@ import { Command, CommanderError } from 'commander'
 import { MillraceError } from '../job/errors.js'
 import { addCommand } from './add.js'
 import { cancelCommand } from './cancel.js'
+import { copyCommand } from './copy.js'
 import { deleteCommand } from './delete.js'
 import { doctorCommand } from './doctor.js'
 import { explainCommand } from './explain.js'
+import { exportCommand, importCommand } from './export.js'
 import { listCommand } from './list.js'
 import { migrateCommand } from './migrate.js'
 import { pauseCommand, resumeCommand } from './pause.js'
@@ -31,7 +33,7 @@ Exit codes: 0 done, 1 could not be done, 2 not understood.`
 const COMMANDS = [
   ...[addCommand, workCommand, statsCommand, listCommand, showCommand, explainCommand],
   ...[retryCommand, cancelCommand, deleteCommand, pauseCommand, resumeCommand],
-  ...[migrateCommand, doctorCommand],
+  ...[copyCommand, exportCommand, importCommand, migrateCommand, doctorCommand],
 ]
 
 /** Runs one command to its end. Never rejects. */

@@ -8,7 +8,7 @@ import type { Command } from 'commander'
 import { DEFAULT_SCOPE } from '../job/defaults.js'
 import { millrace } from '../millrace.js'
 import type { Millrace } from '../millrace.js'
-import { placeOf, refuseMissing } from './place.js'
+import { lookingAt, placeOf, refuseMissing } from './place.js'
 import { jsonText } from './plain.js'
 import { paintFor } from './terminal.js'
 import type { Paint, Terminal } from './terminal.js'
@@ -23,8 +23,8 @@ export interface Asked {
   readonly json: boolean
 }
 
-/** 'made': a store that is not there is made. 'there': it must be there. */
-export type Need = 'made' | 'there'
+/** 'made': a store that is not there is made. 'there': it must be there. 'seen': and stays as it is. */
+export type Need = 'made' | 'there' | 'seen'
 
 export class Shell {
   readonly terminal: Terminal
@@ -79,8 +79,9 @@ export class Shell {
   async within<T>(need: Need, use: (mill: Millrace) => Promise<T>): Promise<T> {
     const { store, scope } = this.asked
     const place = placeOf(store, this.terminal.folder)
-    if (need === 'there') refuseMissing(place)
-    const mill = millrace(place.url, { scope, upkeep: false })
+    if (need !== 'made') refuseMissing(place)
+    const url = need === 'seen' ? lookingAt(place) : place.url
+    const mill = millrace(url, { scope, upkeep: false })
     try {
       await mill.open()
       return await use(mill)

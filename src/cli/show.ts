@@ -17,7 +17,7 @@ export function showCommand(program: Command, shell: Shell): void {
 }
 
 async function show(shell: Shell, queue: string, id: string): Promise<Exit> {
-  const [job, found] = await shell.within('there', async (mill) => {
+  const [job, found] = await shell.within('seen', async (mill) => {
     const there = mill.queue(queue)
     return Promise.all([there.get(id), there.parents(id)])
   })

@@ -24,14 +24,14 @@ export function statsCommand(program: Command, shell: Shell): void {
 }
 
 async function statsOfAll(shell: Shell): Promise<Exit> {
-  const queues = await shell.within('there', everyQueue)
+  const queues = await shell.within('seen', everyQueue)
   shell.answer({ queues }, () => (queues.length === 0 ? [] : queueTable(shell, queues)))
   if (queues.length === 0) shell.note('no queues yet: `millrace add <queue> <payload>` makes one')
   return 0
 }
 
 async function statsOfOne(shell: Shell, name: string): Promise<Exit> {
-  const found = await shell.within('there', async (mill) => {
+  const found = await shell.within('seen', async (mill) => {
     const known = (await everyQueue(mill)).find((queue) => queue.name === name)
     if (known === undefined) return null
     const settings = await mill.queue(name).settings()

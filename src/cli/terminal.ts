@@ -3,6 +3,7 @@
  * process of their own. Promises that results go to `out` and everything else to `err`, and that
  * nothing is coloured or drawn over where nobody looks or NO_COLOR is set.
  */
+import { once } from 'node:events'
 import { LINGER } from './bounds.js'
 import { systemClock } from '../time/system.js'
 import type { Clock } from '../time/clock.js'
@@ -10,6 +11,8 @@ import type { Clock } from '../time/clock.js'
 export interface Terminal {
   /** Results; one call, one line or more. */
   out(text: string): void
+  /** When what was said of results has room for more. */
+  drained(): Promise<void>
   /** Notes and errors. */
   err(text: string): void
   /** Replaces what was drawn last on the error stream; '' only takes it away. */
@@ -39,6 +42,9 @@ export function processTerminal(): Terminal {
     out: (text) => {
       erase()
       stdout.write(`${text}\n`)
+    },
+    drained: async () => {
+      if (stdout.writableNeedDrain) await once(stdout, 'drain')
     },
     err: (text) => {
       erase()

@@ -42,10 +42,11 @@ export interface Disk {
   /** What kind of file system holds the path. */
   medium(path: string): Medium
   /**
-   * Calls when something in the folder may have changed: late, twice, or not at all. Never throws;
-   * where watching is impossible it is silent. Does not keep the process alive. Returns its end.
+   * Calls when something in the folder may have changed: late, twice, or not at all; with the name
+   * in it, where the system tells it. Never throws; where watching is impossible it is silent. Does
+   * not keep the process alive. Returns its end.
    */
-  watch(path: string, onChange: () => void): () => void
+  watch(path: string, onChange: (name?: string | null) => void): () => void
 }
 
 /** An open file. After `close` everything throws EBADF, but for a second `close`. */

@@ -91,7 +91,7 @@ class RealDisk implements Disk {
     return mediumOf(path)
   }
 
-  watch(path: string, onChange: () => void): () => void {
+  watch(path: string, onChange: (name?: string | null) => void): () => void {
     let watcher: fs.FSWatcher | null = null
     let repairs = 0
     const stop = () => {
@@ -100,7 +100,7 @@ class RealDisk implements Disk {
     }
     const start = () => {
       try {
-        watcher = fs.watch(path, { persistent: false }, onChange)
+        watcher = fs.watch(path, { persistent: false }, (_event, name) => onChange(name))
         watcher.on('error', () => {
           stop()
           if (repairs++ < WATCH_REPAIRS) start()

@@ -16,6 +16,7 @@ import type { Command, Hint, Store, Swept } from '../store.js'
 import type { Chance, Clock } from '../time/clock.js'
 import { SETTLE_WAIT } from '../job/defaults.js'
 import { Commits } from './commits.js'
+import { Lateness } from './allowance.js'
 import { Deadlines } from './deadlines.js'
 import { Exchanger } from './exchanger.js'
 import { Heart } from './heart.js'
@@ -29,7 +30,6 @@ import { Pausing } from './pausing.js'
 import type { Resting } from './rest.js'
 import type { PauseSpec, ResumeSpec } from './pausing.js'
 import { Roster } from './roster.js'
-import type { Workshop } from './runner.js'
 import { Solitude } from './solitude.js'
 import { Staff } from './staff.js'
 import { Steps } from './steps.js'
@@ -39,6 +39,7 @@ import { tellHappened } from './telling.js'
 import { Upkeep } from './upkeep.js'
 import { Waiter } from './waiter.js'
 import type { Ended } from './waiter.js'
+import type { Workshop } from './workshop.js'
 
 export type { Asked, BackoffFunction } from './judge.js'
 export type { Batching, WorkSpec, WorkerHandle, WorkerState } from './lifecycle.js'
@@ -113,8 +114,9 @@ export class Engine {
     const onWell = (): void => this.#lookAll()
     this.#heart = new Heart({ store, clock, events, outage, ledger, roster, lease, beat, onWell })
     const leaseGone = (claimedAt: number): boolean => this.#heart.leaseGone(claimedAt)
+    const lateness = new Lateness()
     this.#exchanger = new Exchanger({
-      ...{ store, clock, chance, events, outage, ledger, node, leaseGone },
+      ...{ store, clock, chance, events, outage, ledger, lateness, node, leaseGone },
       shut: () => this.#solitude.shut || this.#heart.suspect || this.#notes.throttling,
       first: () => this.#solitude.takeFirst(),
     })
@@ -143,6 +145,7 @@ export class Engine {
       steps: this.#steps,
       commits,
       deadlines: this.#deadlines,
+      lateness,
       parents: (ref) => store.parents(ref),
       onSettled: (queue) => this.#waiter.hint(queue),
     }

@@ -19,6 +19,7 @@ import type { Settled, Settlement } from '../job/verdict.js'
 import type { Events } from '../observe/events.js'
 import type { Exchanged, Store } from '../store.js'
 import type { Chance, Clock } from '../time/clock.js'
+import type { Lateness, Sent } from './allowance.js'
 import type { Ledger, OpenClaim } from './ledger.js'
 import { repeatAfter } from './outage.js'
 import type { Outage } from './outage.js'
@@ -28,16 +29,15 @@ import { tellHappened } from './telling.js'
 export interface Asker {
   /** What it wants now; null: nothing any more. Asked at the moment of departure. */
   ask(): Asking | null
-  /** `sentAt`: when it departed, by `mono`. */
-  answered(answer: ClaimAnswer, claim: OpenClaim, sentAt: number): void
+  answered(answer: ClaimAnswer, claim: OpenClaim, sent: Sent): void
   /** The store did not answer; whether to ask again when it does. */
   failed(error: unknown): 'again' | 'enough'
   /** The Millrace was closed. */
   refused(): void
 }
 
-/** A claim as its asker puts it; number and solitude are the exchanger's to add. */
-export type Asking = Omit<ClaimAsk, 'claim' | 'alone'> & { readonly idle: boolean }
+/** A claim as its asker puts it; number, solitude and margin are the exchanger's to add. */
+export type Asking = Omit<ClaimAsk, 'claim' | 'alone' | 'margin'> & { readonly idle: boolean }
 
 /** A verdict on its way. */
 export interface Settling {
@@ -54,6 +54,7 @@ export interface ExchangerOptions {
   readonly events: Events
   readonly outage: Outage
   readonly ledger: Ledger
+  readonly lateness: Lateness
   /** Who we are; it may change while a trip is under way. */
   readonly node: () => string
   /** Whether what was claimed then is certainly given to others by now. */
@@ -70,6 +71,8 @@ interface Trip {
   readonly settling: readonly Settling[]
   readonly askers: readonly Asker[]
   readonly claim: readonly ClaimAsk[]
+  /** What each of the claims asked for. */
+  readonly margin: Millis
 }
 
 const LOST: Settled = { status: 'lost' }
@@ -175,16 +178,17 @@ export class Exchanger {
   }
 
   #pack(): Trip {
-    const { node, shut, ledger } = this.#options
+    const { node, shut, ledger, lateness } = this.#options
+    const { margin } = lateness
     const askers: Asker[] = []
     const claim: ClaimAsk[] = []
     const asks = this.#askers.size > 0 && ledger.claiming === 0 && !shut()
     const goesBeside = this.#inFlight > 0 && this.#settling.length < this.#most
     const settling = asks && goesBeside ? [] : this.#cut()
     if (settling.length === 0 && !shut()) {
-      for (const asker of this.#inTurn()) this.#pose(asker, askers, claim)
+      for (const asker of this.#inTurn()) this.#pose(asker, margin, askers, claim)
     }
-    return { node: node(), settling, askers, claim }
+    return { node: node(), settling, askers, claim, margin }
   }
 
   /** Another one first each time, since only the first of an idle node claims as one alone. */
@@ -198,15 +202,18 @@ export class Exchanger {
   }
 
   /** At most one in the whole node may claim as one who runs nothing else. */
-  #pose(asker: Asker, askers: Asker[], claim: ClaimAsk[]): void {
+  #pose(asker: Asker, margin: Millis, askers: Asker[], claim: ClaimAsk[]): void {
     const asking = asker.ask()
     if (asking === null) return
     const { ledger } = this.#options
     const { queue, worker, tasks, limit, without, idle } = asking
     const alone = idle && ledger.idle
-    const ask = { queue, worker, tasks, limit, claim: ledger.ask(), alone }
     askers.push(asker)
-    claim.push(without === undefined ? ask : { ...ask, without })
+    claim.push({
+      ...{ queue, worker, tasks, limit, claim: ledger.ask(), alone },
+      ...(without !== undefined && { without }),
+      ...(margin > 0 && { margin }),
+    })
   }
 
   #cut(): readonly Settling[] {
@@ -249,13 +256,14 @@ export class Exchanger {
 
   #deliver(trip: Trip, answer: Exchanged, begun: number): void {
     const { ledger } = this.#options
+    const sent = { at: begun, margin: trip.margin }
     for (let at = 0; at < trip.settling.length; at++) trip.settling[at].settled(answer.settled[at])
     tellHappened(this.#options.events, answer.happened ?? [])
     const open = answer.claimed.map(({ jobs }, at) =>
-      ledger.answered(trip.claim[at].claim, jobs.length),
+      ledger.answered(trip.claim[at].claim, jobs.length, begun),
     )
     for (let at = 0; at < open.length; at++) {
-      trip.askers[at].answered(answer.claimed[at], open[at], begun)
+      trip.askers[at].answered(answer.claimed[at], open[at], sent)
     }
   }
 

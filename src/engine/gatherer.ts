@@ -78,7 +78,8 @@ export class Gatherer {
     // By the arrival of their first jobs, so only the first of them may have waited long enough.
     const [oldest] = rows.values()
     if (oldest === undefined) return []
-    const { claimedAt, startBy } = oldest[0]
+    const { claimedAt, grant } = oldest[0]
+    const startBy = grant?.until ?? Infinity
     // Half of what a rate allows is kept for the start itself.
     const due = claimedAt + Math.min(wait, (startBy - claimedAt) / 2)
     if (!mayGrow || this.#hurried || clock.mono() >= due) return this.#take(oldest)

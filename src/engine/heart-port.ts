@@ -11,6 +11,8 @@ import { HEART_MISSES, HEART_REST } from '../job/defaults.js'
 import { END, HeartTable, REST, WORK } from './heart-table.js'
 import type { ThreadNews, ThreadStart, ThreadTrouble } from './heart-table.js'
 
+const GOODBYE: Millis = 500
+
 export interface HeartThreadOptions {
   readonly recipe: BeatRecipe
   readonly clock: Clock
@@ -124,7 +126,19 @@ export class HeartThread {
     this.#worker = null
     if (worker === null) return
     this.table.set(END)
+    await this.#ended(worker)
     await worker.terminate()
+  }
+
+  /** It says goodbye to its store; what hangs is not waited for. */
+  #ended(worker: Worker): Promise<void> {
+    return new Promise((resolve) => {
+      const late = this.#options.clock.after(GOODBYE, resolve)
+      worker.once('exit', () => {
+        late.cancel()
+        resolve()
+      })
+    })
   }
 
   #tell(news: ThreadNews): void {

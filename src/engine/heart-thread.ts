@@ -5,14 +5,15 @@
  * every interval while there is work; a beat that fails is told to the loop and tried again.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import type { Millis } from '../job/job.js'
 import type { Beat } from '../store.js'
 import { systemClock } from '../time/system.js'
 import { BEATS, END, MODE, readTable, TICKS, WAKE, WORK } from './heart-table.js'
 import type { TableView, ThreadNews, ThreadStart, ThreadTrouble } from './heart-table.js'
 
 interface Beater {
-  beat(beat: Beat): void
-  close(): void
+  beat(beat: Beat): void | Promise<void>
+  close(): void | Promise<void>
 }
 
 const start = workerData as ThreadStart // as: `heart-port.ts` is the only one to start this thread
@@ -25,19 +26,19 @@ let tickedAt = 0
 let told = ''
 
 const recipe = (await import(start.recipe.module)) as {
-  readonly beater: (data: unknown) => Beater
+  readonly beater: (data: unknown, every: Millis) => Beater
 } // as: what a `BeatRecipe` promises of its module
-const beater = recipe.beater(start.recipe.data)
+const beater = recipe.beater(start.recipe.data, start.beat)
 
 for (;;) {
   const wake = Atomics.load(control, WAKE)
   hearNews()
   const mode = Atomics.load(control, MODE)
   if (mode === END) break
-  if (mode === WORK) beat()
+  if (mode === WORK) await beat()
   Atomics.wait(control, WAKE, wake, mode === WORK ? start.beat : Infinity)
 }
-beater.close()
+await beater.close()
 
 function hearNews(): void {
   if (parentPort === null) return
@@ -50,11 +51,11 @@ function hearNews(): void {
   }
 }
 
-function beat(): void {
+async function beat(): Promise<void> {
   const table = readTable(control, columns)
   if (table === null) return
   try {
-    beater.beat({ node, upTo: table.upTo, open: table.open, overdue: overdue(table) })
+    await beater.beat({ node, upTo: table.upTo, open: table.open, overdue: overdue(table) })
     Atomics.add(control, BEATS, 1)
     told = ''
   } catch (error) {

@@ -2,9 +2,9 @@
  * "I live": keeps what this node holds. It beats from a thread where the store can be reached from
  * one, so that a handler which blocks the event loop keeps its jobs; else, and while the thread is
  * not there, from the loop. On each tick it also asks the store which jobs were lost or asked to
- * cancel. Promises: one beat per node, however many workers; a process that was stopped for longer
- * than its lease looks first what it lost before it starts anything; a node that was swept goes on
- * under a new id. Sweeping others is left to `sweeper.ts`.
+ * cancel. Promises: one beat per node, however many workers; whoever was stopped, or had no answer of the
+ * store, for longer than a lease looks first what it lost before it starts anything; a node that was
+ * swept goes on under a new id. Sweeping others is left to `sweeper.ts`.
  */
 import { millraceError } from '../job/errors.js'
 import type { Millis } from '../job/job.js'
@@ -42,6 +42,8 @@ export class Heart {
   /** By `mono`; they only mean something while the timer runs. */
   #tickedAt = 0
   #beatAt = -Infinity
+  /** What it holds was its own then. */
+  #ownAt = -Infinity
   #upToAtTick = 0
   #beating: Promise<void> | null = null
   #checking: Promise<void> | null = null
@@ -51,14 +53,12 @@ export class Heart {
 
   constructor(options: HeartOptions) {
     this.#options = options
-    options.ledger.onBusy = () => this.#start()
+    options.ledger.onBusy = (since) => this.#start(since)
   }
 
-  /** It was silent for so long that it must look first what it still holds. */
+  /** Others may have what it holds: it must look first. */
   get suspect(): boolean {
-    if (!this.#suspect && this.#timer !== null && this.#silentFor() > this.#tooLong()) {
-      this.#stalled()
-    }
+    if (!this.#suspect && this.#timer !== null && this.#mustLook()) void this.#lookFirst()
     return this.#suspect
   }
 
@@ -104,10 +104,11 @@ export class Heart {
   // ── The tick ──────────────────────────────────────────────────────────────────────────────────
 
   /** Something is held again. Where beats go on from before, they go on: claiming is a sign of life. */
-  #start(): void {
+  #start(since: number | null): void {
     if (this.#closed || (this.#timer !== null && this.#hurries)) return
     this.#timer?.cancel()
     this.#tickedAt = this.#options.clock.mono()
+    this.#ownAt = since ?? this.#tickedAt
     this.#upToAtTick = this.#options.ledger.upTo
     this.#beginThread()
     this.#thread?.work()
@@ -123,31 +124,39 @@ export class Heart {
 
   /**
    * With nothing to hold, a node of workers still beats from the loop now and then, to be seen; but
-   * not where a thread could: such a store sees by itself whether a process of its host lives.
+   * not where a thread could and all are on one host: such a store sees by itself who lives.
    */
   #visible(): boolean {
     const { roster, store } = this.#options
-    return roster.members.size > 0 && roster.known && store.beatRecipe() === null
+    const isSeen = store.traits.reach === 'host' && store.beatRecipe() !== null
+    return roster.members.size > 0 && roster.known && !isSeen
   }
 
   /** Never rejects: what fails is told, and the next tick tries again. */
   async #tick(): Promise<void> {
     const { clock, ledger } = this.#options
-    if (this.#silentFor() > this.#tooLong()) this.#stalled()
+    const wasStill = this.#silentFor() > this.#tooLong()
     const before = this.#tickedAt
     this.#tickedAt = clock.mono()
     if (this.#thread?.sawBeat(this.#tickedAt)) {
-      this.#beatAt = before
+      this.#beaten(before)
       ledger.beaten(this.#upToAtTick)
     }
     this.#upToAtTick = ledger.upTo
     if (ledger.restful && !this.#visible()) {
       this.#timer = null
       this.#thread?.rest()
+      if (this.#suspect) this.#well()
       return
     }
     this.#plan()
-    await Promise.all([this.#beatNow(), this.check()])
+    const mustLook = wasStill || this.#suspect || this.#mustLook()
+    await Promise.all([this.#beatNow(), mustLook ? this.#lookFirst() : this.check()])
+  }
+
+  #mustLook(): boolean {
+    const { clock, lease } = this.#options
+    return this.#silentFor() > this.#tooLong() || clock.mono() - this.#ownAt > lease
   }
 
   #silentFor(): Millis {
@@ -160,13 +169,27 @@ export class Heart {
     return Math.max(lease - 2 * beat, 1.5 * beat)
   }
 
-  #stalled(): void {
+  /** Where the store does not answer, the next tick asks again. */
+  async #lookFirst(): Promise<void> {
     this.#suspect = true
-    void this.check().then(() => {
-      this.#suspect = false
-      this.#tickedAt = this.#options.clock.mono()
-      this.#options.onWell()
-    })
+    const asked = this.#options.clock.mono()
+    await this.check()
+    if (this.#suspect && this.#ownAt >= asked) this.#well()
+  }
+
+  #well(): void {
+    this.#suspect = false
+    this.#tickedAt = this.#options.clock.mono()
+    this.#options.onWell()
+  }
+
+  #beaten(at: number): void {
+    this.#beatAt = at
+    this.#owned(at)
+  }
+
+  #owned(at: number): void {
+    this.#ownAt = Math.max(this.#ownAt, at)
   }
 
   async #beat(): Promise<void> {
@@ -178,7 +201,7 @@ export class Heart {
       const { gone } = await store.beat({ node, upTo, open, overdue: [] })
       outage.answered()
       if (gone) return this.#gone(node)
-      this.#beatAt = sentAt
+      this.#beaten(sentAt)
       ledger.beaten(upTo)
     } catch (error) {
       outage.failed(error, this.#options.beat)
@@ -195,14 +218,17 @@ export class Heart {
   }
 
   async #checkOnce(): Promise<void> {
-    const { store, ledger, roster, outage } = this.#options
+    const { store, clock, ledger, roster, outage } = this.#options
     const { node } = roster
+    const sentAt = clock.mono()
     const held = [...ledger.held.values()].map(({ queue, id, token }) => ({ queue, id, token }))
-    if (held.length === 0) return
+    if (held.length === 0) return this.#owned(sentAt)
     try {
       const checked = await store.check({ node, held })
       outage.answered()
-      if (node === roster.node) this.#apply(node, checked)
+      if (node !== roster.node) return
+      this.#owned(sentAt)
+      this.#apply(node, checked)
     } catch (error) {
       outage.failed(error, this.#options.beat)
     }

@@ -54,8 +54,8 @@ export class Ledger {
   /** The last claim whose answer nobody will hear, until a beat told the store so; 0: none. */
   #owed = 0
 
-  /** Called when there is something to beat for, after there was nothing. */
-  onBusy: () => void = () => undefined
+  /** Called when there is something to beat for, after there was nothing; what is held, since then. */
+  onBusy: (since: number | null) => void = () => undefined
 
   get mirror(): Mirror {
     return this.#mirror
@@ -99,7 +99,8 @@ export class Ledger {
     return this.#last
   }
 
-  answered(claim: number, jobs: number): OpenClaim {
+  /** `since`: when it was asked, by `mono`. */
+  answered(claim: number, jobs: number, since: number): OpenClaim {
     const open = { claim, held: jobs }
     const before = this.restful
     if (jobs > 0) {
@@ -107,7 +108,7 @@ export class Ledger {
       this.#mirror.opened(claim)
     }
     this.#past(claim)
-    if (before && jobs > 0) this.onBusy()
+    if (before && jobs > 0) this.onBusy(since)
     return open
   }
 
@@ -116,7 +117,7 @@ export class Ledger {
     const before = this.restful
     this.#past(claim)
     this.#owed = Math.max(this.#owed, claim)
-    if (before) this.onBusy()
+    if (before) this.onBusy(null)
   }
 
   /** A beat with this `upTo` reached the store. */

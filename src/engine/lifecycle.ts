@@ -17,6 +17,7 @@ import type { Millis } from '../job/job.js'
 import type { Settled } from '../job/verdict.js'
 import type { WorkerCard } from '../store.js'
 import { startedLate } from './allowance.js'
+import type { Sent } from './allowance.js'
 import { Gatherer } from './gatherer.js'
 import type { BackoffFunction } from './judge.js'
 import type { OpenClaim } from './ledger.js'
@@ -24,8 +25,9 @@ import { Poller } from './poller.js'
 import type { Host, PollerOptions } from './poller.js'
 import type { Rest } from './rest.js'
 import { Attempt } from './runner.js'
-import type { Employer, Live, Perform, Workshop } from './runner.js'
+import type { Employer, Live, Perform } from './runner.js'
 import type { Neighbour, Solitude } from './solitude.js'
+import type { Workshop } from './workshop.js'
 
 export interface WorkSpec {
   readonly queue: string
@@ -252,18 +254,18 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
 
   // ── Its jobs ──────────────────────────────────────────────────────────────────────────────────
 
-  received(answer: ClaimAnswer, claim: OpenClaim, sentAt: number): void {
+  received(answer: ClaimAnswer, claim: OpenClaim, sent: Sent): void {
     const { shop, solitude } = this.#options
     const { jobs, settings } = answer
     const at = shop.clock.mono()
     const without = jobs.length > 0 ? this.without : []
     if (jobs.length > 0) this.#found = 'something'
     for (const claimed of jobs) {
-      const attempt = new Attempt(shop, this, { claimed, settings, claim, sentAt, at })
+      const attempt = new Attempt(shop, this, { claimed, settings, claim, sent, at })
       this.#held++
       if (!this.open || solitude.shut || without.includes(claimed.group)) this.#giveBack(attempt)
       else if (claimed.crashes < CRASHES_UNTIL_ALONE) this.#gatherer.add(attempt)
-      else solitude.enter(attempt, () => this.#start([attempt]))
+      else solitude.enter(attempt, () => this.#startAlone(attempt))
     }
     this.#pump()
   }
@@ -318,6 +320,11 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     this.#poller.wake()
   }
 
+  #startAlone(attempt: Attempt): void {
+    if (this.#options.halted()) this.#giveBack(attempt)
+    else this.#start([attempt])
+  }
+
   /** One run: of a lone job, or of a batch. */
   #start(attempts: readonly Attempt[]): void {
     for (const late of attempts.filter(({ isLate }) => isLate)) this.#tooLate(late)
@@ -338,7 +345,7 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     this.#giveBack(attempt)
     if (clock.mono() - this.#lateTold < OUTAGE_TOLD_EVERY) return
     this.#lateTold = clock.mono()
-    const late = this.#lateTold - attempt.startBy
+    const late = this.#lateTold - (attempt.grant?.until ?? 0)
     events.fault(startedLate(attempt, attempt.settings, late))
   }
 

@@ -16,10 +16,18 @@ export class Outage {
   /** When trouble began, by `mono`; null: all is well. */
   #since: number | null = null
   #toldAt = -Infinity
+  /** When the last trouble was over, by `mono`; null: there was none. */
+  #overAt: number | null = null
 
   constructor(clock: Clock, events: Events) {
     this.#clock = clock
     this.#events = events
+  }
+
+  /** For how long it has answered without a break; Infinity: since it was opened. */
+  get calm(): Millis {
+    if (this.#since !== null) return 0
+    return this.#overAt === null ? Infinity : this.#clock.mono() - this.#overAt
   }
 
   failed(cause: unknown, retryIn: Millis | null): void {
@@ -34,6 +42,7 @@ export class Outage {
     if (this.#since === null) return
     const after = this.#clock.mono() - this.#since
     this.#since = null
+    this.#overAt = this.#clock.mono()
     this.#toldAt = -Infinity
     this.#events.emit('store.recovered', { after })
   }

@@ -18,6 +18,7 @@ import {
 } from '../job/defaults.js'
 import type { Millis } from '../job/job.js'
 import type { Chance, Clock, Timer } from '../time/clock.js'
+import type { Sent } from './allowance.js'
 import type { Asker, Asking, Exchanger } from './exchanger.js'
 import type { OpenClaim } from './ledger.js'
 
@@ -38,7 +39,7 @@ export interface Host {
   readonly buffered: number
   /** Whether it may fetch more than it has room for. */
   readonly prefetches: boolean
-  received(answer: ClaimAnswer, claim: OpenClaim, sentAt: number): void
+  received(answer: ClaimAnswer, claim: OpenClaim, sent: Sent): void
   /** The last claim said that there is nothing to run now. */
   foundNothing(): void
   /** It asks no more, after it was told to rest or found that it wants nothing. */
@@ -130,14 +131,14 @@ export class Poller implements Asker {
     return without.length === 0 ? asking : { ...asking, without }
   }
 
-  answered(answer: ClaimAnswer, claim: OpenClaim, sentAt: number): void {
+  answered(answer: ClaimAnswer, claim: OpenClaim, sent: Sent): void {
     this.#asking = false
     const got = answer.jobs.length
     const full = got > 0 && got >= this.#limit
     this.#frugal = answer.frugal
     this.#reach = full ? Math.min(PREFETCH_JOBS, 2 * got) : got
     if (got > 0) this.#races = 0
-    this.#host.received(answer, claim, sentAt)
+    this.#host.received(answer, claim, sent)
     if (answer.aloneDue === true && this.#host.open) this.#options.onAloneDue(this)
     if (!this.#host.open) return this.#host.rested()
     if (this.#asking) return

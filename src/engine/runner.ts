@@ -13,25 +13,24 @@
 import type { Claimed, TokenText } from '../job/claim.js'
 import type { Encoded } from '../job/codec.js'
 import type { MillraceError } from '../job/errors.js'
-import type { JobRef, Millis, ParentRow, Step } from '../job/job.js'
+import type { Millis, ParentRow, Step } from '../job/job.js'
 import type { Settings } from '../job/settings.js'
 import type { Noted, Settled, Settlement, Throttle } from '../job/verdict.js'
-import type { Events } from '../observe/events.js'
-import type { Chance, Clock } from '../time/clock.js'
 import type { Write } from '../store.js'
 import { LATE_GRACE } from '../job/defaults.js'
-import { allowanceOf } from './allowance.js'
+import { grantOf } from './allowance.js'
+import type { Grant } from './allowance.js'
 import { askedToStop, committedTwice, leaseLost, timeUp } from './attempt-over.js'
 import { Commit } from './commits.js'
-import type { Commits } from './commits.js'
-import type { Deadlines, Timed } from './deadlines.js'
-import type { Exchanger, Settling } from './exchanger.js'
+import type { Timed } from './deadlines.js'
+import type { Settling } from './exchanger.js'
 import { judge } from './judge.js'
 import type { Asked, BackoffFunction, End, Judgement } from './judge.js'
-import type { Holding, Ledger, OpenClaim } from './ledger.js'
-import type { Notes, Noting } from './notes.js'
-import type { Doing, Steps } from './steps.js'
+import type { Holding, OpenClaim } from './ledger.js'
+import type { Noting } from './notes.js'
+import type { Doing } from './steps.js'
 import { tellSettled } from './telling.js'
+import type { Claim, Workshop } from './workshop.js'
 
 /** A job while its attempt is held, as `perform` sees it. */
 export interface Live {
@@ -60,23 +59,6 @@ export interface Live {
 /** Decodes, validates, runs middleware and handler. A rejection counts as `fail`. */
 export type Perform = (live: Live) => Promise<Asked>
 
-/** What every run of a node shares. */
-export interface Workshop {
-  readonly clock: Clock
-  readonly chance: Chance
-  readonly events: Events
-  readonly exchanger: Exchanger
-  readonly ledger: Ledger
-  readonly notes: Notes
-  readonly steps: Steps
-  readonly commits: Commits
-  readonly deadlines: Deadlines
-  readonly newId: () => string
-  readonly parents: (ref: JobRef) => Promise<readonly ParentRow[] | null>
-  /** A verdict of ours landed: who waits for ends in this queue may look. */
-  readonly onSettled: (queue: string) => void
-}
-
 /** Whom a run works for: a worker, or a `take()`. */
 export interface Employer {
   readonly worker: string
@@ -87,16 +69,6 @@ export interface Employer {
   settled(attempt: Attempt, answer: Settled): void
 }
 
-/** A job as its claim brought it. */
-export interface Claim {
-  readonly claimed: Claimed
-  readonly settings: Settings
-  readonly claim: OpenClaim
-  /** When the claim was sent, and when its answer came, by `mono`. */
-  readonly sentAt: number
-  readonly at: number
-}
-
 export type AttemptState = 'held' | 'running' | 'settling' | 'over'
 
 export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
@@ -104,8 +76,8 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
   readonly settings: Settings
   readonly claim: OpenClaim
   readonly claimedAt: number
-  /** By `mono`: later it must not start, since its grant of a rate may be over. */
-  readonly startBy: number
+  /** What a rate gave it; null: it has none. */
+  readonly grant: Grant | null
   readonly #shop: Workshop
   readonly #employer: Employer
   #state: AttemptState = 'held'
@@ -127,7 +99,7 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     this.settings = job.settings
     this.claim = job.claim
     this.claimedAt = job.at
-    this.startBy = job.sentAt + allowanceOf(job.settings)
+    this.grant = grantOf(job.settings, job.sent, shop.lateness)
     shop.ledger.hold(this)
   }
 
@@ -250,6 +222,7 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     const { clock, deadlines, ledger, events } = this.#shop
     this.#state = 'running'
     this.#startedAt = clock.mono()
+    this.grant?.usedAt(this.#startedAt)
     deadlines.add(this)
     this.#place = ledger.mirror.started(this.token, this.deadline)
     if (events.wants('job.started')) {
@@ -285,12 +258,13 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
 
   /** Whether it may not start any more. */
   get isLate(): boolean {
-    return this.startBy !== Infinity && this.#shop.clock.mono() > this.startBy
+    return this.grant !== null && this.grant.isOver(this.#shop.clock.mono())
   }
 
   /** Never started, it goes back to where it was, and its attempt with it. */
   giveBack(): void {
     if (this.#state !== 'held') return
+    if (this.isLate) this.grant?.usedAt(this.#shop.clock.mono())
     this.#state = 'settling'
     this.#judge({ by: 'unstarted' }, 0)
   }

@@ -63,11 +63,13 @@ export class Sweeper {
 
   /** One bounded round, told to observers. */
   async round(): Promise<Swept> {
-    const { store, clock, events, node, heart } = this.#options
+    const { store, clock, events, node, heart, outage } = this.#options
     // Who sweeps must not be swept meanwhile by another who missed its beat.
     await heart.beatSoon()
     const begun = clock.mono()
-    const swept = await store.sweep({ node: node(), limit: SWEEP_JOBS })
+    const { calm } = outage
+    const ask = { node: node(), limit: SWEEP_JOBS }
+    const swept = await store.sweep(calm === Infinity ? ask : { ...ask, calm })
     tellHappened(events, swept.happened)
     for (const lost of swept.lostNodes) {
       for (const { worker, queue } of lost.workers) {

@@ -11,6 +11,7 @@ import type { Millis } from '../job/job.js'
 import type { Settled } from '../job/verdict.js'
 import type { WorkerCard } from '../store.js'
 import type { Timer } from '../time/clock.js'
+import type { Sent } from './allowance.js'
 import type { Asker, Asking } from './exchanger.js'
 import type { Asked, BackoffFunction } from './judge.js'
 import type { OpenClaim } from './ledger.js'
@@ -18,8 +19,9 @@ import { asStoreError, storeClosed } from './outage.js'
 import type { Member } from './roster.js'
 import type { Rest } from './rest.js'
 import { Attempt } from './runner.js'
-import type { Claim, Employer, Live, Workshop } from './runner.js'
+import type { Employer, Live } from './runner.js'
 import type { Solitude } from './solitude.js'
+import type { Claim, Workshop } from './workshop.js'
 
 export interface TakeSpec {
   readonly queue: string
@@ -169,7 +171,7 @@ class Take implements Asker {
     return without.length === 0 ? asking : { ...asking, without }
   }
 
-  answered(answer: ClaimAnswer, claim: OpenClaim, sentAt: number): void {
+  answered(answer: ClaimAnswer, claim: OpenClaim, sent: Sent): void {
     this.#asking = false
     const { shop, solitude, poll } = this.#options
     const { jobs, settings, nextIn } = answer
@@ -179,7 +181,7 @@ class Take implements Asker {
         claimed,
         settings,
         claim,
-        sentAt,
+        sent,
         at,
       })
     })

@@ -25,6 +25,11 @@ export interface ClaimAsk {
   readonly alone: boolean
   /** Groups that are paused here, and only here: nothing of them [none]. */
   readonly without?: readonly string[]
+  /**
+   * So much later than the start allowance of a rate may a job of this claim be started: its grant
+   * counts from then [0].
+   */
+  readonly margin?: Millis
 }
 
 export interface ClaimAnswer {

@@ -141,6 +141,9 @@ export const BATCH_BYTES = 4 * MIB
 export const SWEEP_JOBS = 500
 /** Jobs that one step of an operator's command changes. */
 export const CONTROL_JOBS = 2_000
+/** What one page of a dump carries of jobs: few enough that a step of a copy stays short. */
+export const DUMP_JOBS = 1_000
+export const DUMP_BYTES = 4 * MIB
 /** Jobs whose texts one call of list or count reads, and about how many bytes of them. */
 export const SCAN_JOBS = 10_000
 export const SCAN_BYTES = 16 * MIB

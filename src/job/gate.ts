@@ -36,6 +36,14 @@ export type Gate =
       readonly since: Instant
       readonly by: string
     }
+  /** Nothing of it starts here: it is on its way to, or from, another store. */
+  | {
+      readonly kind: 'moving'
+      readonly what: 'queue' | 'group'
+      readonly side: 'moving' | 'arriving'
+      readonly with: string
+      readonly since: Instant
+    }
   | {
       readonly kind: 'throttled'
       readonly what: 'queue' | 'key' | 'group'

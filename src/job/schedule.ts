@@ -53,6 +53,8 @@ export interface RetiredSchedule {
   readonly passed: Instant | null
   /** In store time. */
   readonly until: Millis
+  /** It went to another store. */
+  readonly isAway?: true
 }
 
 export interface ScheduleRow extends Schedule {
@@ -70,6 +72,8 @@ export type ScheduleChange =
       readonly next: Slot | null
     })
   | (OfSchedule & { readonly kind: 'remove' })
+  /** It stands in another store now; unlike one that was removed, it may come back from there. */
+  | (OfSchedule & { readonly kind: 'depart' })
   | (OfSchedule & { readonly kind: 'pause' })
   | (OfSchedule & {
       readonly kind: 'resume'

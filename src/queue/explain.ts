@@ -115,6 +115,7 @@ function gate(told: stored.Gate): Gate {
   switch (told.kind) {
     case 'final':
     case 'paused':
+    case 'moving':
       return { ...told, since: new Date(told.since) }
     case 'running':
       return { ...told, since: new Date(told.since), until: new Date(told.until) }

@@ -14,6 +14,7 @@ import { termsOf } from '../job/options.js'
 import type { ItemOptions, JobOptions, Terms, When } from '../job/options.js'
 import type { Schema } from '../job/schema.js'
 import { invalid } from '../job/check.js'
+import type { Settings } from '../job/settings.js'
 import { noTransactions } from '../job/no-transactions.js'
 import type { Parts } from '../parts.js'
 import { bytesOf } from '../perform.js'
@@ -55,7 +56,7 @@ export async function enqueueOne(
   if (aim.input !== null) await fit(aim.input, payload, `${aim.subject} payload`)
   const ready = readyFor(parts, aim.queue, tx)
   if (ready !== null) await ready
-  if (job.meta !== null) await refuseMeta(parts, aim, [job])
+  if (job.meta !== null) await refuseMeta(parts, aim, [job], tx)
   const jobs = [job]
   const since = parts.clock.mono()
   const answers = await parts.engine.insert(tx === undefined ? { jobs } : { jobs, tx })
@@ -92,7 +93,7 @@ export async function enqueueMany(
   if (aim.input !== null) await fitAll(aim.input, payloads, aim)
   const ready = readyFor(parts, aim.queue, tx)
   if (ready !== null) await ready
-  await refuseMeta(parts, aim, jobs)
+  await refuseMeta(parts, aim, jobs, tx)
   if (jobs.length === 0) return []
   const since = parts.clock.mono()
   const answers = await parts.engine.insert(tx === undefined ? { jobs } : { jobs, tx })
@@ -145,10 +146,23 @@ export function jobOf(
 }
 
 /** The caller's transaction, for the store; refused where it has none, passed over in tests. */
-function txFor({ transactions, engine }: Parts, aim: Aim, tx: unknown): unknown {
+function txFor({ transactions, engine, declared }: Parts, aim: Aim, tx: unknown): unknown {
   if (tx === undefined || transactions.kind === 'pretended') return undefined
-  if (engine.store.traits.transactions) return tx
-  throw noTransactions(`${aim.subject}.tx`)
+  const { traits } = engine.store
+  if (!traits.transactions) throw noTransactions(`${aim.subject}.tx`)
+  if (traits.reach === 'process' && !declared.isOpen) throw unopened(`${aim.subject}.tx`)
+  return tx
+}
+
+/** With one session it would open behind the caller's transaction, which waits for it. */
+function unopened(subject: string): Error {
+  const remedy = 'call mill.open(), and await it, before you begin the transaction'
+  return invalid(subject, 'a store that is open already', 'one that is not yet', remedy)
+}
+
+/** Whether nothing of the store answers beside it: what needs one is done with what is known. */
+function isAlone({ engine }: Parts, tx: unknown): boolean {
+  return tx !== undefined && engine.store.traits.reach !== 'network'
 }
 
 /**
@@ -156,9 +170,9 @@ function txFor({ transactions, engine }: Parts, aim: Aim, tx: unknown): unknown 
  * writer, that may have to wait for the caller's transaction, so the caller does not wait for it.
  */
 function readyFor(parts: Parts, queue: string, tx: unknown): Promise<void> | null {
-  const { declared, engine } = parts
+  const { declared } = parts
   const ready = declared.ready(queue)
-  if (ready === null || tx === undefined || engine.store.traits.reach !== 'host') return ready
+  if (ready === null || !isAlone(parts, tx)) return ready
   ready.catch(() => undefined) // it is written with the next call that waits for it, and told there
   return declared.open()
 }
@@ -187,12 +201,20 @@ function refuseCircle(aim: Aim, jobs: readonly NewJob[]): void {
 }
 
 /** `limits.metaBytes` is kept here; that of payloads by the store, which has the last word on it. */
-async function refuseMeta(parts: Parts, aim: Aim, jobs: readonly NewJob[]): Promise<void> {
+async function refuseMeta(
+  parts: Parts,
+  aim: Aim,
+  jobs: readonly NewJob[],
+  tx: unknown,
+): Promise<void> {
+  const { declared } = parts
+  const settings = async (age: 'fresh' | 'now'): Promise<Settings> =>
+    isAlone(parts, tx) ? declared.supposed(aim.queue) : declared.settings(aim.queue, age)
   for (const [at, { meta }] of jobs.entries()) {
     if (meta === null) continue
-    let limit = (await parts.declared.settings(aim.queue)).limits.metaBytes
+    let limit = (await settings('fresh')).limits.metaBytes
     if (bytesOf(meta, limit) <= limit) continue
-    limit = (await parts.declared.settings(aim.queue, 'now')).limits.metaBytes
+    limit = (await settings('now')).limits.metaBytes
     const bytes = bytesOf(meta, limit)
     if (bytes <= limit) continue
     throw millraceError({

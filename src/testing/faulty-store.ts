@@ -141,6 +141,8 @@ class Faulty<S extends string> implements FaultyStore<S> {
   tick: Store['tick'] = (ticks) => this.#through('tick', () => this.#store.tick(ticks))
   schedules: Store['schedules'] = (ask) =>
     this.#through('schedules', () => this.#store.schedules(ask))
+  dump: Store['dump'] = (ask) => this.#through('dump', () => this.#store.dump(ask))
+  load: Store['load'] = (items) => this.#through('load', () => this.#store.load(items))
   plan: Store['plan'] = (change) => this.#through('plan', () => this.#store.plan(change))
 
   close(): Promise<void> {

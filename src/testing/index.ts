@@ -11,8 +11,12 @@ export type { Medium, MediumAsk, OpenMedium } from './conformance/medium.js'
 export { walk } from './conformance/walk.js'
 export type { WalkAsk } from './conformance/walk.js'
 export { digest as bookDigest } from '../job/book/digest.js'
+export { judgeFamilies } from './family-history.js'
+export type { FamilyReport, Member } from './family-history.js'
 export { judgeGates } from './gate-history.js'
 export type { Gate, GateReport, Pause, Run } from './gate-history.js'
+export { judgeSlots } from './slot-history.js'
+export type { Blackout, SlotPlan, SlotReport, SlotRun } from './slot-history.js'
 export { faultyStore } from './faulty-store.js'
 export type {
   FaultOptions,

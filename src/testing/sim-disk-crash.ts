@@ -8,7 +8,7 @@
  */
 import type { Chance } from '../time/clock.js'
 import { Platter } from './sim-disk-platter.js'
-import type { Change, DataChange } from './sim-disk-tree.js'
+import type { Change, DataChange, Inode } from './sim-disk-tree.js'
 
 /**
  * `any-subset`: any of the changes, each by itself, data also torn or as zeros; the worst that
@@ -38,9 +38,9 @@ export function crashed(platter: Platter, profile: CrashProfile, chance: Chance)
     case 'kill':
       return killed(platter)
     case 'any-subset':
-      return survivors(platter, anyFates(platter.pending, chance))
+      return survivors(momentOf(platter), anyFates(platter.pending, chance))
     case 'ext4-ordered':
-      return survivors(platter, orderedFates(platter.pending, chance))
+      return survivors(momentOf(platter), orderedFates(platter.pending, chance))
   }
 }
 
@@ -55,13 +55,16 @@ export function* crashes(
     if (limit > 0) yield killed(platter)
     return
   }
+  // The crash is now, whatever is done on this disk while its outcomes are looked at.
+  const moment = { ...momentOf(platter), base: platter.base.copy() }
+  const { pending } = moment
   const seen = new Set<string>()
-  for (const fates of candidates(platter.pending, profile, chance)) {
+  for (const fates of candidates(pending, profile, chance)) {
     if (seen.size >= limit) return
     const key = JSON.stringify(fates)
-    if (seen.has(key) || !isLegal(platter.pending, fates, profile)) continue
+    if (seen.has(key) || !isLegal(pending, fates, profile)) continue
     seen.add(key)
-    yield survivors(platter, fates)
+    yield survivors(moment, fates)
   }
 }
 
@@ -71,9 +74,18 @@ function killed(platter: Platter): Aftermath {
   return { platter: new Platter(platter.live.copy().prune(), platter.base.copy(), pending), story }
 }
 
-function survivors(platter: Platter, fates: readonly Fate[]): Aftermath {
-  const tree = platter.base.copy()
-  const story = platter.pending.map((change, index) => {
+interface Moment extends Pick<Platter, 'base' | 'pending'> {
+  /** A crash loses what was in a file, and not when: else all would look as if long at rest. */
+  readonly dates: ReadonlyMap<Inode, number>
+}
+
+function momentOf({ base, pending, live }: Platter): Moment {
+  return { base, pending, dates: live.dates() }
+}
+
+function survivors({ base, pending, dates }: Moment, fates: readonly Fate[]): Aftermath {
+  const tree = base.copy()
+  const story = pending.map((change, index) => {
     const fate = fates[index]
     if (fate === 'present' || change.kind === 'names') {
       if (fate === 'present') tree.apply(change)
@@ -84,7 +96,7 @@ function survivors(platter: Platter, fates: readonly Fate[]): Aftermath {
     }
     return tell(change, fate)
   })
-  return { platter: new Platter(tree.prune()), story }
+  return { platter: new Platter(tree.date(dates).prune()), story }
 }
 
 function tell(change: Change, fate: Fate): string {

@@ -85,7 +85,9 @@ export class Machine {
 
   /** Something was done to a name, or to the file that has it. */
   touch(path: string): void {
-    this.#changed.add(normal(path.slice(0, path.lastIndexOf('/'))))
+    const folder = path.slice(0, path.lastIndexOf('/'))
+    this.#changed.add(normal(folder))
+    if (folder !== '') this.platter.date(folder, this.now())
   }
 
   changed(): readonly string[] {

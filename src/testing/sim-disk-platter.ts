@@ -8,12 +8,18 @@
  * survive is decided in `sim-disk-crash.ts`; counting and failing of calls is `sim-disk.ts`.
  */
 import type { Facts } from '../disk/disk.js'
-import { ROOT, Tree, type Change, type Edit, type Inode, type Node } from './sim-disk-tree.js'
+import { ROOT, Tree } from './sim-disk-tree.js'
+import type { Change, Edit, Inode, NamesChange, Node } from './sim-disk-tree.js'
 
 export class Platter {
   readonly live: Tree
   readonly base: Tree
-  #pending: Change[]
+  /** In the order in which they were done. */
+  readonly #pending: Set<Change>
+  /** The same by what a sync of them is asked of. */
+  readonly #dirty = new Map<Inode, Set<Change>>()
+  /** Changes of names that no sync of anything has journaled, in order. */
+  #unjournaled: NamesChange[] = []
   #nextInode: Inode
   #steps = 0
 
@@ -21,13 +27,14 @@ export class Platter {
   constructor(live = new Tree(), base = live.copy(), pending: readonly Change[] = []) {
     this.live = live
     this.base = base
-    this.#pending = [...pending]
+    this.#pending = new Set(pending)
+    for (const change of pending) this.#note(change)
     this.#nextInode = Math.max(ROOT, ...live.nodes.keys(), ...base.nodes.keys()) + 1
     this.#steps = pending.at(-1)?.step ?? 0
   }
 
   get pending(): readonly Change[] {
-    return this.#pending
+    return [...this.#pending]
   }
 
   make(path: string, kind: Node['kind'], now: number): Inode {
@@ -57,6 +64,11 @@ export class Platter {
     const node = this.#node(this.inodeOf(path), path)
     if (node.kind !== 'folder') throw errnoError('ENOTDIR', path)
     return [...node.entries.keys()]
+  }
+
+  /** It was changed then. */
+  date(path: string, now: number): void {
+    this.#node(this.inodeOf(path), path).modified = now
   }
 
   link(from: string, to: string): void {
@@ -122,22 +134,21 @@ export class Platter {
 
   /** What a sync that begins now will commit: of a file its data, of a folder its names. */
   dirty(inode: Inode): readonly Change[] {
-    return this.#pending.filter(
-      (change) =>
-        !change.isDropped && (change.kind === 'data' ? change.inode : change.folder) === inode,
-    )
+    return [...(this.#dirty.get(inode) ?? [])].filter(({ isDropped }) => !isDropped)
   }
 
   /** A sync ends that began with these changes dirty and with `steps` steps done. */
   commit(dirty: readonly Change[], steps: number): void {
-    const done = new Set(dirty)
-    for (const change of this.#pending) {
-      // A sync of the same that failed meanwhile has taken it from this one.
-      if (change.isDropped) done.delete(change)
-      else if (change.kind === 'names' && change.step <= steps) change.isJournaled = true
-      if (done.has(change)) this.base.apply(change)
+    const later = this.#unjournaled.findIndex(({ step }) => step > steps)
+    const journaled = later < 0 ? this.#unjournaled : this.#unjournaled.slice(0, later)
+    this.#unjournaled = later < 0 ? [] : this.#unjournaled.slice(later)
+    for (const change of journaled) if (!change.isDropped) change.isJournaled = true
+    for (const change of dirty) {
+      // A sync of the same that failed or ended meanwhile has taken it from this one.
+      if (change.isDropped || !this.#pending.delete(change)) continue
+      this.base.apply(change)
+      this.#dirty.get(dirtyOf(change))?.delete(change)
     }
-    this.#pending = this.#pending.filter((change) => !done.has(change))
   }
 
   get steps(): number {
@@ -165,7 +176,16 @@ export class Platter {
 
   #do(change: Change): void {
     this.live.apply(change)
-    this.#pending.push(change)
+    this.#pending.add(change)
+    this.#note(change)
+  }
+
+  #note(change: Change): void {
+    const inode = dirtyOf(change)
+    const known = this.#dirty.get(inode)
+    if (known === undefined) this.#dirty.set(inode, new Set([change]))
+    else known.add(change)
+    if (change.kind === 'names' && !change.isJournaled) this.#unjournaled.push(change)
   }
 
   #node(inode: Inode, path: string): Node {
@@ -196,6 +216,11 @@ export class Platter {
     const node = this.#node(inode, path)
     return node.kind === 'folder' ? node.entries : null
   }
+}
+
+/** What has to be synced for it to be committed. */
+function dirtyOf(change: Change): Inode {
+  return change.kind === 'data' ? change.inode : change.folder
 }
 
 export const SIM_UID = 1000

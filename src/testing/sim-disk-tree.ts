@@ -134,6 +134,16 @@ export class Tree {
     return new Tree(nodes)
   }
 
+  /** When each was changed last. */
+  dates(): ReadonlyMap<Inode, number> {
+    return new Map([...this.nodes].map(([inode, { modified }]) => [inode, modified]))
+  }
+
+  date(dates: ReadonlyMap<Inode, number>): this {
+    for (const [inode, node] of this.nodes) node.modified = dates.get(inode) ?? node.modified
+    return this
+  }
+
   /** After a restart there is only what has a name. */
   prune(): Tree {
     const reached = new Map<Inode, Node>()

@@ -22,6 +22,7 @@ export async function say(words: readonly string[], setting: Setting = {}): Prom
   const err: string[] = []
   const terminal: Terminal = {
     out: (text) => void out.push(text),
+    drained: async () => undefined,
     err: (text) => void err.push(text),
     draw: () => undefined,
     isLive: false,

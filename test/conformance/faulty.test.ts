@@ -113,6 +113,8 @@ describe('a faulty store', () => {
       override: () => store.override('q', { say: {}, takeBack: [] }),
       tick: () => store.tick([]),
       schedules: () => store.schedules({ queue: null, name: null, by: 'name', page }),
+      dump: () => store.dump({ part: 'jobs', queues: null, page }),
+      load: () => store.load([]),
       plan: () => store.plan({ kind: 'remove', queue: 'q', name: 's' }),
     }
     for (const call of Object.values(calls))

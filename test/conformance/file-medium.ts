@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { SimDisk } from '../../src/testing/sim-disk.js'
 import { openableFileStore } from '../../src/stores/file/file-store.js'
 import type { FileStoreOptions, FileStoreParts } from '../../src/stores/file/file-store.js'
-import type { Host } from '../../src/stores/file/host.js'
+import type { Host } from '../../src/disk/host.js'
 import type { VirtualClock } from '../../src/time/virtual.js'
 import type { OpenMedium } from 'millrace/testing'
 

@@ -6,6 +6,8 @@ import { describe, expect, it } from 'vitest'
 import { describeStore } from 'millrace/testing'
 import type { OpenMedium, StoreSuite } from 'millrace/testing'
 import type { ClaimAnswer } from '../../src/job/claim.js'
+import type { NewJob } from '../../src/job/lot.js'
+import type { PortableJob } from '../../src/job/portable.js'
 import type { Store } from '../../src/store.js'
 import { openMemory } from './memory-medium.js'
 
@@ -78,6 +80,16 @@ function answering(change: (answer: ClaimAnswer, call: number) => ClaimAnswer): 
       },
     }
   }
+}
+
+/** Jobs as they go in, changed. */
+function inserting(change: Partial<NewJob>): Twist {
+  return (store) => ({
+    insert: (lots) =>
+      store.insert(
+        lots.map((lot) => ({ ...lot, jobs: lot.jobs.map((job) => ({ ...job, ...change })) })),
+      ),
+  })
 }
 
 const TWINS: Readonly<Record<string, Twist>> = {
@@ -161,6 +173,14 @@ const TWINS: Readonly<Record<string, Twist>> = {
       return ticked
     },
   }),
+  'lets nobody wait for others': inserting({ after: [] }),
+  'runs whoever has lost a parent': inserting({ onParentFailed: 'run' }),
+  'keeps what fell with its parents to itself': (store) => ({
+    async exchange(ask) {
+      const { happened: _, ...answer } = await store.exchange(ask)
+      return answer
+    },
+  }),
   'forgets to stop': (store) => ({ close: () => Promise.resolve(void store) }),
   'ends what runs when asked to cancel it': (store) => ({
     async control(command, cursor) {
@@ -178,7 +198,8 @@ describe('the conformance suite', () => {
     expect(RUNNERS).toHaveLength(2)
   })
 
-  it('finds nothing wrong with a twin that changes nothing', async () => {
+  // The whole suite in one test.
+  it('finds nothing wrong with a twin that changes nothing', { timeout: 60_000 }, async () => {
     expect(await firstBroken(twin(() => ({})))).toBeNull()
   })
 
@@ -197,12 +218,67 @@ describe('random walks alone', () => {
     'says done to a dead token',
     'frees what the living hold',
     'ends what runs when asked to cancel it',
+    'lets nobody wait for others',
+    'runs whoever has lost a parent',
+    'keeps what fell with its parents to itself',
   ]
   for (const fault of CAUGHT) {
     it(`catch a store that ${fault}`, async () => {
       const walks = lawsOf(twin(TWINS[fault])).filter((law) => law.name.startsWith('random'))
       const ended = await Promise.allSettled(walks.map((law) => law.run()))
       expect(ended.map((one) => one.status)).toContain('rejected')
+    })
+  }
+})
+
+describe('the laws of copying alone', () => {
+  type Change = (job: PortableJob) => Partial<PortableJob>
+  const changing = (change: Change): Twist => {
+    return (store) => ({
+      load: (items) =>
+        store.load(
+          items.map((item) => (item.kind === 'job' ? { ...item, ...change(item) } : item)),
+        ),
+    })
+  }
+  const CARRIERS: Readonly<Record<string, Twist>> = {
+    'forgets the steps that were done': changing(() => ({ steps: [], stepsTold: 0 })),
+    'forgets who has a key': changing(({ key }) => ({ key: key && { ...key, holds: false } })),
+    'takes a child without its parents': changing(() => ({ parents: [] })),
+    'puts everything at its due': changing(({ due }) => ({ place: due })),
+    'lets a retry be the first attempt': changing(() => ({ attempt: 0 })),
+    'takes over what runs': changing(({ state }) => {
+      return state === 'running' ? { state: 'available' } : {}
+    }),
+    'opens groups that failing jobs hold': changing(() => ({ holdsGroup: false })),
+    'forgets what was granted': (store) => ({
+      load: (items) => {
+        const grants = items.map(({ kind }) => kind === 'grants')
+        const rest = items.filter((_, at) => !grants[at])
+        return store.load(rest).then((loaded) => {
+          const left = loaded.values()
+          return grants.map((is) => (is ? { status: 'loaded' } : (left.next().value ?? NONE)))
+        })
+      },
+    }),
+    'lets everything depart from anywhere': (store) => ({
+      async control(command, cursor) {
+        if (command.kind !== 'depart') return store.control(command, cursor)
+        const { queue } = command
+        const transit = { side: 'moving', with: 'there', groups: null } as const
+        await store.control({ kind: 'transit', queue, transit }, null)
+        return store.control(command, cursor)
+      },
+    }),
+  }
+  const NONE = { status: 'present' } as const
+
+  for (const [fault, twist] of Object.entries(CARRIERS)) {
+    it(`catch a store that ${fault}`, async () => {
+      const laws = lawsOf(twin(twist)).filter(({ name }) => /^(copying|moving) >/.test(name))
+      expect(laws.length).toBeGreaterThan(20)
+      const ended = await Promise.allSettled(laws.map(({ run }) => run()))
+      expect(ended.some(({ status }) => status === 'rejected')).toBe(true)
     })
   }
 })

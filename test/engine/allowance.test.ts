@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest'
 import type { Live } from '../../src/engine/engine.js'
 import { startAllowance } from '../../src/job/rate.js'
 import type { SettingsLayer } from '../../src/job/settings.js'
+import type { Store } from '../../src/store.js'
 import { sleep } from '../../src/time/clock.js'
+import { VirtualClock } from '../../src/time/virtual.js'
 import { COMPLETE, insert, newJob, rig, stateOf, working } from './harness.js'
 
 const PER = 6_400
@@ -28,6 +30,24 @@ async function slow(by: number, settings: SettingsLayer, count = 3) {
   return { ...parts, starts, perform }
 }
 
+/** Claims take so long on their way; tells what the last of them asked for. */
+function delayed(store: Store, clock: VirtualClock, trip: { takes: number; margin: number }) {
+  const exchange: Store['exchange'] = async (ask) => {
+    const answer = await store.exchange(ask)
+    if (ask.claim.length === 0) return answer
+    trip.margin = ask.claim[0].margin ?? 0
+    await sleep(clock, trip.takes)
+    return answer
+  }
+  return new Proxy(store, {
+    get: (target, name) => {
+      if (name === 'exchange') return exchange
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+}
+
 describe('a job of a rated queue', () => {
   it('is started when its claim was quick enough', async () => {
     const { engine, clock, starts, perform, told } = await slow(ALLOWED, RATED)
@@ -48,6 +68,28 @@ describe('a job of a rated queue', () => {
     await clock.advance(1_000)
     expect(starts.map(([id]) => id)).toEqual(['j0', 'j1', 'j2'])
     expect(told('job.completed').map(({ attempt }) => attempt)).toEqual([1, 1, 1])
+  })
+
+  it('gets a margin where every claim takes longer, and only as long as that is so', async () => {
+    const trip = { takes: 3 * ALLOWED, margin: 0 }
+    const clock = new VirtualClock()
+    const { engine, told } = rig({ clock, wrap: (store) => delayed(store, clock, trip) })
+    await engine.open()
+    await engine.store.declare('q', RATED)
+    let ran = 0
+    engine.start(working(() => (ran++, COMPLETE)))
+    const run = async (): Promise<void> => {
+      const before = ran
+      await insert(engine, newJob(`n${before}`))
+      while (ran === before) await clock.advance(10)
+    }
+    for (let job = 0; job < 20; job++) await run()
+    expect(told('job.released').length).toBeLessThan(5)
+    expect(trip.margin).toBeGreaterThanOrEqual(trip.takes - ALLOWED)
+    expect(trip.margin).toBeLessThanOrEqual(2 * (trip.takes - ALLOWED))
+    trip.takes = 0
+    for (let job = 0; job < 400; job++) await run()
+    expect(trip.margin).toBe(0)
   })
 
   it('goes back for a rate of groups, too, and by the shorter of both', async () => {

@@ -4,6 +4,7 @@ import { MillraceError } from '../../src/job/errors.js'
 import { sharedMemory } from '../../src/stores/memory/memory-store.js'
 import { sleep } from '../../src/time/clock.js'
 import { VirtualClock } from '../../src/time/virtual.js'
+import { upTo } from '../../src/testing/conformance/build.js'
 import { COMPLETE, insert, newJob, rig, signal, stateOf, working } from './harness.js'
 
 const never = () => new Promise<Asked>(() => undefined)
@@ -136,6 +137,32 @@ describe('a node', () => {
     expect(started).toEqual(['x', 'y'])
   })
 
+  it('that hears nothing of the store for a lease starts nothing that it holds, until it has looked', async () => {
+    const clock = new VirtualClock()
+    const memory = sharedMemory(clock)
+    const a = rig({ clock, memory, seed: 1, upkeep: false })
+    const b = rig({ clock, memory, seed: 2 })
+    const quick = upTo(60).map((n) => newJob(`${n}`))
+    await insert(a.engine, ...quick.slice(0, 30), newJob('long'), ...quick.slice(30))
+    const go = signal()
+    const run = ({ claimed }: Live) =>
+      claimed.id === 'long' ? go.done.then(() => COMPLETE) : COMPLETE
+    a.engine.start(working(run, { concurrency: 1 }))
+    await clock.advance(10)
+    const started = a.told('job.started').length
+    for (const verb of ['beat', 'check', 'exchange'] as const) a.scripted.failBefore(verb, 9)
+    const other = b.engine.start(working(never, { concurrency: 100 }))
+    await clock.advance(40_000)
+    expect(b.told('job.started')).toHaveLength(quick.length + 1 - a.told('job.completed').length)
+    go.fire()
+    await clock.quiet()
+    expect(a.told('job.started')).toHaveLength(started)
+    await other.pause()
+    await insert(b.engine, newJob('later'))
+    await clock.advance(20_000)
+    expect(a.told('job.completed').at(-1)).toMatchObject({ id: 'later' })
+  })
+
   it('with workers and nothing to hold shows itself within its lease', async () => {
     const clock = new VirtualClock()
     const memory = sharedMemory(clock)
@@ -228,6 +255,24 @@ describe('a sweep', () => {
     await clock.advance(60_000)
     expect(scripted.count('sweep')).toBe(0)
     expect(await engine.sweep()).toMatchObject({ freed: 0, expired: 0, more: false })
+  })
+
+  it('says for how long it has heard the store since an outage', async () => {
+    const { engine, clock, scripted } = rig()
+    const calm = (): unknown => {
+      const { args } = scripted.calls.findLast(({ verb }) => verb === 'sweep') ?? { args: [] }
+      return (args[0] as { calm?: number } | undefined)?.calm
+    }
+    engine.start(working(() => COMPLETE))
+    await clock.advance(30_000)
+    expect(calm()).toBeUndefined()
+    scripted.failBefore('exchange', 3)
+    await clock.advance(10_000)
+    const first = calm()
+    expect(first).toBeTypeOf('number')
+    await clock.advance(30_000)
+    expect(calm()).toBeGreaterThan(Number(first))
+    expect(calm()).toBeLessThanOrEqual(40_000)
   })
 
   it('goes on while there is more', async () => {

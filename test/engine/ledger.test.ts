@@ -16,17 +16,17 @@ describe('the ledger', () => {
     const ledger = new Ledger()
     const [one, two, three] = [ledger.ask(), ledger.ask(), ledger.ask()]
     expect(ledger.upTo).toBe(0)
-    ledger.answered(two, 0)
+    ledger.answered(two, 0, 0)
     expect(ledger.upTo).toBe(0)
     ledger.gaveUp(one)
     expect(ledger.upTo).toBe(2)
-    ledger.answered(three, 1)
+    ledger.answered(three, 1, 0)
     expect([ledger.upTo, ledger.open]).toEqual([3, [3]])
   })
 
   it('has a claim open until the last of its jobs is dropped', () => {
     const ledger = new Ledger()
-    const claim = ledger.answered(ledger.ask(), 2)
+    const claim = ledger.answered(ledger.ask(), 2, 0)
     const [a, b] = [holding('1', claim), holding('2', claim)]
     ledger.hold(a)
     ledger.hold(b)
@@ -61,9 +61,9 @@ describe('the ledger', () => {
       ended: () => undefined,
     }
     const ledger = new Ledger()
-    ledger.answered(ledger.ask(), 1)
+    ledger.answered(ledger.ask(), 1, 0)
     ledger.mirror = mirror
-    ledger.answered(ledger.ask(), 1)
+    ledger.answered(ledger.ask(), 1, 0)
     ledger.clear()
     expect(told).toEqual(['open 1', 'upTo 1', 'open 2', 'upTo 2', 'closed 1', 'closed 2'])
   })
@@ -72,7 +72,7 @@ describe('the ledger', () => {
 describe('solitude', () => {
   it('begins what must run alone when all else was settled, and opens after it', () => {
     const ledger = new Ledger()
-    const claim = ledger.answered(ledger.ask(), 3)
+    const claim = ledger.answered(ledger.ask(), 3, 0)
     const [poison, other] = [holding('1', claim), holding('2', claim)]
     const told: string[] = []
     const solitude = new Solitude({
@@ -93,7 +93,7 @@ describe('solitude', () => {
 
   it('gives a second one back', () => {
     const ledger = new Ledger()
-    const claim = ledger.answered(ledger.ask(), 2)
+    const claim = ledger.answered(ledger.ask(), 2, 0)
     const solitude = new Solitude({
       ...{ clock: new VirtualClock(), ledger },
       neighbours: () => [],

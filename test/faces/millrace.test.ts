@@ -50,7 +50,6 @@ describe('a store', () => {
     ['postgres:host', 'another'],
     ['sqlite:', 'a file'],
     ['redis://host', 'DRIVER_MISSING store redis:'],
-    ['maildir:./mail', 'DRIVER_MISSING store maildir:'],
     ['fil:./queues', "did you mean 'file'"],
     ['./queues', 'write a scheme'],
     ['', 'write a scheme'],

@@ -7,7 +7,7 @@ import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js
 import { PowerCut, SimDisk } from '../../src/testing/sim-disk.js'
 import type { CrashProfile } from '../../src/testing/sim-disk.js'
 import type { Disk } from '../../src/disk/disk.js'
-import type { Host } from '../../src/stores/file/host.js'
+import type { Host } from '../../src/disk/host.js'
 import { seededChance } from '../../src/time/virtual.js'
 import { hostAt, openProcess } from './machine.js'
 import type { Hands, Process } from './machine.js'

@@ -8,6 +8,7 @@ import type { Claimed } from '../../src/job/claim.js'
 import { MillraceError } from '../../src/job/errors.js'
 import type { Store } from '../../src/store.js'
 import { seededChance } from '../../src/time/virtual.js'
+import { fill } from './filling.js'
 import { hostAt, openProcess, ROOT, SCOPE } from './machine.js'
 import { smallDisk } from './small-disk.js'
 
@@ -16,7 +17,6 @@ const MIB = 1024 * 1024
 const ROOM = 2 * MIB
 const RESERVE = `${ROOT}/${SCOPE}/reserve`
 const HELD = 200
-const PAYLOAD = json('x'.repeat(4_000))
 
 async function machine() {
   const disk = new SimDisk()
@@ -28,21 +28,6 @@ async function machine() {
     return (await openProcess({ disk: small, host, nonce })).store
   }
   return { disk, room, hands, open, hasReserve: () => disk.facts(RESERVE)?.size === MIB }
-}
-
-type Refusal = { readonly id: string; readonly error: unknown }
-
-/** Inserts one by one until one is refused. */
-async function fill(store: Store, taken: string[]): Promise<Refusal> {
-  for (let n = 0; ; n++) {
-    const id = `filler-${taken.length}-${n}`
-    try {
-      await store.insert([{ jobs: [newJob(id, { queue: 'filler', payload: PAYLOAD })] }])
-      taken.push(id)
-    } catch (error) {
-      return { id, error }
-    }
-  }
 }
 
 /** A worker that holds jobs, and a producer in another process that has filled the disk. */

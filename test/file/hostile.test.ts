@@ -187,7 +187,7 @@ describe('a folder in which something foreign lies', () => {
 describe('the mark of a store', () => {
   it.each([
     ['of an unknown number', 'millrace-file 999 00\n', 'FORMAT_UNSUPPORTED'],
-    ['cut short', 'millrace-file 2', 'FORMAT_UNSUPPORTED'],
+    ['cut short', 'millrace-file 3', 'FORMAT_UNSUPPORTED'],
     ['empty', '', 'FORMAT_UNSUPPORTED'],
     ['garbage', '\0\u00ff'.repeat(4_000), 'FORMAT_UNSUPPORTED'],
   ])('is refused when it is %s, and nothing is changed', async (_, text, code) => {

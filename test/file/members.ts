@@ -54,6 +54,15 @@ export class Member {
     this.#child.send(message)
   }
 
+  /** It does nothing at all, until `goOn`. */
+  stop(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  goOn(): void {
+    this.#child.kill('SIGCONT')
+  }
+
   /** Asks it to end by itself. */
   async dismiss(): Promise<End> {
     this.#child.kill('SIGTERM')

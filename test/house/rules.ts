@@ -26,6 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'book-store': ['store', 'job', 'time', 'errors'],
   'sql-store': ['book-store', 'store', 'job', 'time', 'errors'],
   stores: ['sql-store', 'book-store', 'store', 'disk', 'job', 'time', 'errors'],
+  copy: ['store', 'job', 'time', 'errors'],
   engine: ['store', 'observe', 'job', 'time', 'errors'],
   face: ['engine', 'stores', 'store', 'observe', 'job', 'time', 'errors'],
   dashboard: ['face', 'store', 'observe', 'job', 'time', 'errors'],
@@ -44,7 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ],
   ],
   cli: [
-    ...['testing', 'dashboard', 'face', 'engine', 'stores', 'sql-store', 'disk', 'store'],
+    ...['copy', 'testing', 'dashboard', 'face', 'engine', 'stores', 'sql-store', 'disk', 'store'],
     ...['observe', 'job'],
     ...['time', 'errors'],
   ],

@@ -27,7 +27,7 @@ describe('a window of grants', () => {
         for (const { gap, many } of told) {
           now += gap
           for (let one = 0; one < many; one++) {
-            window.charge(now, 1_500)
+            window.charge({ now, keep: 1_500 })
             all.push(now)
           }
           expect(window.used(now, span)).toBe(all.filter((at) => at + span > now).length)
@@ -49,7 +49,7 @@ describe('a window of grants', () => {
           let now = 0
           for (const { gap } of told) {
             now += gap
-            window.charge(now, span)
+            window.charge({ now, keep: span })
             all.push(now)
             const fits = (at: number) => {
               const used = all.filter((grant) => grant + span > at).length
@@ -74,7 +74,7 @@ describe('a window of grants', () => {
     let now = 0
     for (let grant = 0; grant < 1_000_000; grant++) {
       now += chance.next() * 0.2
-      window.charge(now, span)
+      window.charge({ now, keep: span })
       all.push(now)
       if (grant % 20_011 !== 0) continue
       for (const asked of [span, span / 7, span / 100]) {
@@ -88,17 +88,17 @@ describe('a window of grants', () => {
 
   it('is exact for the last thousand moments, however old the rest is', () => {
     const window = new GrantWindow()
-    for (let at = 0; at < 50_000; at++) window.charge(at, Infinity)
+    for (let at = 0; at < 50_000; at++) window.charge({ now: at, keep: Infinity })
     for (const span of [1, 10, 500, 1_000]) expect(window.used(49_999, span)).toBe(span)
   })
 
   it('answers from its image as it did, and goes on alike', () => {
     const window = new GrantWindow()
-    for (let at = 0; at < 9_000; at++) window.charge(at * 1.5, 10_000)
+    for (let at = 0; at < 9_000; at++) window.charge({ now: at * 1.5, keep: 10_000 })
     const again = GrantWindow.of(window.image())
     for (let at = 9_000; at < 20_000; at++) {
-      window.charge(at * 1.5, 10_000)
-      again.charge(at * 1.5, 10_000)
+      window.charge({ now: at * 1.5, keep: 10_000 })
+      again.charge({ now: at * 1.5, keep: 10_000 })
     }
     const now = 20_000 * 1.5
     expect([...again.entries(now)]).toEqual([...window.entries(now)])
@@ -122,7 +122,7 @@ describe('rates together', () => {
 
   it('forget what is over, and answer as if they had not', () => {
     const rates = new Rates()
-    rates.charge(rate, null, 100)
+    rates.charge(rate, null, { now: 100 })
     rates.throttle('q:a', 100, 500)
     rates.forget(600)
     expect([rates.windows.size, rates.throttles.size]).toEqual([1, 0])
@@ -136,7 +136,7 @@ describe('rates together', () => {
   it('hold no more than what is young, whatever comes and goes', () => {
     const rates = new Rates()
     for (let group = 0; group < 10_000; group++) {
-      rates.charge({ ...rate, name: `g:${group}` }, null, group * 10)
+      rates.charge({ ...rate, name: `g:${group}` }, null, { now: group * 10 })
     }
     expect(rates.windows.size).toBeLessThan(1_000)
   })
@@ -147,7 +147,7 @@ describe('rates together', () => {
     rates.share(1, null, { count: 2, per: 1_000, key: 'k' })
     rates.share(2, null, minute)
     const shared = { ...rate, name: 'k:k' }
-    for (let at = 0; at < 5; at++) rates.charge(shared, 'k', at * 2_000)
+    for (let at = 0; at < 5; at++) rates.charge(shared, 'k', { now: at * 2_000 })
     const wide = { name: 'k:k', count: 5, per: 60_000, span: grantSpan(60_000) }
     expect(rates.room(wide, 10_000, 0)).toBe(0)
     expect(rates.opensAt(wide, 10_000, 0)).toBe(wide.span)
@@ -190,7 +190,7 @@ describe('windows by name', () => {
       now += Math.floor(chance.next() * 20)
       const name = `g${Math.floor(chance.next() * 300)}`
       const keep = 100 + Math.floor(chance.next() * 900)
-      windows.open(name, now).charge(now, keep)
+      windows.open(name, now).charge({ now, keep })
       until.set(name, now + keep)
       if (step % 50 > 0) continue
       const young = [...until].filter(([, over]) => over > now)
@@ -205,9 +205,9 @@ describe('windows by name', () => {
 
   it('of one moment, and of many, open alike', () => {
     const [lone, many] = [new GrantWindow(), new GrantWindow()]
-    many.charge(0, 1_000)
-    many.charge(400, 1_000, 3)
-    lone.charge(400, 1_000, 3)
+    many.charge({ now: 0, keep: 1_000 })
+    many.charge({ now: 400, keep: 1_000, count: 3 })
+    lone.charge({ now: 400, keep: 1_000, count: 3 })
     for (const now of [1_000, 1_399, 1_400]) {
       for (const count of [1, 3, 4, 5]) {
         const [a, b] = [lone, many].map((one) => one.opensAt(now, count, 1_000, 1))
@@ -216,7 +216,7 @@ describe('windows by name', () => {
       expect(lone.used(now, 1_000)).toBe(many.used(now, 1_000))
       expect([...lone.entries(now)]).toEqual([...many.entries(now)])
     }
-    for (const one of [lone, many]) one.charge(1_400, 500)
+    for (const one of [lone, many]) one.charge({ now: 1_400, keep: 500 })
     expect(many.image()).toEqual(lone.image())
   })
 })

@@ -12,6 +12,8 @@ const MARK = `${HERE}node_modules/.installed-from`
 const lockfile = readFileSync(`${HERE}package-lock.json`, 'utf8')
 if (!existsSync(MARK) || readFileSync(MARK, 'utf8') !== lockfile) {
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], HERE)
+  // It has nothing but what it compiles, or finds compiled.
+  run('npm', ['rebuild', 'better-sqlite3'], HERE)
   // Making a client runs no engine, but the command looks for one, and would download it.
   const env = { PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: '1' }
   run('npx', ['prisma', 'generate', '--schema', 'schema.prisma', '--no-hints'], HERE, env)

@@ -44,12 +44,12 @@ describe.skipIf(server.isMissing).each(Object.entries(LIBRARIES))(`%s${server.wh
           priority: at,
           tags: ['t'],
           meta: { odd },
-          unique: `key ${at}`,
+          unique: { key: `key ${at}` },
         }
         made.push(await queue.enqueue({ odd }, options))
       }
       const [parent] = made
-      made.push(await queue.enqueue('child', { tx, after: [parent], attempts: 7, delay: 1.5 }))
+      made.push(await queue.enqueue('child', { tx, after: [parent], attempts: 7 }))
       made.push(...(await queue.enqueueMany([1, 2, 3], { expiresIn: '1h' }, { tx })))
       expect(await queue.get(parent.id)).toBeNull()
     })
@@ -64,7 +64,7 @@ describe.skipIf(server.isMissing).each(Object.entries(LIBRARIES))(`%s${server.wh
 
     let lost
     const failed = library.transaction(async (tx) => {
-      lost = await queue.enqueue('never', { tx, unique: 'again' })
+      lost = await queue.enqueue('never', { tx, unique: { key: 'again' } })
       throw new Error('changed my mind')
     })
     await expect(failed).rejects.toThrow('changed my mind')

@@ -5,7 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Statement } from '../../src/stores/sql/statements.js'
 import { openablePostgresStore } from '../../src/stores/postgres/postgres-store.js'
 import { statements } from '../../src/stores/postgres/statements.js'
+import {
+  completePlainly,
+  insertAlike,
+  takePlainly,
+} from '../../src/stores/postgres/volley-statements.js'
 import { sharedPostgres } from '../servers/postgres.js'
+import { literal } from './literal.js'
 
 const server = await sharedPostgres()
 const BACKLOG = 200_000
@@ -23,7 +29,7 @@ const HOT: Partial<Record<Statement, readonly unknown[]>> = {
   'job.complete': [[1], ['job 7'], [7]],
   'job.due': [1e12, 2_000, [1]],
   'job.take': [1, 1e12, 10, 1, 'node', 'worker', 1],
-  'line.first': [1e12, [1], ['group 7'], [0], [10]],
+  'line.first': [1e12, [1], ['group 7'], [0], [10], [0]],
   'lane.first': [1e12, [1], ['group 7']],
   'lane.ready': [[1], [1e12]],
   'lane.next': [[1]],
@@ -40,7 +46,9 @@ const HOT: Partial<Record<Statement, readonly unknown[]>> = {
   'node.held': [1, 100, ['node']],
   'node.lost': [1, 'node', 1, [2]],
   'node.remember': [1, 'node', 1e12],
-  'turn.add': [[1], [1], ['g'], [0], [0], [7]],
+  'turn.add': [[1], [1], ['g'], [0], [0], [7], [1e12]],
+  'turn.raise': [[1], ['group 7'], [0]],
+  'turn.raiseAll': [1],
   'turn.first': [[], 10, [1]],
   'turn.grouped': [1],
   'turn.move': [[1], ['group 7'], [1]],
@@ -49,13 +57,31 @@ const HOT: Partial<Record<Statement, readonly unknown[]>> = {
   'turn.openDue': [1, 1e12, 1],
   'turn.remove': [[1], ['group 7'], [0]],
   'turn.next': [1],
+  'claim.peek': [1, 'q', 'node', 1e12],
+  'sweep.peek': [1, 1, 1],
   'key.started': [1e12, [7]],
   'kin.children': [[7]],
 }
 
+const SCHEMA = '"millrace".'
+const VOLLEYS = {
+  insertAlike: {
+    text: insertAlike(SCHEMA),
+    params: [1, 0, 1, 'default', 0, 0, 0, null, 1e12, ['a'], ['group 7'], ['1']],
+  },
+  takePlainly: {
+    text: takePlainly(SCHEMA),
+    params: [1, 0, 1, 1, [1], 'node', 'worker', 1, 10, 1e12],
+  },
+  completePlainly: {
+    text: completePlainly(SCHEMA),
+    params: [1, [1], [0], [1], ['job 7'], [7], 1e12],
+  },
+}
+
 describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
   let client: pg.Client
-  const texts = statements('"millrace".', 'FOR UPDATE OF j')
+  const texts = statements(SCHEMA, 'FOR UPDATE OF j')
 
   beforeAll(async () => {
     const url = await server.database()
@@ -79,8 +105,10 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
              CASE WHEN n % 10 IN (0, 2) THEN NULL ELSE 1 END, '1', 0,
              CASE n % 10 WHEN 0 THEN 'node' END, CASE n % 10 WHEN 0 THEN n END
       FROM generate_series(1, ${BACKLOG}) AS n;
-      INSERT INTO millrace.turns (lane, queue, grp, priority, pass, tie)
-      SELECT 1, 1, 'group ' || n, 0, n, n FROM generate_series(1, 20000) AS n`)
+      INSERT INTO millrace.turns (lane, queue, grp, priority, pass, tie, floor)
+      SELECT 1, 1, 'group ' || n, 0, n, n, 0 FROM generate_series(1, 20000) AS n;
+      INSERT INTO millrace.turns (lane, queue, grp, priority, pass, tie, floor)
+      SELECT 1, 1, '', n, 0, 0, 0 FROM generate_series(0, 2) AS n`)
   }, 120_000)
   afterAll(() => client.end())
 
@@ -90,6 +118,10 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
     })
   }
 
+  it.each(Object.entries(VOLLEYS))('%s reads no whole table', async (_, { text, params }) => {
+    expect(await planOf(text, params)).not.toMatch(/Seq Scan on (jobs|turns)/)
+  })
+
   it('job.take stops at its limit: it sorts no more than that', async () => {
     const text = await plan('job.take', HOT['job.take'] ?? [])
     expect(text).toMatch(/Index Scan using jobs_ready/)
@@ -98,7 +130,11 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
   })
 
   /** As a handle asks: prepared, within its settings; custom first, and as it is planned for good. */
-  async function plan(name: Statement, params: readonly unknown[]): Promise<string> {
+  function plan(name: Statement, params: readonly unknown[]): Promise<string> {
+    return planOf(texts[name], params)
+  }
+
+  async function planOf(text: string, params: readonly unknown[]): Promise<string> {
     const lines: string[] = []
     for (const mode of ['force_custom_plan', 'force_generic_plan']) {
       await client.query('BEGIN')
@@ -106,7 +142,7 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
       await client.query('SET LOCAL enable_hashjoin = off')
       await client.query('SET LOCAL enable_mergejoin = off')
       await client.query(`SET LOCAL plan_cache_mode = ${mode}`)
-      await client.query(`PREPARE hot AS ${texts[name]}`)
+      await client.query(`PREPARE hot AS ${text}`)
       const args = params.map(literal).join(', ')
       const { rows } = await client.query<Record<string, string>>(`EXPLAIN EXECUTE hot(${args})`)
       await client.query('ROLLBACK')
@@ -117,10 +153,3 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
     return lines.join('\n')
   }
 })
-
-function literal(value: unknown): string {
-  if (value === null) return 'NULL'
-  if (!Array.isArray(value))
-    return typeof value === 'number' ? String(value) : `'${value as string}'` // as: parameters are no objects
-  return `'{${value.map((one: unknown) => (one === null ? 'NULL' : `"${one as string}"`)).join()}}'`
-}

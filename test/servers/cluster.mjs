@@ -6,15 +6,16 @@
 import { execFile, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpSync, appendFileSync } from 'node:fs'
+import { appendFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { join, relative, sep } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { findBinaries, give, reachable, serverUser } from './binaries.mjs'
 import { Guard, privateFolder } from './guard.mjs'
+import { copyLiving } from './living-copy.mjs'
 
 /** @typedef {import('./binaries.mjs').Binaries} Binaries */
 /** @typedef {import('./binaries.mjs').User} User */
@@ -35,7 +36,8 @@ const LOOK_EVERY = 10
 const PATIENCE = 60_000
 const SIGNALS = /** @type {const} */ ({ smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' })
 /** What a standby does not take over from its primary. */
-const NOT_COPIED = ['postmaster.pid', 'postmaster.opts', 'pg_wal', 'pg_replslot', 'pg_stat_tmp']
+const NOT_COPIED = ['postmaster.pid', 'postmaster.opts']
+const MADE_ANEW = ['pg_wal', 'pg_replslot', 'pg_stat_tmp']
 
 const run = promisify(execFile)
 
@@ -287,10 +289,8 @@ export class PostgresCluster {
     standby.port = await freePort()
     await withClient(this.url(), async (client) => {
       await client.query("SELECT pg_backup_start('standby', true)")
-      cpSync(this.data, standby.data, { recursive: true, filter: (path) => this.#isCopied(path) })
-      mkdirSync(join(standby.data, 'pg_wal'), { mode: 0o700 })
-      mkdirSync(join(standby.data, 'pg_replslot'), { mode: 0o700 })
-      mkdirSync(join(standby.data, 'pg_stat_tmp'), { mode: 0o700 })
+      copyLiving(this.data, standby.data, [...NOT_COPIED, ...MADE_ANEW])
+      for (const name of MADE_ANEW) mkdirSync(join(standby.data, name), { mode: 0o700 })
       const { rows } = await client.query('SELECT labelfile FROM pg_backup_stop(false)')
       writeFileSync(join(standby.data, 'backup_label'), rows[0].labelfile)
     })
@@ -300,12 +300,6 @@ export class PostgresCluster {
     give(standby.data, standby.#user)
     await standby.start({ hot_standby: true })
     return standby
-  }
-
-  /** @param {string} path */
-  #isCopied(path) {
-    const [first = ''] = relative(this.data, path).split(sep)
-    return !NOT_COPIED.includes(first)
   }
 
   /** Waits until a standby of it has replayed all that is committed here. */

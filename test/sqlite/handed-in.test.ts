@@ -1,5 +1,5 @@
 // A handle that the user has open already, of better-sqlite3's shape: the store works on it as on its
-// own, and leaves it open. better-sqlite3 itself is not installed here.
+// own, and leaves it open. better-sqlite3 itself is among the peers (`npm run test:peers`).
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,6 +51,16 @@ describe('a handle like better-sqlite3’s', () => {
     expect(database.prepared.filter((sql) => /\?\d/.test(sql))).toEqual([])
     database.close()
   })
+})
+
+it('does not hold the event loop by a wait of the driver’s, which the user’s handle may have', async () => {
+  const database = betterHandle(path)
+  database.exec('PRAGMA busy_timeout = 5000')
+  const mill = millrace(sqliteStore({ database }))
+  await mill.open()
+  expect(database.prepare('PRAGMA busy_timeout').get()).toEqual({ timeout: 0 })
+  await mill.close()
+  database.close()
 })
 
 describe('an SQLite that is not safe with several writers', () => {

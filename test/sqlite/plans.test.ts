@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openFile } from '../../src/stores/sqlite/driver.js'
 import type { Handle } from '../../src/stores/sqlite/driver.js'
+import { plainStatements } from '../../src/stores/sqlite/plainly.js'
 import { VERSIONS } from '../../src/stores/sqlite/schema.js'
 import { statements } from '../../src/stores/sqlite/statements.js'
 import type { Statement } from '../../src/stores/sql/statements.js'
@@ -22,6 +23,7 @@ const HOT: readonly Statement[] = [
   ] as const),
   ...(['turn.grouped', 'turn.move', 'turn.close', 'turn.open', 'turn.openDue'] as const),
   ...(['turn.remove', 'turn.next', 'key.started', 'kin.children'] as const),
+  ...(['claim.peek', 'sweep.peek'] as const),
 ]
 
 describe('plans in SQLite', () => {
@@ -34,23 +36,32 @@ describe('plans in SQLite', () => {
   })
   afterAll(() => handle.close())
 
-  function plan(name: Statement): readonly string[] {
-    const rows = handle.prepare(`EXPLAIN QUERY PLAN ${texts[name]}`).all([])
+  const plain = plainStatements('millrace_')
+
+  function plan(text: string): readonly string[] {
+    const rows = handle.prepare(`EXPLAIN QUERY PLAN ${text}`).all([])
     return rows.map(({ detail }) => String(detail))
   }
 
-  it.each(HOT)('%s walks through no table', (name) => {
-    // A partial index is walked through where it holds only what is wanted.
-    const walks = plan(name).filter(
+  /** A partial index is walked through where it holds only what is wanted. */
+  function walks(text: string): readonly string[] {
+    return plan(text).filter(
       (line) =>
         /SCAN (millrace_)?(jobs|turns|j|u|i)\b/.test(line) &&
         !/USING (COVERING )?INDEX millrace_jobs_(held|expiring|spent)/.test(line),
     )
-    expect(walks).toEqual([])
+  }
+
+  it.each(HOT)('%s walks through no table', (name) => {
+    expect(walks(texts[name])).toEqual([])
   })
 
-  it('the plain claim finds its jobs in order', () => {
-    const steps = plan('job.take')
+  it.each(Object.entries(plain))('in one trip, %s walks through no table', (_, text) => {
+    expect(walks(text)).toEqual([])
+  })
+
+  it.each([texts['job.take'], plain.first])('a plain claim finds its jobs in order', (text) => {
+    const steps = plan(text)
     expect(steps.some((step) => /SEARCH .*USING INDEX millrace_jobs_ready/.test(step))).toBe(true)
     expect(steps.filter((step) => step.includes('TEMP B-TREE'))).toEqual([])
   })

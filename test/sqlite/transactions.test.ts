@@ -84,7 +84,7 @@ describe('transactions on SQLite', () => {
     queue.work(async (id, job) =>
       job.commit(async (tx) => {
         tx.prepare('INSERT INTO orders VALUES (?)').run(id)
-        await next.enqueue(id, { tx })
+        await next.enqueue(id, { tx, meta: { looked: 'at limits that nobody can be asked for' } })
         if (job.attempt === 1) throw new Error('moody')
       }, 'charged'),
     )

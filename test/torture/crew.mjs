@@ -6,14 +6,18 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { instant } from './ledger.mjs'
 
+const BACKLOG = 1_500
+const WARNINGS =
+  /^(\(node:\d+\) \[(?:STORE_UNREACHABLE|OUTCOME_UNKNOWN)\] MillraceWarning: .*\n|\(Use `node --trace.*\n)+$/
+
 /** One process; `fate` grows while it lives and is what the reckoning reads. */
 class Member {
-  constructor({ program, words, ledger, name, mayEnd, onMessage, onTrouble }) {
+  constructor({ program, words, ledger, name, url, mayEnd, onMessage, onTrouble }) {
     const path = fileURLToPath(new URL(program, import.meta.url))
     this.child = spawn(process.execPath, [path, ...words], {
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     })
-    this.fate = { name, pid: this.child.pid, ledger, killedAt: null, stops: [] }
+    this.fate = { name, pid: this.child.pid, ledger, url, killedAt: null, stops: [] }
     this.begun = 0
     this.isAsked = false
     this.child.on('message', (message) => onMessage(this, message))
@@ -21,8 +25,16 @@ class Member {
     this.child.stderr.setEncoding('utf8').on('data', (text) => (said += text))
     this.ended = once(this.child, 'close').then(([code, signal]) => {
       this.how = { code, signal }
-      const isFate = signal === 'SIGKILL' ? this.fate.killedAt !== null : code === 0 && mayEnd(this)
-      if (!isFate || said !== '') onTrouble(`${name} ended with ${signal ?? code}: ${said.trim()}`)
+      const isFate =
+        signal === 'SIGKILL'
+          ? this.fate.killedAt !== null
+          : signal === 'SIGTERM' // before it could hear it
+            ? this.isAsked
+            : code === 0 && mayEnd(this)
+      // An outage that nobody listens to is a warning, as it should be.
+      const isOnlyWarned = WARNINGS.test(said)
+      if (!isFate || (said !== '' && !isOnlyWarned))
+        onTrouble(`${name} ended with ${signal ?? code}: ${said.trim()}`)
     })
   }
 
@@ -79,19 +91,21 @@ export class Crew {
     this.#programs = programs
   }
 
-  worker() {
+  /** `url`: of a store beside the one that it is all about. */
+  worker(url = this.#url) {
     const name = `worker-${++this.#serial}`
-    return this.#start(name, this.#programs.worker, (ledger) => [this.#url, ledger])
+    return this.#start(name, url, this.#programs.worker, (ledger) => [url, ledger])
   }
 
-  producer(jobs) {
+  producer(jobs, url = this.#url, backlog = BACKLOG) {
     const name = `producer-${++this.#serial}`
-    const words = (ledger) => [this.#url, ledger, `p${this.#serial}`, String(jobs)]
-    return this.#start(name, this.#programs.producer, words)
+    const numbers = [jobs, backlog].map(String)
+    const words = (ledger) => [url, ledger, `p${this.#serial}`, ...numbers]
+    return this.#start(name, url, this.#programs.producer, words)
   }
 
   observer() {
-    return this.#start('observer', 'observer.mjs', () => [this.#url])
+    return this.#start('observer', this.#url, 'observer.mjs', () => [this.#url])
   }
 
   get workers() {
@@ -133,7 +147,7 @@ export class Crew {
 
   async replace(worker) {
     await worker.kill()
-    this.worker()
+    this.worker(worker.fate.url)
   }
 
   /** Whoever still lives ends now, stopped or not. */
@@ -141,10 +155,10 @@ export class Crew {
     return Promise.all(this.members.map((member) => member.end()))
   }
 
-  #start(name, program, words) {
+  #start(name, url, program, words) {
     const ledger = join(this.#folder, `${name}.log`)
     const member = new Member({
-      ...{ program, words: words(ledger), ledger, name },
+      ...{ program, words: words(ledger), ledger, name, url },
       mayEnd: ({ isAsked }) => isAsked || name.startsWith('producer'), // it ends when all is enqueued
       onMessage: (from, message) => {
         if (message.began !== undefined) from.begun++

@@ -19,7 +19,7 @@ export function readRuns(workers, zero) {
       if (what === 'trouble') {
         troubles[id] = (troubles[id] ?? 0) + 1
       } else if (what === 'start') {
-        const [queue, group, place] = words
+        const [queue, group, place, wall] = words
         if (mine.has(key)) faults.push(`${id} began attempt ${attempt} twice in ${worker.name}`)
         const from = momentAfter(zero, BigInt(at))
         const open =
@@ -27,7 +27,8 @@ export function readRuns(workers, zero) {
             ? { to: Infinity, end: 'unknown' }
             : { to: Math.max(from, killed), end: 'killed' } // the signal needs a moment to arrive
         const run = { queue, group, id, place: Number(place), attempt: Number(attempt), from }
-        mine.set(key, { ...run, ...open })
+        const more = { wall: Number(wall), isWorkerKilled: killed !== null }
+        mine.set(key, { ...run, ...open, ...more })
       } else {
         Object.assign(mine.get(key), { to: momentAfter(zero, BigInt(at)), end: words[0] })
       }
@@ -38,8 +39,15 @@ export function readRuns(workers, zero) {
   return { runs, troubles, faults }
 }
 
-/** `discarded`: the ids that the store tells at the end. */
-export function reckonJobs({ producer, runs, discarded }) {
+/** The jobs that came after others, and those that these came after, in the order of their births. */
+export function readMembers(producer) {
+  return linesOf(producer).flatMap(([, id, , , fate, policy, ...parents]) =>
+    policy === undefined ? [] : [{ id, parents, policy, isDoomed: fate === 'doomed' }],
+  )
+}
+
+/** `discarded`: the ids that the store tells at the end; `fallen`: those that must be, with a parent. */
+export function reckonJobs({ producer, runs, discarded, fallen }) {
   const done = new Set(runs.filter(({ end }) => end === 'done').map(({ id }) => id))
   const asked = new Set()
   const faults = []
@@ -52,7 +60,7 @@ export function reckonJobs({ producer, runs, discarded }) {
       if (!done.has(id)) counts.lost++
       const what = done.has(id) ? 'was done, and discarded' : 'was neither done nor discarded'
       faults.push(`${queue} ${place} (${id}) ${what}`)
-    } else if (discarded.has(id) !== (fate === 'doomed')) {
+    } else if (discarded.has(id) !== (fate === 'doomed' || fallen.has(id))) {
       faults.push(
         `${queue} ${place} (${id}) was ${fate}, and ${done.has(id) ? 'done' : 'discarded'}`,
       )

@@ -13,9 +13,27 @@ export const QUEUES = {
   ordered: { ...SOUND, order: 'blocking' },
 }
 
+/** Jobs that come after others: whole graphs in one call, and what follows them elsewhere. */
+export const FAMILIES = { family: SOUND, heirs: SOUND }
+
+/** What schedules bring; no attempt is thrown away while its slot is looked for. */
+export const TIMED = { timed: SOUND }
+export const SPAN_MS = 1_000
+/** The one that leaves out a slot while its last job is unfinished has jobs that last that long. */
+export const SCHEDULES = [
+  { name: 'all', missed: 'all', overlap: 'queue', takes: 20 },
+  { name: 'once', missed: 'once', overlap: 'queue', takes: 20 },
+  { name: 'skip', missed: 'skip', overlap: 'queue', takes: 20 },
+  { name: 'single', missed: 'once', overlap: 'skip', takes: 1_300 },
+]
+
+export const ALL = { ...QUEUES, ...FAMILIES, ...TIMED }
+
 export const GROUPS = ['ant', 'bee', 'cat', 'dog', 'elk']
 
-/** The same promises, in the words of the judge. */
+/** The same promises, in the words of the judges. */
+export const PLANS = SCHEDULES.map((plan) => ({ ...plan, span: SPAN_MS }))
+
 export const GATES = [
   { kind: 'cap', name: 'cap', queue: 'capped', of: 'queue', most: 5 },
   { kind: 'cap', name: 'groupCap', queue: 'grouped', of: 'group', most: 2 },

@@ -3,7 +3,7 @@
 // Arguments: the store's URL, its ledger.
 import { setTimeout as delay } from 'node:timers/promises'
 import { millrace } from '../../dist/index.js'
-import { QUEUES } from './gate-plan.mjs'
+import { ALL } from './gate-plan.mjs'
 import { instant, openLedger } from './ledger.mjs'
 
 const [url, path] = process.argv.slice(2)
@@ -14,11 +14,13 @@ mill.on('store.error', ({ error }) => {
   ledger.write('trouble', error.code, error.message.replaceAll('\n', ' '))
 })
 
-for (const [name, settings] of Object.entries(QUEUES)) {
+for (const [name, settings] of Object.entries(ALL)) {
   mill.queue(name, settings).work(
     async ({ place, takes, fails }, job) => {
-      const at = instant()
-      ledger.write('start', job.id, job.attempt, at, name, job.group, place)
+      const [at, wall] = [instant(), Date.now()]
+      // Where it stands is its slot, if it has one.
+      const stands = place ?? Date.parse(job.meta.schedule.slot)
+      ledger.write('start', job.id, job.attempt, at, name, job.group, stands, wall)
       if (process.connected) process.send({ began: job.id })
       await delay(takes)
       const end = job.attempt <= fails ? 'failed' : 'done'

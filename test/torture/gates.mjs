@@ -1,18 +1,23 @@
-// The torture of gates: real processes press against caps, rates and orders on one folder, are
-// killed with -9 and paused now and then. Every instant, window, turn and pause of what they wrote
-// down is put before the judge, and every acknowledged job is looked for.
+// The torture of gates: real processes press against caps, rates and orders on one folder, race for the
+// slots of schedules, and run families of jobs that come after others. They are killed with -9, now and
+// then all at once, and paused. Every instant, window, turn, pause, slot and child of what they wrote
+// down is put before the judges, and every acknowledged job is looked for.
 import { setTimeout as delay } from 'node:timers/promises'
 import { millrace } from '../../dist/index.js'
+import { judgeFamilies } from '../../dist/testing/family-history.js'
 import { judgeGates } from '../../dist/testing/gate-history.js'
+import { judgeSlots } from '../../dist/testing/slot-history.js'
 import { Crew } from './crew.mjs'
-import { momentAfter, readRuns, reckonJobs } from './gate-ledgers.mjs'
-import { GATES, GROUPS, QUEUES } from './gate-plan.mjs'
+import { momentAfter, readMembers, readRuns, reckonJobs } from './gate-ledgers.mjs'
+import { ALL, GATES, GROUPS, PLANS, SPAN_MS } from './gate-plan.mjs'
 import { instant } from './ledger.mjs'
 import { endOf, within } from './limit.mjs'
 
 const PACE_MS = 700 // between two kills of the long form
 const PAUSE_EVERY = 3 // kills between two pauses
 const PAUSED_MS = 400
+const DARK_EVERY = 24 // kills of the long form between two times when nobody lives
+const DARK_MS = 3.5 * SPAN_MS
 const CALM_RUNS = 300 // after a pause, so that those who were in two crashes and run alone are done
 const SHORT_RUNS = 120 // between two kills of the short form
 const DRAIN_MS = 120_000
@@ -26,6 +31,7 @@ export async function gates({ folder, workers, length, onProgress }) {
   const over = endOf((length.minutes ?? 0.5) * 60_000 + DRAIN_MS)
   const operator = millrace(url, { upkeep: false })
   const pauses = []
+  const blackouts = []
   const faults = []
   let timeouts = 0
   try {
@@ -36,7 +42,9 @@ export async function gates({ folder, workers, length, onProgress }) {
       if (paused === null) timeouts++
       else pauses.push(paused)
     }
-    await (length.kills === undefined ? long : short)({ crew, length, over, pause, onProgress })
+    const darken = async () => void blackouts.push(await goDark(crew, workers))
+    const how = { crew, length, over, pause, darken, onProgress }
+    await (length.kills === undefined ? long : short)(how)
     await within(producer.dismiss(), over)
     await drained(operator, over)
     await within(Promise.all(crew.workers.map((worker) => worker.dismiss())), over)
@@ -48,29 +56,43 @@ export async function gates({ folder, workers, length, onProgress }) {
   }
   const { left, discarded } = await lookAnew(url)
   const { runs, troubles, faults: torn } = readRuns(crew.fates('worker'), zero)
-  const jobs = reckonJobs({ producer: crew.fates('producer')[0], runs, discarded })
+  const [producer] = crew.fates('producer')
+  const isTimed = ({ queue }) => queue === 'timed'
+  const families = judgeFamilies(readMembers(producer), runs)
+  const slots = judgeSlots(runs.filter(isTimed), PLANS, blackouts)
+  const asked = runs.filter((run) => !isTimed(run))
+  const jobs = reckonJobs({ producer, runs: asked, discarded, fallen: families.fallen })
   const judged = judgeGates(runs, pauses, GATES)
   return {
     ...jobs.counts,
-    ...Object.fromEntries(Object.keys(QUEUES).map((name) => [`${name}Starts`, count(runs, name)])),
+    ...Object.fromEntries(Object.keys(ALL).map((name) => [`${name}Starts`, count(runs, name)])),
     ...Object.fromEntries([...judged.pressed].map(([name, most]) => [`${name}Pressed`, most])),
+    familyPressed: families.pressed,
+    fallen: families.fallen.size,
+    ...Object.fromEntries([...slots.fired].map(([name, many]) => [`${name}Slots`, many])),
+    ...Object.fromEntries([...slots.leftOut].map(([name, many]) => [`${name}LeftOut`, many])),
+    blackouts: blackouts.length,
     kills: crew.fates('worker').filter(({ killedAt }) => killedAt !== null).length,
     killedRuns: runs.filter(({ end }) => end === 'killed').length,
     failedRuns: runs.filter(({ end }) => end === 'failed').length,
     pauses: pauses.length,
     pauseTimeouts: timeouts,
     ...troubles,
-    faults: [...faults, ...crew.troubles, ...left, ...torn, ...jobs.faults, ...judged.faults],
+    faults: [
+      ...[...faults, ...crew.troubles, ...left, ...torn, ...jobs.faults, ...judged.faults],
+      ...[...families.faults, ...slots.faults],
+    ],
   }
 }
 
-async function long({ crew, length, over, pause, onProgress }) {
+async function long({ crew, length, over, pause, darken, onProgress }) {
   const end = performance.now() + length.minutes * 60_000
   for (let kills = 1; performance.now() < end; kills++) {
     await delay(PACE_MS * (0.5 + Math.random()))
     over.throwIfAborted()
     const ready = crew.workers.filter(({ begun }) => begun > 0)
     if (ready.length > 0) await crew.replace(ready[Math.floor(Math.random() * ready.length)])
+    if (kills % DARK_EVERY === 0) await within(darken(), over)
     if (kills % PAUSE_EVERY !== 0) continue
     await within(pause(kills / PAUSE_EVERY), over)
     await crew.runsBegun(CALM_RUNS, over)
@@ -78,18 +100,30 @@ async function long({ crew, length, over, pause, onProgress }) {
   }
 }
 
-/** By signals alone: each kill after so many runs, and a pause after each kill. */
-async function short({ crew, length, over, pause }) {
+/** By signals alone: each kill after so many runs, and a pause after each kill. In the end all at once. */
+async function short({ crew, length, over, pause, darken }) {
   for (let kill = 1; kill <= length.kills; kill++) {
     await crew.replace(await crew.runsBegun(SHORT_RUNS, over))
     await within(pause(kill), over)
   }
   await crew.runsBegun(SHORT_RUNS, over)
+  await within(darken(), over)
+  await crew.runsBegun(SHORT_RUNS, over)
+}
+
+/** All workers are killed, and for some slots there are none. Answers from when to when, on the wall. */
+async function goDark(crew, workers) {
+  await Promise.all(crew.workers.map((worker) => worker.kill()))
+  const from = Date.now()
+  await delay(DARK_MS)
+  const to = Date.now()
+  for (let n = 0; n < workers; n++) crew.worker()
+  return { from, to }
 }
 
 /** Each queue in turn, a group of it, and everything. Null: what ran took too long to end. */
 async function pauseSome(operator, number, zero) {
-  const names = Object.keys(QUEUES)
+  const names = Object.keys(ALL)
   const name = names[number % names.length]
   const group = number % 3 === 1 ? GROUPS[number % GROUPS.length] : null
   const isAll = number % 3 === 2
@@ -110,7 +144,7 @@ async function pauseSome(operator, number, zero) {
 }
 
 async function drained(operator, over) {
-  for (const name of Object.keys(QUEUES)) {
+  for (const name of Object.keys(ALL)) {
     while (unfinished(await operator.queue(name).counts()) > 0) {
       await delay(50, undefined, { signal: over })
     }
@@ -127,7 +161,7 @@ async function lookAnew(url) {
   const left = []
   const discarded = new Set()
   try {
-    for (const name of Object.keys(QUEUES)) {
+    for (const name of Object.keys(ALL)) {
       const queue = mill.queue(name)
       for (const [state, number] of Object.entries(await queue.counts())) {
         const isFine = number === 0 || state === 'discarded'

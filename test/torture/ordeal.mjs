@@ -5,7 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { millrace } from '../../dist/index.js'
 import { Crew } from './crew.mjs'
 import { endOf, within } from './limit.mjs'
-import { QUEUE } from './plan.mjs'
+import { instant } from './ledger.mjs'
+import { LEASE, QUEUE } from './plan.mjs'
 import { reckon } from './reckoning.mjs'
 
 const PACE_MS = 300 // between two kills of the long form
@@ -16,6 +17,7 @@ const PRODUCER_EVERY = 10 // kills of workers between two of the producer
 const STORM = 20 // kills without a calm between them
 const CALM_RUNS = 1_000
 const DISTURB_EVERY = 15 // kills of the long form between two of what they work on
+const SILENCE_MS = 2 * LEASE // of all others while one is stopped: it keeps them out
 const DRAIN_MS = 120_000 // for what is left when the kills are over
 
 /**
@@ -25,6 +27,13 @@ const DRAIN_MS = 120_000 // for what is left when the kills are over
  */
 export async function ordeal({ folder, url, workers, length, onProgress, disturb }) {
   const crew = new Crew(folder, url)
+  const outages = []
+  const noted = async () => {
+    if (disturb === undefined) return
+    const from = instant()
+    await disturb()
+    outages.push({ from, until: instant() })
+  }
   const over = endOf((length.minutes ?? 0.5) * 60_000 + DRAIN_MS)
   const faults = []
   try {
@@ -33,7 +42,7 @@ export async function ordeal({ folder, url, workers, length, onProgress, disturb
     let producer = crew.producer(length.jobs ?? Infinity)
     for (let n = 0; n < workers; n++) crew.worker()
     const isLong = length.minutes !== undefined
-    const deeds = { crew, producer, length, observer, over, onProgress, disturb }
+    const deeds = { crew, producer, length, observer, over, onProgress, disturb: noted, outages }
     producer = await (isLong ? long : short)(deeds)
     if (isLong) await within(producer.dismiss(), over)
     else await within(producer.ended, over)
@@ -47,12 +56,13 @@ export async function ordeal({ folder, url, workers, length, onProgress, disturb
     await crew.end()
   }
   faults.push(...crew.troubles, ...judge('who opens it anew', await countsOf(url)))
-  const counts = reckon({ producers: crew.fates('producer'), workers: crew.fates('worker') })
+  const fates = { producers: crew.fates('producer'), workers: crew.fates('worker') }
+  const counts = reckon({ ...fates, outages })
   return { ...counts, faults: [...faults, ...counts.faults] }
 }
 
 /** For minutes: a kill at every pace, the producer and a stop now and then. */
-async function long({ crew, producer, length, observer, over, onProgress, disturb }) {
+async function long({ crew, producer, length, observer, over, onProgress, disturb, outages }) {
   const end = performance.now() + length.minutes * 60_000
   let stopping = Promise.resolve()
   let kills = 0
@@ -65,7 +75,7 @@ async function long({ crew, producer, length, observer, over, onProgress, distur
     kills++
     if (kills % STOP_EVERY === 0) {
       await stopping
-      stopping = stopAWorker(crew, over)
+      stopping = stopAWorker({ crew, over, outages })
       stopping.catch(() => {}) // it is awaited: by the next, or below
     }
     if (kills % PRODUCER_EVERY === 0) {
@@ -74,7 +84,7 @@ async function long({ crew, producer, length, observer, over, onProgress, distur
       const { counts } = await ask(crew, observer, 'counts', over)
       onProgress(`${kills} kills, ${counts.available} waiting, ${counts.running} running`)
     }
-    if (kills % DISTURB_EVERY === 0) await disturb?.()
+    if (kills % DISTURB_EVERY === 0) await disturb()
     if (kills % STORM === 0) await crew.runsBegun(CALM_RUNS, over)
   }
   await stopping
@@ -82,7 +92,7 @@ async function long({ crew, producer, length, observer, over, onProgress, distur
 }
 
 /** A number of jobs, the kills spread over their runs, one stop in the middle, all by signals. */
-async function short({ crew, producer, length, over, disturb }) {
+async function short({ crew, producer, length, over, disturb, outages }) {
   const { jobs, kills } = length
   let stopping = Promise.resolve()
   for (let kill = 1; kill <= kills; kill++) {
@@ -93,9 +103,9 @@ async function short({ crew, producer, length, over, disturb }) {
       const so = reckon({ producers: crew.fates('producer'), workers: [] }).acknowledged
       producer = crew.producer(jobs - so)
     }
-    if (kill === 4) await disturb?.()
+    if (kill === 4 || kill === 6) await disturb()
     if (kill === 3) {
-      stopping = stopAWorker(crew, over)
+      stopping = stopAWorker({ crew, over, outages })
       stopping.catch(() => {}) // it is awaited below
     }
   }
@@ -103,16 +113,34 @@ async function short({ crew, producer, length, over, disturb }) {
   return producer
 }
 
-/** Stops a worker in the middle of a long run, until another has begun that very job. */
-async function stopAWorker(crew, over) {
-  const { member, message } = await crew.heard((from, { began, takes }) => {
-    return began !== undefined && takes >= 100 && from.isFree
-  }, over)
-  member.stop()
-  try {
-    await crew.heard((from, { began }) => from !== member && began === message.began, over)
-  } finally {
+/**
+ * Stops a worker in the middle of a long run, until another has begun that very job. One that is stopped
+ * with a lock of the store in its hand keeps everybody out, which is an outage: then it goes on, and another is stopped.
+ */
+export async function stopAWorker({ crew, over, outages }) {
+  for (;;) {
+    const { member, message } = await crew.heard((from, { began, takes }) => {
+      return began !== undefined && takes >= 100 && from.isFree
+    }, over)
+    const begins = (from, { began }) => from !== member && began === message.began
+    const silence = new AbortController()
+    const stopped = AbortSignal.any([over, silence.signal])
+    const listen = () => {
+      clearTimeout(timer)
+      timer = setTimeout(() => silence.abort(), SILENCE_MS)
+      return false
+    }
+    let timer
+    listen()
+    const from = instant()
+    member.stop()
+    const began = crew.heard((from, told) => begins(from, told) || listen(), stopped)
+    const [heard] = await Promise.allSettled([began])
+    clearTimeout(timer)
     member.goOn()
+    over.throwIfAborted()
+    if (heard.status === 'fulfilled') return
+    outages.push({ from, until: instant() })
   }
 }
 

@@ -3,23 +3,28 @@
 //
 // Runs of one job are put in order by attempt, which is the order of the claims. A run that follows
 // another needs a reason: its forerunner failed by its own word, or its worker was killed before,
-// or was stopped past its lease. And nothing follows a run whose completion the store has answered.
+// or was stopped past its lease, or the store was away: killed, it forgets claims, and for longer than
+// the short lease of the torture nobody can say that he lives. And nothing follows a run whose completion
+// the store has answered. Tokens of one job in one store only grow.
 import { existsSync } from 'node:fs'
 import { readLedger } from './ledger.mjs'
+import { LEASE } from './plan.mjs'
 
-export function reckon({ producers, workers }) {
+/** `outages`: from when to when the store itself was away; with a `url` only that of several. */
+export function reckon({ producers, workers, outages = [] }) {
   const asked = readProducers(producers)
-  const { jobs, counts, faults } = readWorkers(workers)
+  const { jobs, counts, faults } = readWorkers(workers, outages)
   const lost = [...asked.acknowledged].filter(([id]) => (jobs.get(id)?.done ?? 0) === 0)
   for (const [id, key] of lost) faults.push(`lost: ${id} (${key}) was acknowledged, never done`)
   faults.push(...strangers(jobs, asked), ...brokenLots(jobs, asked))
-  const doubles = explain(jobs, faults)
+  const doubles = explain(jobs, outages, faults)
   return {
     asked: [...asked.lots.values()].reduce((sum, { size }) => sum + size, 0),
     acknowledged: asked.acknowledged.size,
     ...counts,
     kills: workers.filter(({ killedAt }) => killedAt !== null).length,
     producerKills: producers.filter(({ killedAt }) => killedAt !== null).length,
+    outages: outages.length,
     stops: workers.reduce((sum, { stops }) => sum + stops.length, 0),
     ...doubles,
     lost: lost.length,
@@ -34,25 +39,27 @@ function readProducers(producers) {
     for (const [what, ...words] of existsSync(ledger) ? readLedger(ledger) : []) {
       const [first, second, third] = words
       if (what === 'asked') lots.set(`${first}.${second}`, { size: Number(third), keys: new Set() })
+      else if (what === 'refused') lots.get(`${first}.${second}`).isRefused = true
       else acknowledged.set(first, second)
     }
   }
   return { lots, acknowledged }
 }
 
-function readWorkers(workers) {
+function readWorkers(workers, outages) {
   const jobs = new Map()
   const counts = { starts: 0, completions: 0, settled: 0, failures: 0, troubles: 0 }
   const faults = []
   for (const worker of workers) {
     const mine = new Map()
-    for (const [what, id, attempt, at, key] of readLedgerOf(worker)) {
+    for (const [what, id, attempt, at, key, token] of readLedgerOf(worker)) {
       const run = mine.get(`${id} ${attempt}`)
       switch (what) {
         case 'start': {
           counts.starts++
-          if (run !== undefined) faults.push(`${id} began attempt ${attempt} twice in one worker`)
-          const begun = { id, key, attempt: Number(attempt), at: BigInt(at), worker }
+          const begun = { id, key, attempt: Number(attempt), at: BigInt(at), token, worker }
+          if (run !== undefined && !isAcrossOutage(run, begun, outages))
+            faults.push(`${id} began attempt ${attempt} twice in one worker`)
           mine.set(`${id} ${attempt}`, begun)
           const job = jobs.get(id) ?? { key, runs: [], done: 0 }
           if (job.key !== key) faults.push(`${id} ran with payloads of ${job.key} and ${key}`)
@@ -114,7 +121,8 @@ function brokenLots(jobs, { lots, acknowledged }) {
   const faults = [...jobs].flatMap(([id, { key }]) =>
     keys.has(key) && acknowledged.get(id) !== key ? [`${key} ran as ${id}, not as answered`] : [],
   )
-  for (const [name, { size, keys }] of lots) {
+  for (const [name, { size, keys, isRefused }] of lots) {
+    if (isRefused && keys.size > 0) faults.push(`the lot ${name} was said to be refused, and ran`)
     if (keys.size !== 0 && keys.size !== size) {
       faults.push(`of the lot ${name} ${keys.size} of ${size} ran: a lot is all or none`)
     }
@@ -123,13 +131,16 @@ function brokenLots(jobs, { lots, acknowledged }) {
 }
 
 /** Counts the runs that followed another, by their reason; without one it is a fault. */
-function explain(jobs, faults) {
-  const doubles = { byKill: 0, byStop: 0, byFailure: 0, unexplained: 0, late: 0 }
+function explain(jobs, outages, faults) {
+  const doubles = { byKill: 0, byStop: 0, byFailure: 0, byOutage: 0, unexplained: 0, late: 0 }
   for (const [id, { runs }] of jobs) {
     runs.sort((a, b) => a.attempt - b.attempt || (a.at < b.at ? -1 : 1))
     for (const [index, next] of runs.slice(1).entries()) {
       const before = runs[index]
-      const reason = reasonFor(before, next)
+      const isHere = next.worker.url === before.worker.url
+      if (isHere && Number(next.token) <= Number(before.token))
+        faults.push(`token ${next.token} of ${id} came after ${before.token}`)
+      const reason = reasonFor(before, next, outages)
       doubles[reason]++
       if (reason === 'unexplained')
         faults.push(`unexplained: ${id}: ${tell(before)}, ${tell(next)}`)
@@ -140,13 +151,24 @@ function explain(jobs, faults) {
   return doubles
 }
 
-function reasonFor(before, next) {
+/** One began before its store was back, the other after that was away. */
+function isAcrossOutage(before, next, all) {
+  const outages = all.filter(({ url }) => url === undefined || url === before.worker.url)
+  const late = BigInt(LEASE) * 1_000_000n // what was claimed may begin a little later
+  return outages.some(({ from, until }) => before.at < until + late && from < next.at)
+}
+
+function reasonFor(before, next, outages) {
   const { killedAt, stops } = before.worker
-  if (before.isSettled || before.attempt === next.attempt) return 'unexplained'
+  if (before.isSettled) return 'unexplained'
+  if (before.attempt === next.attempt) {
+    return isAcrossOutage(before, next, outages) ? 'byOutage' : 'unexplained'
+  }
   if (before.hasFailed) return 'byFailure'
   if (killedAt !== null && killedAt < next.at) return 'byKill'
   const isStopped = ({ from, until }) => before.at < until && from < next.at
-  return stops.some(isStopped) ? 'byStop' : 'unexplained'
+  if (stops.some(isStopped)) return 'byStop'
+  return isAcrossOutage(before, next, outages) ? 'byOutage' : 'unexplained'
 }
 
 function tell({ attempt, at, worker, isSettled, doneAt }) {

@@ -19,8 +19,8 @@ mill.on('store.error', ({ error }) => {
 
 mill.queue(QUEUE, SETTINGS).work(
   async ({ key, text, takes, fails }, job) => {
-    ledger.write('start', job.id, job.attempt, instant(), key)
-    tell({ began: job.id, attempt: job.attempt, takes })
+    ledger.write('start', job.id, job.attempt, instant(), key, job.token)
+    tell({ began: job.id, attempt: job.attempt, takes, key })
     if (text !== filler(key)) ledger.write('torn', job.id)
     await delay(takes)
     if (fails && job.attempt === 1) {

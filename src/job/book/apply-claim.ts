@@ -31,7 +31,7 @@ export function applyClaim(ledger: Ledger, frame: ClaimFrame, filing: Filing): F
       const token = ledger.shelf.token(filing, at)
       const hold = { token, node: frame.node, worker: ask.worker, claim: ask.claim }
       ledger.run(slot, hold, ledger.now)
-      door.granted(slot)
+      door.granted(slot, ask.margin ?? 0)
       tokens[at] = token
     }
   }

@@ -2,7 +2,7 @@
  * Applying what an operator does, job by job. What runs is only ever asked: its holder's verdict
  * or a sweep ends it.
  */
-import type { Happening, JobRef } from '../job.js'
+import type { FinalState, Happening, JobRef } from '../job.js'
 import type { ControlFrame, ControlItem } from './frame.js'
 import type { Filing, OwnKey, PastOrigin } from './extra.js'
 import { bringDown } from './cascade.js'
@@ -50,6 +50,9 @@ function controlOne(
   at: number,
   happened: Happening[],
 ): boolean {
+  const isMoving = ledger.queueOf(slot).transit?.side === 'moving'
+  // It may stand in the other store already, and is heard there.
+  if (isMoving && item.action !== 'depart' && !isRunning(ledger, slot)) return false
   switch (item.action) {
     case 'cancel':
       return cancelOne(ledger, slot, item.reason, happened)
@@ -57,9 +60,15 @@ function controlOne(
       return retryOne(ledger, slot)
     case 'delete':
       return deleteOne(ledger, slot)
+    case 'depart':
+      return departOne(ledger, slot, item.to)
     case 'update':
       return updateOne(ledger, slot, item, filing, at)
   }
+}
+
+function isRunning(ledger: Ledger, slot: number): boolean {
+  return ledger.columns.state.get(slot) === RUNNING
 }
 
 function cancelOne(
@@ -163,6 +172,7 @@ function takeKey(ledger: Ledger, slot: number, key: OwnKey | null): void {
   const queue = ledger.queueOf(slot)
   const until = findHold(ledger, queue, key.name)?.until ?? 0
   ledger.extra(slot).key = key
+  ledger.changes?.key(queue.name, key.name)
   queue.keys.set(key.name, { slot, id: ledger.ids.text(slot), while: key.while, until })
 }
 
@@ -182,6 +192,25 @@ function deleteOne(ledger: Ledger, slot: number): boolean {
   return true
 }
 
+/** It stands in another store now, and nothing of it may start here any more. */
+function departOne(ledger: Ledger, slot: number, to: string): boolean {
+  const state = ledger.columns.state.get(slot)
+  const queue = ledger.queueOf(slot)
+  if (state === RUNNING || queue.transit?.side !== 'moving') return false
+  ledger.freeKey(queue, slot)
+  const extra = ledger.extra(slot)
+  extra.isAway = true
+  if (state < COMPLETED) extra.reason = `moved to ${to}`
+  const final = FINALS[state] ?? 'cancelled'
+  leaveReceipt(ledger, queue, slot, final)
+  return true
+}
+
+const FINALS: Readonly<Record<number, FinalState>> = {
+  [COMPLETED]: 'completed',
+  [DISCARDED]: 'discarded',
+}
+
 function updateOne(
   ledger: Ledger,
   slot: number,
@@ -194,6 +223,7 @@ function updateOne(
   if (state === RUNNING || state >= COMPLETED) return false
   if (item.payload !== null) ledger.extra(slot).payload = ledger.shelf.paper(filing, at)
   if (item.priority !== null) columns.priority.set(slot, item.priority + 100)
+  columns.mark(slot)
   if (item.at !== null || item.delay !== null) {
     const due = item.at === null ? ledger.now + (item.delay ?? 0) : item.at - ledger.wallOffset
     if (item.at === null) columns.lower(slot, AT_WALL)

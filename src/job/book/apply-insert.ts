@@ -236,6 +236,7 @@ function meet(
 ): Inserted {
   const isReplaceable =
     hold.slot >= 0 &&
+    queue.transit?.side !== 'moving' &&
     ledger.columns.state.get(hold.slot) < RECEIPT &&
     ledger.columns.state.get(hold.slot) !== RUNNING
   if (unique.onConflict !== 'replace' || !isReplaceable) return { status: 'duplicate', id: hold.id }
@@ -257,6 +258,7 @@ function holdKey(
 ): void {
   const until = unique.for > 0 ? ledger.now + unique.for : 0
   ledger.extra(slot).key = { name: unique.key, while: unique.while }
+  ledger.changes?.key(queue.name, unique.key)
   queue.keys.set(unique.key, { slot, id: job.id, while: unique.while, until })
 }
 
@@ -266,5 +268,6 @@ export function findHold(ledger: Ledger, queue: QueueBook, key: string): KeyHold
   if (hold === undefined) return null
   if (hold.slot >= 0 || hold.until > ledger.now) return hold
   queue.keys.delete(key)
+  ledger.changes?.key(queue.name, key)
   return null
 }

@@ -112,8 +112,9 @@ function isStill(ledger: Ledger, slot: number, item: SweepItem, gone: string | n
   }
 }
 
-/** For its time or its turn, not for other jobs: those neither expire nor run. */
+/** For its time or its turn, not for other jobs or another store: those neither expire nor run. */
 function isWaiting(ledger: Ledger, slot: number): boolean {
+  if (ledger.queueOf(slot).transit?.side === 'moving') return false
   const state = ledger.columns.state.get(slot)
   return state !== RUNNING && state !== WAITING && state < COMPLETED
 }

@@ -8,24 +8,28 @@
  */
 import type { Inserted } from '../lot.js'
 import type { Millis } from '../job.js'
+import type { Loaded } from '../portable.js'
 import type { StoredSettings } from '../settings.js'
 import type { Planned, Ticked } from '../schedule.js'
 import type { Noted } from '../verdict.js'
 import type { ClaimFrame, ClockFrame, Frame, InsertFrame, SettingsFrame } from './frame.js'
 import type { ControlFrame, NoteFrame, SettleFrame, SweepFrame } from './frame.js'
 import type { DropFrame, BeatFrame, HelloFrame, LeaveFrame } from './frame.js'
-import type { PauseFrame, ScheduleFrame, TickFrame } from './frame.js'
+import type { LoadFrame, PauseFrame, ScheduleFrame, TickFrame, TransitFrame } from './frame.js'
 import { applyClaim } from './apply-claim.js'
 import { applyControl } from './apply-control.js'
 import type { ControlledJobs } from './apply-control.js'
 import { applyInsert } from './apply-insert.js'
+import { applyLoad } from './apply-load.js'
 import { applyBeat, applyDrop, applyHello, applyLeave, applySweep } from './apply-node.js'
 import type { SweptJobs } from './apply-node.js'
 import { applyPause } from './apply-pause.js'
+import { applySettings } from './apply-settings.js'
 import { applyNote, applySettle } from './apply-settle.js'
 import type { SettledJobs } from './apply-settle.js'
+import { applyTransit } from './apply-transit.js'
 import { bringDown } from './cascade.js'
-import { AT_WALL, AVAILABLE, FREE, RETRYABLE, RUNNING, SCHEDULED, WAITING } from './columns.js'
+import { AT_WALL, AVAILABLE, RETRYABLE, SCHEDULED, WAITING } from './columns.js'
 import type { Columns } from './columns.js'
 import type { Filing, Shelf } from './extra.js'
 import { Ledger } from './ledger.js'
@@ -52,6 +56,9 @@ export interface Answers {
   readonly clock: void
   readonly schedule: readonly Planned[]
   readonly tick: readonly Ticked[]
+  readonly load: readonly Loaded[]
+  /** False: it was so before. */
+  readonly transit: boolean
 }
 
 export type FrameOf = {
@@ -70,6 +77,8 @@ export type FrameOf = {
   readonly clock: ClockFrame
   readonly schedule: ScheduleFrame
   readonly tick: TickFrame
+  readonly load: LoadFrame
+  readonly transit: TransitFrame
 }
 
 export class Book {
@@ -138,31 +147,11 @@ export class Book {
         return applySchedule(ledger, frame)
       case 'tick':
         return applyTick(ledger, frame, filing)
+      case 'load':
+        return applyLoad(ledger, frame, filing)
+      case 'transit':
+        return applyTransit(ledger, frame)
     }
-  }
-}
-
-function applySettings(ledger: Ledger, frame: SettingsFrame): StoredSettings | null {
-  const queue = ledger.queue(frame.queue)
-  if (frame.revision !== queue.stored.revision + 1) return null
-  const before = queue.settings
-  ledger.say(queue, { ...queue.stored, revision: frame.revision, [frame.layer]: frame.settings })
-  const after = queue.settings
-  const isOtherOrder = before.order !== after.order
-  const isOtherEnd = before.attempts !== after.attempts || before.limits.age !== after.limits.age
-  if (isOtherOrder || isOtherEnd) reconsider(ledger, queue.number)
-  ledger.tell(queue, 7)
-  return queue.stored
-}
-
-/** What waits is put where the new settings want it. */
-function reconsider(ledger: Ledger, queue: number): void {
-  const columns = ledger.columns
-  for (let slot = 0; slot < columns.used; slot++) {
-    const state = columns.state.get(slot)
-    if (state === FREE || columns.queue.get(slot) !== queue) continue
-    if (state > RETRYABLE || state === RUNNING) continue
-    ledger.waitOn(slot)
   }
 }
 
@@ -176,6 +165,7 @@ function applyClock(ledger: Ledger, frame: ClockFrame): void {
     // Whether a timer was looked at is this replica's own affair: what is due is asked of the time.
     const waits = state === SCHEDULED || state === AVAILABLE || state === RETRYABLE
     if (state === WAITING && columns.has(slot, AT_WALL)) {
+      columns.mark(slot)
       columns.place.set(slot, columns.place.get(slot) - shift)
       continue
     }

@@ -82,6 +82,9 @@ export class Columns {
   /** When it was claimed, or when it ended. */
   readonly since = new Float64Column()
 
+  /** Who wants to know which slots are different; null: nobody. */
+  changed: Set<number> | null = null
+
   #used = 0
   #capacity = 0
   #free: number[] = []
@@ -120,7 +123,13 @@ export class Columns {
 
   /** Makes every entry of this slot meaningless. */
   touch(slot: number): void {
+    this.changed?.add(slot)
     this.stamp.set(slot, (this.stamp.get(slot) + 1) & STAMP_MASK)
+  }
+
+  /** Something of it is different, though its entries mean what they meant. */
+  mark(slot: number): void {
+    this.changed?.add(slot)
   }
 
   has(slot: number, flag: number): boolean {
@@ -128,10 +137,12 @@ export class Columns {
   }
 
   raise(slot: number, flag: number): void {
+    this.changed?.add(slot)
     this.flags.set(slot, this.flags.get(slot) | flag)
   }
 
   lower(slot: number, flag: number): void {
+    this.changed?.add(slot)
     this.flags.set(slot, this.flags.get(slot) & ~flag)
   }
 

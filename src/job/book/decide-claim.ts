@@ -49,8 +49,9 @@ export function decideClaim(
       const attempt = ledger.columns.attempt.get(slots[at]) + 1
       items.push({ queue: ask.queue, id: ledger.ids.text(slots[at]), attempt })
     }
-    const { queue: name, worker, claim } = ask
-    parts.push({ queue: name, worker, claim, count: slots.length - before })
+    const { queue: name, worker, claim, margin } = ask
+    const part = { queue: name, worker, claim, count: slots.length - before }
+    parts.push(margin === undefined ? part : { ...part, margin })
   }
   const frame: ClaimFrame | null =
     slots.length === 0

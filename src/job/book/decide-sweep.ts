@@ -26,6 +26,8 @@ export interface SweepView {
   readonly self: string
   readonly now: Millis
   readonly limit: number
+  /** See `SweepAsk`. */
+  readonly calm?: Millis
   liveness(card: Card): Liveness
 }
 
@@ -34,6 +36,11 @@ export function decideSweep(ledger: Ledger, view: SweepView): SweepProposal {
   round.nodes()
   for (const queue of ledger.queues.values()) round.queue(queue)
   return round.proposal()
+}
+
+/** How long nothing was heard that could have been heard. */
+export function silence(lastBeat: Millis, now: Millis, calm: Millis = Infinity): Millis {
+  return Math.min(now - lastBeat, calm)
 }
 
 /** How many silent leases a node that holds nothing is kept, where nothing proves that it is dead. */
@@ -77,7 +84,7 @@ class Round {
     if (node.gone) return true
     const liveness = this.#view.liveness(node.card)
     if (liveness === 'dead') return true
-    const silent = this.#view.now - node.lastBeat
+    const silent = silence(node.lastBeat, this.#view.now, this.#view.calm)
     if (node.holds > 0) return silent > node.card.lease
     return liveness === 'unknown' && silent > node.card.lease * IDLE_LEASES
   }
@@ -105,7 +112,10 @@ class Round {
 
   queue(queue: QueueBook): void {
     this.#ledger.advance(queue, this.#view.now)
-    this.#sweep([...this.#expired(queue), ...this.#spent(queue)])
+    // What moves to another store comes to its end there.
+    if (queue.transit?.side !== 'moving') {
+      this.#sweep([...this.#expired(queue), ...this.#spent(queue)])
+    }
     this.#prune(queue)
   }
 

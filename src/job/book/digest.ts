@@ -45,6 +45,12 @@ function gateLines(ledger: Ledger, queue: QueueBook): string[] {
   const { name, paused, pausedGroups, groups } = queue
   const lines = [...pausedGroups].map(([group, pause]) => `pause ${name} ${group} ${said(pause)}`)
   if (paused !== null) lines.push(`pause ${name} ${said(paused)}`)
+  const { transit } = queue
+  if (transit !== null) {
+    lines.push(
+      `transit ${name} ${JSON.stringify({ ...transit, groups: [...(transit.groups ?? [])] })}`,
+    )
+  }
   for (const [group, { jobs, running, held }] of groups.entries()) {
     lines.push(`group ${name} ${ledger.groupNames.text(group)} ${jobs} ${running} ${held}`)
   }

@@ -13,13 +13,15 @@ import {
   groupRateOpens,
   groupRoom,
   groupThrottledUntil,
+  groupTransit,
   keyThrottledUntil,
   queueThrottledUntil,
+  queueTransit,
   rateOpens,
 } from './gates.js'
 import type { Tally } from './gates.js'
 import type { Ledger } from './ledger.js'
-import type { Pause, QueueBook } from './queue.js'
+import type { BookTransit, Pause, QueueBook } from './queue.js'
 import type { RateLimit } from './rates.js'
 import { OPEN } from './window.js'
 import type { GrantWindow } from './window.js'
@@ -39,6 +41,8 @@ export function queueGates(look: GateLook): Gate[] {
   const gates: Gate[] = []
   if (ledger.paused !== null) gates.push(pausedGate(ledger, 'all', ledger.paused))
   if (queue.paused !== null) gates.push(pausedGate(ledger, 'queue', queue.paused))
+  const transit = queueTransit(queue)
+  if (transit !== null) gates.push(transitGate(ledger, 'queue', transit))
   const ownRest = queueThrottledUntil(ledger, queue, now)
   if (ownRest !== OPEN) gates.push({ kind: 'throttled', what: 'queue', opensIn: ownRest - now })
   const keyRest = keyThrottledUntil(ledger, queue, now)
@@ -63,6 +67,8 @@ export function groupGates(look: GateLook, group: number): Gate[] {
   const gates: Gate[] = []
   const pause = groupPause(ledger, queue, group)
   if (pause !== null) gates.push(pausedGate(ledger, 'group', pause))
+  const transit = groupTransit(ledger, queue, group)
+  if (transit !== null) gates.push(transitGate(ledger, 'group', transit))
   const rest = groupThrottledUntil(ledger, queue, group, now)
   if (rest !== OPEN) gates.push({ kind: 'throttled', what: 'group', opensIn: rest - now })
   // In blocking order its cap is that order, and told as such.
@@ -132,6 +138,15 @@ export function holderOf(ledger: Ledger, queue: QueueBook, group: number): numbe
 
 function pausedGate(ledger: Ledger, what: 'all' | 'queue' | 'group', { since, by }: Pause): Gate {
   return { kind: 'paused', what, where: 'everywhere', since: since + ledger.wallOffset, by }
+}
+
+function transitGate(
+  { wallOffset }: Ledger,
+  what: 'queue' | 'group',
+  { side, with: other, since }: BookTransit,
+): Gate {
+  const way = side === 'moving' ? 'moving' : 'arriving'
+  return { kind: 'moving', what, side: way, with: other, since: since + wallOffset }
 }
 
 function rateGate(

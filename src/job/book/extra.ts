@@ -124,6 +124,8 @@ export interface Extra {
   movedTo: JobRef | null
   /** An operator deleted it: its receipt is for those who wait, its id is free. */
   isDeleted: boolean
+  /** It was moved to another store: its receipt is for those who wait, and for its children. */
+  isAway: boolean
   /** The state that a receipt tells. */
   final: 'completed' | 'cancelled' | 'discarded' | null
 }
@@ -164,6 +166,7 @@ export function emptyExtra(): Extra {
     reason: null,
     movedTo: null,
     isDeleted: false,
+    isAway: false,
     final: null,
   }
 }

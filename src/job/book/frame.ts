@@ -7,11 +7,13 @@
  * A frame takes effect item by item, each item wholly or not at all, but for a claim whose guard
  * no longer holds: that is void as a whole. `time` is the store's time, which never goes back.
  */
-import type { Instant, JobRef, Millis, Step } from '../job.js'
+import type { Attempt, Instant, JobRef, Millis, Step } from '../job.js'
 import type { NewJob } from '../lot.js'
+import type { PortableFact, PortableJob, PortableOrigin, PortableParent } from '../portable.js'
 import type { ScheduleChange, Tick } from '../schedule.js'
 import type { SettingsLayer } from '../settings.js'
 import type { Encoded } from '../codec.js'
+import type { TransitWords } from '../transit.js'
 import type { Ran, Throttle, Verdict } from '../verdict.js'
 
 export type Frame =
@@ -30,6 +32,8 @@ export type Frame =
   | ClockFrame
   | ScheduleFrame
   | TickFrame
+  | LoadFrame
+  | TransitFrame
 
 export type FrameKind = Frame['kind']
 
@@ -55,6 +59,8 @@ export interface ClaimPart {
   readonly claim: number
   /** How many of the items are this ask's. */
   readonly count: number
+  /** Grants of rates count from so much later [0]. */
+  readonly margin?: Millis
 }
 
 /** A domain and the version of it that was read. */
@@ -98,6 +104,8 @@ export type ControlItem = JobRef &
     | { readonly action: 'cancel'; readonly reason: string | null }
     | { readonly action: 'retry' }
     | { readonly action: 'delete' }
+    /** It was loaded elsewhere; takes effect while its queue moves. */
+    | { readonly action: 'depart'; readonly to: string }
     | {
         readonly action: 'update'
         readonly payload: Encoded | null
@@ -205,4 +213,47 @@ export interface ScheduleFrame {
 export interface TickFrame {
   readonly kind: 'tick'
   readonly items: readonly Tick[]
+}
+
+/**
+ * What another store kept. A job's item is followed by those of its papers: what is long and belongs
+ * to it, as the items that such things are made of, numbered in place of a token.
+ */
+export interface LoadFrame {
+  readonly kind: 'load'
+  readonly items: readonly LoadItem[]
+}
+
+export type LoadItem =
+  | { readonly as: 'job'; readonly job: NewJob; readonly facts: JobFacts }
+  | { readonly as: 'paper'; readonly paper: SettleItem | NoteItem }
+  | { readonly as: 'fact'; readonly fact: PortableFact }
+
+/** What `job` does not say of it. What is long is named by the number of its paper. */
+export type JobFacts = Omit<
+  PortableJob,
+  | ('kind' | 'queue' | 'id' | 'ownId' | 'task' | 'group' | 'priority' | 'payload' | 'tags')
+  | ('meta' | 'timeout' | 'history' | 'origin' | 'result' | 'log' | 'steps' | 'parents')
+  | ('holder' | 'maxAttempts')
+> & {
+  /** Not a receipt. */
+  readonly isDescribed: boolean
+  readonly history: readonly PastFacts[]
+  readonly origin:
+    (Omit<PortableOrigin, 'history'> & { readonly history: readonly PastFacts[] }) | null
+  readonly result: number | null
+  readonly log: { readonly paper: number; readonly lines: number } | null
+  readonly steps: readonly { readonly name: string; readonly paper: number }[]
+  readonly parents: readonly ParentFacts[]
+}
+
+export type PastFacts = Omit<Attempt, 'error'> & { readonly paper: number | null }
+
+export type ParentFacts = Omit<PortableParent, 'result'> & { readonly result: number | null }
+
+/** A queue begins to move, or arrives; `transit` null: it is on no way any more. */
+export interface TransitFrame {
+  readonly kind: 'transit'
+  readonly queue: string
+  readonly transit: TransitWords | null
 }

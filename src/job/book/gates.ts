@@ -10,7 +10,7 @@
 import type { Millis } from '../job.js'
 import { HOLDS } from './columns.js'
 import type { Ledger } from './ledger.js'
-import type { Pause, QueueBook } from './queue.js'
+import type { BookTransit, Pause, QueueBook } from './queue.js'
 import { groupName, keyName, opensAt, queueName } from './rates.js'
 import { NEWS_CONTROL } from './register.js'
 import { OPEN } from './window.js'
@@ -56,12 +56,34 @@ export class Tally {
 /** Whether any gate of the queue could be closed at all. */
 export function isGated(ledger: Ledger, queue: QueueBook): boolean {
   if (queue.isGated || ledger.paused !== null || queue.paused !== null) return true
+  if (isClosed(queue.transit)) return true
   return queue.pausedGroups.size > 0 || ledger.rates.throttles.size > 0
 }
 
 /** Whether a gate could be closed for some groups of it and not for others. */
 export function gatesGroups(ledger: Ledger, queue: QueueBook): boolean {
+  if (queue.transit !== null && (queue.transit.groups?.size ?? 0) > 0) return true
   return queue.gatesGroups || queue.pausedGroups.size > 0 || ledger.rates.throttles.size > 0
+}
+
+/** Whether nothing of the queue, or of some groups of it, may start on this side of its way. */
+function isClosed(transit: BookTransit | null): transit is BookTransit {
+  return transit !== null && transit.side !== 'arrived' && transit.groups?.size !== 0
+}
+
+/** Its way to or from another store closes the whole queue. */
+export function queueTransit({ transit }: QueueBook): BookTransit | null {
+  return isClosed(transit) && transit.groups === null ? transit : null
+}
+
+/** Its way closes this group of it, and not the whole queue. */
+export function groupTransit(
+  ledger: Ledger,
+  { transit }: QueueBook,
+  group: number,
+): BookTransit | null {
+  if (!isClosed(transit) || transit.groups === null) return null
+  return transit.groups.has(ledger.groupNames.text(group)) ? transit : null
 }
 
 // ── The queue's own gates ───────────────────────────────────────────────────────────────────────
@@ -74,6 +96,7 @@ export function queueOpens(
   tally: Tally | null,
 ): Millis {
   if (ledger.paused !== null || queue.paused !== null) return Infinity
+  if (queueTransit(queue) !== null) return Infinity
   if (capRoom(queue, tally) <= 0) return Infinity
   return Math.max(
     queueThrottledUntil(ledger, queue, now),
@@ -132,6 +155,7 @@ export function groupOpens(
   tally: Tally | null,
 ): Millis {
   if (groupPause(ledger, queue, group) !== null) return Infinity
+  if (groupTransit(ledger, queue, group) !== null) return Infinity
   if (groupRoom(queue, group, tally) <= 0) return Infinity
   return Math.max(
     groupThrottledUntil(ledger, queue, group, now),
@@ -207,6 +231,8 @@ export class Door {
   readonly #asksGroups: boolean
   #room: number
   #granted = 0
+  /** The longest that a part of the claim asked for. */
+  #margin: Millis = 0
 
   constructor(ledger: Ledger, queue: QueueBook) {
     this.queue = queue
@@ -229,20 +255,26 @@ export class Door {
     )
   }
 
-  /** A job was given: it counts in every rate that concerns it. */
-  granted(slot: number): void {
+  /** A job was given: it counts in every rate that concerns it, from `margin` later. */
+  granted(slot: number, margin: Millis): void {
     this.#room--
     this.#granted++
-    const { groupRate } = this.queue
+    this.#margin = Math.max(this.#margin, margin)
+    const { groupRate, grants } = this.queue
     if (groupRate === null) return
-    this.#grantsFor(this.#ledger.columns.group.get(slot)).charge(this.#ledger.now, groupRate.span)
+    const { columns, groupNames, now } = this.#ledger
+    const group = columns.group.get(slot)
+    this.#grantsFor(group).charge({ now, at: now + margin, keep: groupRate.span })
+    grants.told?.(groupNames.text(group))
   }
 
   /** No more jobs of this queue are given by this part of the claim. */
   close(): void {
     const { rate, settings } = this.queue
     if (rate === null || this.#granted === 0) return
-    this.#ledger.rates.charge(rate, settings.rate?.key ?? null, this.#ledger.now, this.#granted)
+    const { now, rates } = this.#ledger
+    const key = settings.rate?.key ?? null
+    rates.charge(rate, key, { now, at: now + this.#margin, count: this.#granted })
   }
 
   #grantsFor(group: number): GrantWindow {

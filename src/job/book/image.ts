@@ -15,7 +15,7 @@ import type { Extra } from './extra.js'
 import { restoreKin } from './kin.js'
 import type { Ledger } from './ledger.js'
 import { sorted } from './order.js'
-import type { Pause } from './queue.js'
+import type { BookTransit, Pause } from './queue.js'
 import type { Hold, NodeState } from './register.js'
 import type { Remembered } from './settled.js'
 import type { Sparse } from './sparse.js'
@@ -55,6 +55,11 @@ export interface ImageQueue {
   readonly paused: Pause | null
   readonly pausedGroups: readonly [string, Pause][]
   readonly schedules: readonly Schedule[]
+  readonly transit: ImageTransit | null
+}
+
+export type ImageTransit = Omit<BookTransit, 'groups'> & {
+  readonly groups: readonly string[] | null
 }
 
 export interface ImageKey {
@@ -72,6 +77,10 @@ export interface Image {
   readonly extras: Sparse<Extra>
 }
 
+export function imageOfTransit(transit: BookTransit | null): ImageTransit | null {
+  return transit && { ...transit, groups: transit.groups && [...transit.groups] }
+}
+
 export function takeImage(ledger: Ledger): Image {
   const state: ImageState = {
     now: ledger.now,
@@ -82,7 +91,8 @@ export function takeImage(ledger: Ledger): Image {
       const keys = [...queue.keys].map(([key, hold]): [string, ImageKey] => [key, { ...hold }])
       const pausedGroups = [...queue.pausedGroups]
       const schedules = [...queue.schedules.values()]
-      return [number, { name, stored, version, keys, paused, pausedGroups, schedules }]
+      const transit = imageOfTransit(queue.transit)
+      return [number, { name, stored, version, keys, paused, pausedGroups, schedules, transit }]
     }),
     tasks: ledger.taskNames.entries(),
     groups: ledger.groupNames.entries(),
@@ -130,6 +140,8 @@ export class Restorer {
       ledger.say(queue, said.stored)
       queue.version = said.version
       queue.paused = said.paused
+      const { transit } = said
+      queue.transit = transit && { ...transit, groups: transit.groups && new Set(transit.groups) }
       for (const [group, pause] of said.pausedGroups) queue.pausedGroups.set(group, pause)
       for (const schedule of said.schedules) queue.schedules.set(schedule.name, schedule)
       this.#queues.set(number, queue.number)

@@ -12,7 +12,7 @@ import { madeAt } from '../id.js'
 import { effective, NEVER_SAID } from '../effective.js'
 import { FINAL_STATES } from '../job.js'
 import type { FinalState, JobRef } from '../job.js'
-import type { NewJob } from '../lot.js'
+import type { NewJob, ParentPolicy } from '../lot.js'
 import {
   AT_WALL,
   CANCELLED,
@@ -37,7 +37,8 @@ const UNSAID = effective(NEVER_SAID)
 export function isUnknown(ledger: Ledger, ref: JobRef): boolean {
   if (ledger.find(ref) >= 0) return false
   const made = madeAt(ref.id)
-  if (made === null) return true
+  // It may have been moved a while ago, and not have ended at all.
+  if (made === null || ledger.findQueue(ref.queue)?.transit?.side === 'moving') return true
   const { receipts } = ledger.findQueue(ref.queue)?.settings ?? UNSAID
   return ledger.now + ledger.wallOffset - made >= receipts
 }
@@ -52,12 +53,14 @@ export function bear(
   const parents: Parent[] = []
   const kin: Kin = { policy: job.onParentFailed, parents, unfinished: 0, failed: 0 }
   ledger.extra(slot).kin = kin
-  const seen = new Set<number>()
+  const seen = new Set<string>()
   for (const named of job.after) {
     const { queue, id } = actual(named)
     const row = rowOf(ledger, { queue, id })
-    if (row.slot >= 0 && seen.has(row.slot)) continue
-    seen.add(row.slot)
+    // A dead letter and the job that it was look at one slot, and end apart.
+    const same = `${row.slot}/${row.end}`
+    if (row.slot >= 0 && seen.has(same)) continue
+    seen.add(same)
     if (row.end === null) kin.unfinished++
     else if (row.end !== 'completed') kin.failed++
     parents.push(row)
@@ -67,37 +70,87 @@ export function bear(
   else goOn(ledger, slot, kin)
 }
 
+/** A parent as another store knew it. */
+export interface Foreign extends Omit<Parent, 'slot'> {
+  readonly looksAt: JobRef | null
+}
+
+/** Gives a job that was loaded what it comes after: as it was, and where it is open, as it is here. */
+export function adopt(
+  ledger: Ledger,
+  slot: number,
+  policy: ParentPolicy,
+  known: readonly Foreign[],
+): void {
+  const parents = known.map(({ looksAt, ...row }): Parent => {
+    const { queue, id, end, result, isWaived } = row
+    if (end === null) return { ...rowOf(ledger, looksAt ?? row), queue, id }
+    const at = looksAt === null ? -1 : ledger.find(looksAt)
+    return { queue, id, end, result, slot: at, isWaived }
+  })
+  const unfinished = parents.filter(({ end }) => end === null).length
+  const failed = parents.filter(isInTheWay).length
+  const kin: Kin = { policy, parents, unfinished, failed }
+  ledger.extra(slot).kin = kin
+  parents.forEach((row, at) => {
+    if (row.slot >= 0) ledger.children.add(row.slot, slot, at)
+  })
+  goOn(ledger, slot, kin)
+}
+
 function rowOf(ledger: Ledger, { queue, id }: JobRef): Parent {
   const row = { queue, id, end: null, result: null, slot: -1, isWaived: false }
   const named = ledger.find({ queue, id })
   if (named < 0) return { ...row, end: 'completed' }
-  const { slot, isDead } = heir(ledger, named)
-  if (isDead) return { ...row, end: 'discarded', slot }
+  const { slot, isDead, lost } = heir(ledger, named)
+  if (isDead) return { ...row, end: 'discarded', slot: isOver(ledger, slot) ? -1 : slot }
+  // What came back of it is not there any more, as when a plain job has completed.
+  if (lost !== null && !isUnknown(ledger, lost)) return { ...row, end: 'completed' }
   const end = endOf(ledger, slot)
   if (end === null) return { ...row, slot }
   const result = end === 'completed' ? (ledger.findExtra(slot)?.result ?? null) : null
   return { ...row, end, result, slot: mayReturn(ledger, slot) ? slot : -1 }
 }
 
+interface Heir {
+  readonly slot: number
+  /** It is a dead letter, or was one: whatever became of that, the job itself was discarded. */
+  readonly isDead: boolean
+  /** Where it went from there, and is no longer. */
+  readonly lost: JobRef | null
+}
+
 /** Where the job went: into a dead-letter queue, and perhaps back from there under a new id. */
-function heir(ledger: Ledger, from: number): { readonly slot: number; readonly isDead: boolean } {
+function heir(ledger: Ledger, from: number): Heir {
   let slot = from
   let isDead = false
   while (ledger.columns.state.get(slot) === RECEIPT) {
-    const to = ledger.findExtra(slot)?.movedTo
-    const next = to == null ? -1 : ledger.find(to)
-    if (next < 0) break
+    const extra = ledger.findExtra(slot)
+    if (extra?.movedTo == null) break
+    // By its receipt, since the letter's own forgets its origin. One that was sent back was cancelled.
+    isDead = extra.final === 'discarded'
+    const next = ledger.find(extra.movedTo)
+    if (next < 0) return { slot, isDead, lost: extra.movedTo }
     slot = next
-    isDead = ledger.findExtra(slot)?.origin != null
   }
-  if (isDead && ledger.columns.state.get(slot) === RECEIPT) return { slot: from, isDead: false }
-  return { slot, isDead }
+  return { slot, isDead, lost: null }
+}
+
+/** A receipt, of what does not go on elsewhere. */
+function isOver(ledger: Ledger, slot: number): boolean {
+  const isReceipt = ledger.columns.state.get(slot) === RECEIPT
+  return isReceipt && ledger.findExtra(slot)?.isAway !== true
 }
 
 /** Null: it has not ended. A job of this very lot may have no state yet. */
 function endOf(ledger: Ledger, slot: number): FinalState | null {
   const state = ledger.columns.state.get(slot)
-  if (state === RECEIPT) return ledger.findExtra(slot)?.final ?? 'completed'
+  if (state === RECEIPT) {
+    const extra = ledger.findExtra(slot)
+    // Elsewhere it may go on; whoever comes after it follows it there.
+    const end = extra?.final ?? 'completed'
+    return extra?.isAway === true && end !== 'completed' ? null : end
+  }
   return state < COMPLETED || state === FREE ? null : FINAL_STATES[state - COMPLETED]
 }
 

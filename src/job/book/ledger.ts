@@ -99,7 +99,9 @@ export class Ledger extends Register {
       if (end.until > this.now) break
       queue.lapsing.shift()
       const hold = queue.keys.get(end.key)
-      if (hold !== undefined && hold.slot < 0 && hold.until <= this.now) queue.keys.delete(end.key)
+      if (hold === undefined || hold.slot >= 0 || hold.until > this.now) continue
+      queue.keys.delete(end.key)
+      this.changes?.key(queue.name, end.key)
     }
   }
 
@@ -137,6 +139,7 @@ export class Ledger extends Register {
 
   /** It stands there from now on, and holds its group no more. */
   place(slot: number, place: Millis): void {
+    this.columns.mark(slot)
     this.columns.place.set(slot, place)
     this.freeGroup(slot)
   }
@@ -228,6 +231,7 @@ export class Ledger extends Register {
     if (key == null) return
     const hold = queue.keys.get(key)
     if (hold === undefined || hold.slot !== slot) return
+    this.changes?.key(queue.name, key)
     if (hold.until <= this.now) {
       queue.keys.delete(key)
     } else {

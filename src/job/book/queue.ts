@@ -7,6 +7,7 @@ import { NEVER_SAID, effective } from '../effective.js'
 import type { Millis } from '../job.js'
 import type { Schedule } from '../schedule.js'
 import type { Settings, StoredSettings } from '../settings.js'
+import type { TransitSide } from '../transit.js'
 import { RUNNING } from './columns.js'
 import type { Columns } from './columns.js'
 import { Fifo } from './fifo.js'
@@ -44,6 +45,15 @@ export interface Pause {
   readonly by: string
 }
 
+/** On its way from or to another store, in store time. */
+export interface BookTransit {
+  readonly side: TransitSide
+  readonly with: string
+  readonly since: Millis
+  /** The groups that are closed; null: all. */
+  readonly groups: ReadonlySet<string> | null
+}
+
 export class QueueBook {
   readonly name: string
   readonly number: number
@@ -73,6 +83,8 @@ export class QueueBook {
   paused: Pause | null = null
   /** By name of the group, which need not have jobs. */
   readonly pausedGroups = new Map<string, Pause>()
+  /** Null: it is on no way, and never was. */
+  transit: BookTransit | null = null
   /** Its rate, ready to be asked for; null: none. */
   rate: RateView | null = null
   /** What each of its groups may have; null: any. */
@@ -172,6 +184,7 @@ export class QueueBook {
 
   get isUnused(): boolean {
     if (this.paused !== null || this.pausedGroups.size > 0 || this.schedules.size > 0) return false
+    if (this.transit !== null) return false
     return this.slots === 0 && this.keys.size === 0 && this.stored.revision === 0
   }
 }

@@ -8,7 +8,7 @@ import type { Millis } from '../job.js'
 import { grantSpan } from '../rate.js'
 import type { Settings } from '../settings.js'
 import { OPEN } from './window.js'
-import type { GrantWindow } from './window.js'
+import type { Charge, GrantWindow } from './window.js'
 import { LOOKED_AT, Windows } from './windows.js'
 
 /** A rate as it is asked for: how many, and how long a grant counts. */
@@ -30,7 +30,15 @@ export class Rates {
   readonly throttles = new Map<string, Millis>()
   /** The spans of the queues that share a key, by key and queue. */
   readonly #sharers = new Map<string, Map<number, Millis>>()
+  /** Who wants to know which are different; null: nobody. */
+  #changed: Set<string> | null = null
   readonly #throttleRound = new Round(this.throttles)
+
+  /** From now on the names of those that are different are put there. */
+  follow(changed: Set<string>): void {
+    this.#changed = changed
+    this.windows.told = (name) => changed.add(name)
+  }
 
   /** A queue says which key it shares from now on, and for how long it asks; null: none. */
   share(queue: number, before: Settings['rate'], after: Settings['rate']): void {
@@ -57,19 +65,23 @@ export class Rates {
   }
 
   /** So many grants; `key`: the key that it is shared by. */
-  charge(rate: RateView, key: string | null, now: Millis, count = 1): void {
+  charge(rate: RateView, key: string | null, charge: Omit<Charge, 'keep'>): void {
     const keep = key === null ? rate.span : this.#longest(key, rate.span)
-    this.windows.open(rate.name, now).charge(now, keep, count)
+    this.windows.open(rate.name, charge.now).charge({ ...charge, keep })
+    this.#changed?.add(rate.name)
   }
 
   /** Looks at a few entries, in turn, and forgets what is over. `now`: the last frame's. */
   forget(now: Millis): void {
     this.windows.forget(LOOKED_AT, now)
-    if (this.throttles.size > 0) this.#throttleRound.forget(LOOKED_AT, (until) => until <= now)
+    if (this.throttles.size === 0) return
+    const told = (name: string): unknown => this.#changed?.add(name)
+    this.#throttleRound.forget(LOOKED_AT, (until) => until <= now, told)
   }
 
   /** Nothing of that name starts for so long; a longer time that was asked for stays. */
   throttle(name: string, now: Millis, delay: Millis): void {
+    this.#changed?.add(name)
     this.forget(now)
     this.throttles.set(name, Math.max(this.throttles.get(name) ?? now, now + delay))
   }
@@ -109,7 +121,7 @@ class Round<T> {
     this.#map = map
   }
 
-  forget(count: number, isOver: (value: T) => boolean): void {
+  forget(count: number, isOver: (value: T) => boolean, told: (name: string) => unknown): void {
     for (let looked = 0; looked < count; looked++) {
       this.#entries ??= this.#map.entries()
       const next = this.#entries.next()
@@ -118,7 +130,9 @@ class Round<T> {
         return
       }
       const [name, value] = next.value
-      if (isOver(value)) this.#map.delete(name)
+      if (!isOver(value)) continue
+      this.#map.delete(name)
+      told(name)
     }
   }
 }
@@ -131,6 +145,12 @@ export function queueRate(queue: string, rate: NonNullable<Settings['rate']>): R
 /** What each group of a queue may have. */
 export function groupLimit({ count, per }: NonNullable<Settings['groups']['rate']>): RateLimit {
   return { count, per, span: grantSpan(per) }
+}
+
+/** Under which names the grants and rests of a queue are counted, but for those of its groups. */
+export function rateNames(queue: string, { rate }: Pick<Settings, 'rate'>): string[] {
+  const key = rate?.key ?? null
+  return key === null ? [queueName(queue)] : [queueName(queue), keyName(key)]
 }
 
 export function queueName(queue: string): string {

@@ -6,6 +6,7 @@ import { STATES } from '../job.js'
 import type { JobRef, Millis, State } from '../job.js'
 import type { RetiredSchedule } from '../schedule.js'
 import type { StoredSettings } from '../settings.js'
+import type { Changes } from './changes.js'
 import { Children } from './children.js'
 import { BY_SETTINGS, Columns, FREE, HAS_EXTRA, RETRYABLE, SCHEDULED } from './columns.js'
 import type { Extra, ExtraView, Shelf } from './extra.js'
@@ -74,12 +75,23 @@ export class Register {
   /** The last insertion's number. */
   seqs = 0
   news = new Map<string, number>()
+  /** Who keeps the book as rows; null: nobody. */
+  changes: Changes | null = null
 
   /** `columns`: empty ones, which may have served another book before. */
   constructor(shelf: Shelf, columns = new Columns()) {
     this.shelf = shelf
     this.columns = columns
     this.ids = new Ids(columns)
+  }
+
+  /** From now on all that is different is named there. */
+  follow(changes: Changes): void {
+    this.changes = changes
+    this.columns.changed = changes.slots
+    this.extras.changed = changes.slots
+    this.rates.follow(changes.rates)
+    for (const queue of this.queues.values()) this.#followGrants(queue)
   }
 
   // ── Queues ───────────────────────────────────────────────────────────────────────────────────
@@ -96,7 +108,14 @@ export class Register {
     const number = this.queueNames.hold(name)
     const queue = new QueueBook(name, number, this.columns)
     this.queues.set(number, queue)
+    this.#followGrants(queue)
     return queue
+  }
+
+  #followGrants(queue: QueueBook): void {
+    const { changes } = this
+    if (changes === null) return
+    queue.grants.told = (group) => changes.rates.add(groupName(queue.name, group))
   }
 
   queueOf(slot: number): QueueBook {
@@ -145,11 +164,36 @@ export class Register {
     }
   }
 
+  /** One of `windows`; undefined: it counts nothing. */
+  window(name: string): GrantWindow | undefined {
+    const of = groupNamed(name)
+    if (of === null) return this.rates.windows.get(name)
+    return this.findQueue(of.queue)?.grants.get(of.group)
+  }
+
   /** One of `windows`, when the queues are there. */
   restoreWindow(name: string, window: GrantWindow): void {
     const of = groupNamed(name)
     const windows = of === null ? this.rates.windows : this.queue(of.queue).grants
     windows.restore(of?.group ?? name, window)
+  }
+
+  /** From another store, in place of one that says nothing any more. */
+  replaceWindow(name: string, window: GrantWindow): void {
+    const of = groupNamed(name)
+    if (of === null) return this.rates.windows.replace(name, window)
+    const queue = this.queue(of.queue)
+    queue.grants.replace(of.group, window)
+    const number = this.groupNames.find(of.group)
+    const known = number === undefined ? undefined : queue.groups.get(number)
+    if (known !== undefined) known.grants = window
+  }
+
+  /** What was granted under that name, as `windows` has it. */
+  findWindow(name: string): GrantWindow | undefined {
+    const of = groupNamed(name)
+    if (of === null) return this.rates.windows.get(name)
+    return this.findQueue(of.queue)?.grants.get(of.group)
   }
 
   // ── Jobs ─────────────────────────────────────────────────────────────────────────────────────

@@ -45,6 +45,7 @@ export function weighChange(ledger: Ledger, change: ScheduleChange): Planned {
       if (known === undefined || known.paused) return unchanged(revision)
       return { status: 'done', changed: true, revision: revision + 1 }
     case 'remove':
+    case 'depart':
       return { status: 'done', changed: known !== undefined, revision }
   }
 }
@@ -69,7 +70,7 @@ function makeChange(ledger: Ledger, change: ScheduleChange, revision: number): v
   const { name } = change
   const known = queue.schedules.get(name)
   ledger.tell(queue, NEWS_SCHEDULES)
-  if (change.kind === 'remove') {
+  if (change.kind === 'remove' || change.kind === 'depart') {
     queue.schedules.delete(name)
     if (known !== undefined) retire(ledger, change, known)
     ledger.forget(queue)
@@ -89,18 +90,19 @@ function makeChange(ledger: Ledger, change: ScheduleChange, revision: number): v
   queue.schedules.set(name, { ...known, revision, paused, next })
 }
 
-function retire(ledger: Ledger, { queue, name }: ScheduleChange, was: Schedule): void {
+function retire(ledger: Ledger, { kind, queue, name }: ScheduleChange, was: Schedule): void {
   const { retired, now } = ledger
   const { revision, passed } = was
   const ahead = passed === null ? 0 : Math.max(0, passed - wallOf(ledger))
-  retired.set(keyOf({ queue, name }), { revision, passed, until: now + ahead + RETIRED_FOR })
+  const said = { revision, passed, until: now + ahead + RETIRED_FOR }
+  retired.set(keyOf({ queue, name }), kind === 'depart' ? { ...said, isAway: true } : said)
   for (const [key, { until }] of retired) {
     if (until > now && retired.size <= RETIRED) break
     retired.delete(key)
   }
 }
 
-function keyOf({ queue, name }: { readonly queue: string; readonly name: string }): string {
+export function keyOf({ queue, name }: { readonly queue: string; readonly name: string }): string {
   return `${queue}\0${name}`
 }
 
@@ -116,7 +118,7 @@ export const ROUNDING: Millis = 0.001
 
 export function applyTick(ledger: Ledger, frame: TickFrame, filing: Filing): Ticked[] {
   return frame.items.map((tick, at) => {
-    const schedule = ledger.findQueue(tick.queue)?.schedules.get(tick.name)
+    const schedule = firingHere(ledger, tick)
     const weighed = weighTick(schedule, tick, wallOf(ledger))
     if (weighed !== null || schedule === undefined) return weighed ?? STALE
     return tickOne(ledger, schedule, tick, filing, at)
@@ -124,6 +126,15 @@ export function applyTick(ledger: Ledger, frame: TickFrame, filing: Filing): Tic
 }
 
 const STALE: Ticked = { status: 'stale' }
+
+/** The schedule; of a queue that moves to another store nothing fires here any more. */
+export function firingHere(
+  ledger: Ledger,
+  { queue, name }: Pick<Tick, 'queue' | 'name'>,
+): Schedule | undefined {
+  const known = ledger.findQueue(queue)
+  return known?.transit?.side === 'moving' ? undefined : known?.schedules.get(name)
+}
 
 /** Why it cannot take effect at that moment of wall time; null: it can. */
 export function weighTick(

@@ -18,6 +18,8 @@ interface Chunk<T> {
 export class Sparse<T> {
   readonly #copy: (value: T) => T
   readonly #chunks: (Chunk<T> | undefined)[] = []
+  /** Who wants to know which slots are different; null: nobody. */
+  changed: Set<number> | null = null
 
   /** `copy` makes of a value one that can be changed without changing the first. */
   constructor(copy: (value: T) => T) {
@@ -32,10 +34,12 @@ export class Sparse<T> {
   /** For changing in place. */
   own(slot: number): T | undefined {
     if (this.get(slot) === undefined) return undefined
+    this.changed?.add(slot)
     return this.#own(slot).values[slot & CHUNK_MASK]
   }
 
   set(slot: number, value: T): void {
+    this.changed?.add(slot)
     const chunk = this.#own(slot)
     if (chunk.values[slot & CHUNK_MASK] === undefined) chunk.count++
     chunk.values[slot & CHUNK_MASK] = value
@@ -43,6 +47,7 @@ export class Sparse<T> {
 
   delete(slot: number): void {
     if (this.get(slot) === undefined) return
+    this.changed?.add(slot)
     const chunk = this.#own(slot)
     chunk.values[slot & CHUNK_MASK] = undefined
     if (--chunk.count === 0) this.#chunks[slot >>> CHUNK_BITS] = undefined

@@ -11,6 +11,7 @@ import type { ParentRow } from '../job.js'
 import type { NewJob } from '../lot.js'
 import type { Settings } from '../settings.js'
 import { FRESH, RECEIPT } from './columns.js'
+import { emptyExtra } from './extra.js'
 import type { ExtraView, Item, Past } from './extra.js'
 import type { Ledger } from './ledger.js'
 
@@ -34,7 +35,7 @@ export function parents(ledger: Ledger, slot: number): ParentRow[] {
 }
 
 function receipt(ledger: Ledger, slot: number): Receipt {
-  const extra = ledger.extra(slot)
+  const extra = ledger.findExtra(slot) ?? emptyExtra()
   return {
     queue: ledger.queueOf(slot).name,
     id: ledger.ids.text(slot),
@@ -133,7 +134,10 @@ function claimedOne(
 }
 
 /** A value that rotted is not left out: whoever did the step must not do it again. */
-function stepsOf(ledger: Ledger, { kept }: NonNullable<ExtraView['steps']>): readonly Step[] {
+export function stepsOf(
+  ledger: Ledger,
+  { kept }: NonNullable<ExtraView['steps']>,
+): readonly Step[] {
   return kept.map(({ name, paper }) => {
     const item = ledger.shelf.read(paper)
     const value = 'log' in item ? item.step?.value : undefined
@@ -168,7 +172,7 @@ function historyOf(ledger: Ledger, extra: ExtraView | undefined): readonly Attem
   return extra.history.map((past) => attemptOf(ledger, past))
 }
 
-function attemptOf(ledger: Ledger, past: Past): Attempt {
+export function attemptOf(ledger: Ledger, past: Past): Attempt {
   const { attempt, round, outcome, worker, duration } = past
   const startedAt = wallTime(ledger, past.startedAt)
   const error = past.paper === null ? past.error : errorOf(ledger.shelf.read(past.paper))
@@ -186,7 +190,11 @@ function originOf(ledger: Ledger, extra: ExtraView | undefined): Origin | null {
   return { queue, id, reason, history: history.map((past) => attemptOf(ledger, past)) }
 }
 
-function payloadOf(ledger: Ledger, paper: NewJob, extra: ExtraView | undefined): NewJob['payload'] {
+export function payloadOf(
+  ledger: Ledger,
+  paper: NewJob,
+  extra: ExtraView | undefined,
+): NewJob['payload'] {
   if (extra?.payload == null) return paper.payload
   const item = ledger.shelf.read(extra.payload)
   return 'action' in item && item.action === 'update'
@@ -199,11 +207,11 @@ function resultOf(ledger: Ledger, extra: ExtraView): JobRecord['result'] {
   return resultIn(ledger.shelf.read(extra.result))
 }
 
-function resultIn(item: Item): JobRecord['result'] {
+export function resultIn(item: Item): JobRecord['result'] {
   return 'verdict' in item && item.verdict.kind === 'complete' ? item.verdict.result : null
 }
 
-function logOf(ledger: Ledger, extra: ExtraView | undefined): readonly string[] {
+export function logOf(ledger: Ledger, extra: ExtraView | undefined): readonly string[] {
   if (extra === undefined || extra.log.length === 0) return []
   const lines = extra.log.flatMap(({ paper }) => {
     const item = ledger.shelf.read(paper)

@@ -26,6 +26,17 @@ export interface WindowImage {
   readonly gatherAt: number
 }
 
+/** Grants, given at `now`. */
+export interface Charge {
+  readonly now: Millis
+  /** From when they count: later, where whoever got them may take until then to start [now]. */
+  readonly at?: Millis
+  /** How long anyone will ask for them. */
+  readonly keep: Millis
+  /** How many [1]. */
+  readonly count?: number
+}
+
 /** The grants of one name. Most groups see one moment and no second, and theirs are small. */
 export class GrantWindow {
   /** The last moment and its grants, while there is no other. */
@@ -36,19 +47,19 @@ export class GrantWindow {
   #keep: Millis = 0
   #isForgotten = false
 
-  /** So many grants, now; `keep`: how long anyone will ask for them. */
-  charge(now: Millis, keep: Millis, count = 1): void {
+  /** Moments only rise: one that is before the last counts from there. */
+  charge({ now, at = now, keep, count = 1 }: Charge): void {
     if (this.isOver(now)) {
       // As if it were new, for a replica that forgot it is.
       this.#moments = null
-      this.#at = now
+      this.#at = at
       this.#count = count
-    } else if (this.#moments === null && this.#at === now) {
+    } else if (this.#moments === null && this.#at >= at) {
       this.#count += count
     } else {
       this.#moments ??= Moments.of({ at: [this.#at], sums: [this.#count], gatherAt: GATHER_AT })
-      this.#moments.charge(now, this.#keep, count)
-      this.#at = now
+      this.#at = Math.max(this.#at, at)
+      this.#moments.charge({ now, at: this.#at, keep: this.#keep, count })
     }
     this.#keep = keep
   }
@@ -116,15 +127,15 @@ class Moments {
   #from = 0
   #gatherAt = GATHER_AT
 
-  /** `keep`: how long anyone has asked for those that are here. */
-  charge(now: Millis, keep: Millis, count: number): void {
+  /** `keep`: how long anyone has asked for those that are here; `at` is not before the last. */
+  charge({ now, at, keep, count }: Required<Charge>): void {
     this.#leave(now, keep)
     const last = this.#at.length - 1
     const sum = this.#sums[last]
-    if (this.#at[last] === now) {
+    if (this.#at[last] === at) {
       this.#sums[last] = sum + count
     } else {
-      this.#at.push(now)
+      this.#at.push(at)
       this.#sums.push(sum + count)
     }
     if (this.#at.length - this.#from > this.#gatherAt) this.#gather(now)

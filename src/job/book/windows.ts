@@ -17,6 +17,8 @@ export class Windows {
   readonly #ring: GrantWindow[] = []
   /** Who is looked at next. */
   #at = 0
+  /** Who wants to know which are different or gone; null: nobody. */
+  told: ((name: string) => unknown) | null = null
 
   get size(): number {
     return this.#all.size
@@ -41,6 +43,14 @@ export class Windows {
     return window
   }
 
+  /** In place of what is remembered under that name, if anything is. */
+  replace(name: string, window: GrantWindow): void {
+    const at = this.#all.has(name) ? this.#names.indexOf(name) : -1
+    if (at < 0) return this.restore(name, window)
+    this.#all.set(name, window)
+    this.#ring[at] = window
+  }
+
   /** From an image; the name is new. */
   restore(name: string, window: GrantWindow): void {
     this.#all.set(name, window)
@@ -60,6 +70,7 @@ export class Windows {
         continue
       }
       this.#all.delete(names[at])
+      this.told?.(names[at])
       const last = ring.length - 1
       ring[at] = ring[last]
       names[at] = names[last]

@@ -7,8 +7,9 @@
 import { NEVER_SAID } from '../../job/effective.js'
 import { millraceError } from '../../job/errors.js'
 import type { Explained, GroupRow, QueueExplained } from '../../job/gate.js'
-import type { Found, Happening, JobRecord, JobRef, ParentRow } from '../../job/job.js'
+import type { Found, JobRecord, JobRef, ParentRow } from '../../job/job.js'
 import type { Inserted, Lot, NewJob } from '../../job/lot.js'
+import type { Loaded, Portable } from '../../job/portable.js'
 import type { Planned, ScheduleAsk, ScheduleChange, ScheduleRow } from '../../job/schedule.js'
 import type { Tick, Ticked } from '../../job/schedule.js'
 import type { PageAsk, Paged } from '../../job/selector.js'
@@ -17,10 +18,10 @@ import type { Note, Noted } from '../../job/verdict.js'
 import type { SettledJobs } from '../../job/book/apply-settle.js'
 import type { Answers, Book, FrameOf } from '../../job/book/book.js'
 import { CANCEL_ASKED, RECEIPT } from '../../job/book/columns.js'
-import { decideSweep } from '../../job/book/decide-sweep.js'
 import { explain, explainQueue } from '../../job/book/explain.js'
 import type { ExplainView } from '../../job/book/explain.js'
 import type { Frame } from '../../job/book/frame.js'
+import { linesOf } from '../../job/book/load-lines.js'
 import { NEWS_CONTROL, NEWS_ENDS, NEWS_JOBS, NEWS_SCHEDULES } from '../../job/book/register.js'
 import { NOTHING, count, list } from '../../job/book/select.js'
 import { find, parents } from '../../job/book/views.js'
@@ -28,16 +29,19 @@ import { noTransactions } from '../../job/no-transactions.js'
 import type { Beat, BeatAnswer, BeatRecipe, CheckAsk, Checked, Command } from '../../store.js'
 import type { Committed } from '../../store.js'
 import type { Controlled, CountAsk, ExchangeAsk, Exchanged, Hint, ListAsk } from '../../store.js'
-import type { NodeCard, NodeRow, OpenAsk, OverrideChange, QueueRow } from '../../store.js'
-import type { PauseCommand, Store, SweepAsk, Swept, Traits } from '../../store.js'
+import type { DumpAsk, NodeCard, NodeRow, OpenAsk, OverrideChange } from '../../store.js'
+import type { PauseCommand, QueueRow, Store, SweepAsk, Swept, Traits } from '../../store.js'
+import type { TransitCommand } from '../../store.js'
 import { claim } from './claiming.js'
 import { controlStep } from './controlling.js'
+import { dump } from './dumping.js'
 import { overridden, sameLayer } from './layers.js'
 import { Lookout } from './lookout.js'
 import type { Medium, News } from './medium.js'
 import { groupRows, nodeRows, queueRows } from './rows.js'
 import { plan, scheduleRows, tick } from './scheduling.js'
 import { oversized } from './sizes.js'
+import { sweep } from './sweeping.js'
 
 export class BookStore<S extends string> implements Store<S> {
   readonly name: S
@@ -174,40 +178,7 @@ export class BookStore<S extends string> implements Store<S> {
     await this.#medium.tend()
     this.#check()
     this.#medium.refresh()
-    const medium = this.#medium
-    const proposal = decideSweep(medium.book.ledger, {
-      self: ask.node,
-      now: medium.now(),
-      limit: ask.limit,
-      liveness: (card) => medium.liveness(card),
-    })
-    const happened: Happening[] = []
-    const lostNodes: NodeCard[] = []
-    let pruned = 0
-    try {
-      for (const frame of proposal.frames) {
-        if (frame.kind === 'drop') {
-          pruned += this.#commit(frame)
-          continue
-        }
-        const swept = this.#commit(frame)
-        happened.push(...swept.happened)
-        if (swept.lost !== null) lostNodes.push(swept.lost)
-      }
-    } catch (error) {
-      proposal.undo()
-      throw error
-    }
-    if (proposal.frames.length > 0) await medium.durable()
-    return {
-      freed: happened.filter(({ kind }) => kind === 'lost' || kind === 'timeout').length,
-      expired: happened.filter(({ kind }) => kind === 'expired').length,
-      discarded: happened.filter(({ state }) => state === 'discarded').length,
-      pruned,
-      more: proposal.more,
-      happened,
-      lostNodes,
-    }
+    return sweep(this.#medium, ask)
   }
 
   async get(refs: readonly JobRef[]): Promise<readonly (Found | null)[]> {
@@ -280,6 +251,7 @@ export class BookStore<S extends string> implements Store<S> {
   async control(command: Command, cursor: string | null): Promise<Controlled> {
     this.#look()
     if ('by' in command) return this.#pause(command)
+    if (command.kind === 'transit') return this.#transit(command)
     const step = controlStep(this.#medium.book.ledger, command, cursor, this.#medium.now())
     if (step.items.length === 0) return { changed: 0, cursor: step.cursor, happened: [] }
     const { changed, happened } = this.#commit({ kind: 'control', items: step.items })
@@ -292,6 +264,23 @@ export class BookStore<S extends string> implements Store<S> {
     const changed = this.#commit({ kind: 'pause', action: kind, queue, group, by })
     await this.#medium.durable()
     return { changed: changed ? 1 : 0, cursor: null, happened: [] }
+  }
+
+  async #transit({ queue, transit }: TransitCommand): Promise<Controlled> {
+    const changed = this.#commit({ kind: 'transit', queue, transit })
+    await this.#medium.durable()
+    return { changed: changed ? 1 : 0, cursor: null, happened: [] }
+  }
+
+  async dump(ask: DumpAsk): Promise<Paged<Portable>> {
+    return dump(this.#look().ledger, ask, this.#medium.now())
+  }
+
+  async load(items: readonly Portable[]): Promise<readonly Loaded[]> {
+    this.#check()
+    const loaded = this.#commit({ kind: 'load', items: linesOf(items) })
+    await this.#medium.durable()
+    return loaded
   }
 
   async settings(queue: string): Promise<StoredSettings> {

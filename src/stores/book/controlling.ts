@@ -38,8 +38,9 @@ export function controlStep(
   const found = select(ledger, queue, command.which, page, now)
   const items = found.slots.map((slot): ControlItem => {
     const ref = { queue: queue.name, id: ledger.ids.text(slot) }
-    if (command.kind !== 'cancel') return { ...ref, action: command.kind }
-    return { ...ref, action: 'cancel', reason: command.reason }
+    if (command.kind === 'cancel') return { ...ref, action: 'cancel', reason: command.reason }
+    if (command.kind === 'depart') return { ...ref, action: 'depart', to: command.to }
+    return { ...ref, action: command.kind }
   })
   return { items, cursor: found.cursor }
 }

@@ -29,6 +29,8 @@ export interface Medium {
   /** What there is to do beside a sweep; bounded. */
   tend(): Promise<void>
   liveness(card: Card): Liveness
+  /** For how long it could hear everybody without a break; Infinity: always. */
+  calm(): Millis
   proof(): string | null
   beatRecipe(): BeatRecipe | null
 }

@@ -8,7 +8,7 @@ import type { Planned, ScheduleAsk, ScheduleChange, ScheduleRow } from '../../jo
 import type { Schedule, Tick, Ticked } from '../../job/schedule.js'
 import type { Paged } from '../../job/selector.js'
 import type { Ledger } from '../../job/book/ledger.js'
-import { ROUNDING, weighChange, weighTick } from '../../job/book/schedules.js'
+import { ROUNDING, firingHere, weighChange, weighTick } from '../../job/book/schedules.js'
 import type { Medium } from './medium.js'
 import { oversized } from './sizes.js'
 
@@ -26,7 +26,7 @@ export function tick(medium: Medium, ticks: readonly Tick[]): Ticked[] {
   // The first of a schedule is looked at here; those that follow it stand and fall with it.
   const seen = new Map<Schedule | undefined, Ticked | null>()
   const answers = ticks.map((one): Ticked | null => {
-    const schedule = ledger.findQueue(one.queue)?.schedules.get(one.name)
+    const schedule = firingHere(ledger, one)
     const known = seen.get(schedule)
     if (known !== undefined) return known ?? tooLarge(ledger, one.run?.job)
     const weighed = weighTick(schedule, one, wall)
@@ -53,7 +53,7 @@ export function scheduleRows(ledger: Ledger, now: Millis, ask: ScheduleAsk): Pag
   const after = cursor === null ? null : (JSON.parse(cursor) as Rank)
   const found: { readonly rank: Rank; readonly schedule: Schedule }[] = []
   for (const [queue, schedule] of schedulesOf(ledger, ask)) {
-    const rank = rankOf(queue, schedule, ask.by)
+    const rank = ask.by === 'due' && moves(ledger, queue) ? null : rankOf(queue, schedule, ask.by)
     if (rank === null || (after !== null && compare(rank, after) <= 0)) continue
     // One more than asked for tells whether there are more.
     if (found.length > limit && compare(rank, found[limit].rank) >= 0) continue
@@ -84,6 +84,10 @@ function* schedulesOf(ledger: Ledger, ask: ScheduleAsk): Generator<[string, Sche
     }
     if (named != null) yield [queue.name, named]
   }
+}
+
+function moves(ledger: Ledger, queue: string): boolean {
+  return ledger.findQueue(queue)?.transit?.side === 'moving'
 }
 
 /** Null: it is not asked for. */

@@ -10,8 +10,8 @@
  */
 import type { Disk } from '../../disk/disk.js'
 import { decodeName } from '../../disk/names.js'
+import { quarantine } from '../../disk/quarantine.js'
 import type { Inserted, NewJob } from '../../job/lot.js'
-import { quarantine } from './layout.js'
 import type { Layout } from './layout.js'
 
 export interface DropBoxOptions {

@@ -2,7 +2,8 @@
  * How the file store says that something is wrong with its disk. What the system reports becomes
  * ours once, where it enters; the report travels along as the cause.
  */
-import { MillraceError, millraceError } from '../../job/errors.js'
+import { isOfSystem } from '../../disk/errno.js'
+import { millraceError } from '../../job/errors.js'
 
 /** The disk could not be asked, or said no. Nothing was changed. */
 export function unreachable(subject: string, cause: unknown): Error {
@@ -89,23 +90,6 @@ export function wiped(path: string): Error {
 /** Errors of the system become ours; ours, and those that are nobody's fault but ours, stay. */
 export function named(subject: string, error: unknown): unknown {
   return isOfSystem(error) ? unreachable(subject, error) : error
-}
-
-/** As the disk's port throws them, not wrapped yet. */
-export function isOfSystem(error: unknown): error is Error {
-  return error instanceof Error && 'code' in error && !(error instanceof MillraceError)
-}
-
-/** ENOENT, as it was reported or wrapped. */
-export function isMissing(error: unknown): boolean {
-  return hasCode(error, ['ENOENT'])
-}
-
-export function hasCode(error: unknown, codes: readonly string[]): boolean {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && codes.includes(String(at.code))) return true
-  }
-  return false
 }
 
 function wordsOf(cause: unknown): unknown {

@@ -21,13 +21,14 @@ import type { BeatRecipe, Traits } from '../../store.js'
 import type { Medium, News } from '../book/medium.js'
 import type { BeatData } from './file-beat.js'
 import { DropBox } from './drop-box.js'
-import { estranged, full, isMissing, named, reloading, wiped } from './faults.js'
+import { isFull, isMissing } from '../../disk/errno.js'
+import { Reserve } from '../../disk/reserve.js'
+import { estranged, full, named, reloading, wiped } from './faults.js'
 import { FileShelf } from './file-shelf.js'
 import { establish, layoutOf, readFormat } from './layout.js'
 import type { Layout } from './layout.js'
 import { Life } from './life.js'
 import type { LifeParts } from './life.js'
-import { Reserve, isFull } from './reserve.js'
 
 export interface FileMediumOptions extends LifeParts {
   readonly path: string
@@ -76,7 +77,11 @@ export class FileMedium implements Medium {
       await establish(disk, this.#layout, nonce)
       this.#storeId = readFormat(disk, path)?.id ?? ''
       this.#judgeMedium()
-      this.#reserve = new Reserve(disk, this.#layout, nonce)
+      const { scope: kept, tmp } = this.#layout
+      this.#reserve = new Reserve(disk, {
+        path: `${kept}/reserve`,
+        draft: `${tmp}/${nonce}.reserve`,
+      })
       this.#reserve.keep()
       this.#life = await this.#begin(null)
     } catch (error) {
@@ -203,6 +208,10 @@ export class FileMedium implements Medium {
       this.#mend(life, error)
       throw error
     }
+  }
+
+  calm(): Millis {
+    return Infinity
   }
 
   liveness(card: Card): Liveness {

@@ -17,8 +17,10 @@ const FILE_UNIT = 2 ** 32
 /** At most so much is read at once, and so much between two items is read along. */
 const RUN_BYTES = 1024 * 1024
 const GAP_BYTES = 4096
-/** Who reads on from about where the last reading ended gets so much: the next claim wants it. */
+/** Who reads on from about where a reading ended gets so much: the next claim wants it. */
 const AHEAD_BYTES = 64 * 1024
+/** So many readings are kept: groups that take turns are read at as many places. */
+const READINGS = 8
 
 /** What the items of a frame are, so that their lines can be read again. */
 export type PaperKind = 'job' | 'settle' | 'note' | 'control'
@@ -32,6 +34,8 @@ export interface Address {
 /** Where the items of the frame that is being applied lie. */
 export interface Filed {
   readonly kind: PaperKind
+  /** Of each item, where they are of several. */
+  readonly kinds?: readonly PaperKind[]
   readonly file: number
   readonly items: readonly Extent[]
 }
@@ -44,15 +48,19 @@ export function fileOf(address: number): number {
   return Math.floor(address / FILE_UNIT)
 }
 
+interface Reading {
+  readonly at: number
+  readonly bytes: Buffer
+}
+
 export class FileShelf implements Shelf {
   readonly address = new Float64Column()
   readonly length = new Uint32Column()
   #rows = 0
   readonly #open: (file: number) => DiskFile | null
   readonly #files = new Map<number, DiskFile>()
-  /** What was read last: bytes of a file never change. */
-  #read = Buffer.alloc(0)
-  #readAt = 0
+  /** What was read last, the latest first: bytes of a file never change. */
+  #readings: Reading[] = []
 
   /** `open` opens the file with that number for reading; null: it is gone, and what was in it. */
   constructor(open: (file: number) => DiskFile | null) {
@@ -99,7 +107,8 @@ export class FileShelf implements Shelf {
 
   paper(filing: Filed, item: number): Address {
     const { at, length } = filing.items[item]
-    return { kind: filing.kind, at: addressOf(filing.file, at), length }
+    const kind = filing.kinds?.[item] ?? filing.kind
+    return { kind, at: addressOf(filing.file, at), length }
   }
 
   token(filing: Filed, item: number): number {
@@ -155,19 +164,25 @@ export class FileShelf implements Shelf {
     }
   }
 
-  /** To be used before the next call. */
   #bytes(address: number, length: number): Buffer {
-    const from = address - this.#readAt
-    const to = from + length
-    if (from >= 0 && to <= this.#read.length) return this.#read.subarray(from, to)
+    const known = this.#readings.find(({ at, bytes }) => {
+      return address >= at && address + length <= at + bytes.length
+    })
+    if (known !== undefined) {
+      const from = address - known.at
+      return known.bytes.subarray(from, from + length)
+    }
     const file = this.#file(fileOf(address))
     if (file === null) return Buffer.alloc(0)
-    const goesOn = from >= 0 && from <= this.#read.length + GAP_BYTES
-    const room = Buffer.allocUnsafe(goesOn ? Math.max(length, AHEAD_BYTES) : length)
+    const before = this.#readings.findIndex(({ at, bytes }) => {
+      return address >= at && address <= at + bytes.length + GAP_BYTES
+    })
+    const room = Buffer.allocUnsafe(before < 0 ? length : Math.max(length, AHEAD_BYTES))
     const got = this.#call(() => file.readAt(address % FILE_UNIT, room))
-    this.#read = room.subarray(0, got)
-    this.#readAt = address
-    return this.#read.subarray(0, length)
+    const reading = { at: address, bytes: room.subarray(0, got) }
+    const others = this.#readings.filter((_, at) => at !== before)
+    this.#readings = [reading, ...others.slice(0, READINGS - 1)]
+    return reading.bytes.subarray(0, length)
   }
 
   /** Null: it is gone. */

@@ -12,8 +12,8 @@ import { millraceError } from '../../job/errors.js'
 import { makeIds } from '../../job/id.js'
 import { BookStore } from '../book/book-store.js'
 import { FileMedium } from './file-medium.js'
-import { realHost } from './host.js'
-import type { Host } from './host.js'
+import { realHost } from '../../disk/host.js'
+import type { Host } from '../../disk/host.js'
 
 export interface FileStoreOptions {
   /** The folder; made when it is not there. */

@@ -7,8 +7,9 @@
 import type { ScheduleChange } from '../../job/schedule.js'
 import type { SettingsLayer } from '../../job/settings.js'
 import type { Card, ClaimItem, DropFrame, Frame } from '../../job/book/frame.js'
-import type { PauseFrame, SettingsFrame } from '../../job/book/frame.js'
+import type { PauseFrame, SettingsFrame, TransitFrame } from '../../job/book/frame.js'
 import type { Item } from '../../job/book/extra.js'
+import { plain, unplain } from '../../job/plain.js'
 import {
   controlLine,
   jobLine,
@@ -24,6 +25,7 @@ import {
   sweepLine,
   tickLine,
 } from './items.js'
+import { loadLine, readLoad } from './load-words.js'
 
 export interface Written {
   readonly guards: string
@@ -37,12 +39,10 @@ export function writeFrame(frame: Frame): Written {
       return { guards, lines: frame.items.map(jobLine) }
     }
     case 'claim': {
-      const asks = frame.asks.map(({ queue, worker, claim, count }) => [
-        queue,
-        worker,
-        claim,
-        count,
-      ])
+      const asks = frame.asks.map(({ queue, worker, claim, count, margin }) => {
+        const ask = [queue, worker, claim, count]
+        return margin === undefined ? ask : [...ask, margin]
+      })
       const on = frame.guards.map(({ queue, version }) => [queue, version])
       const guards = JSON.stringify({ node: frame.node, asks, on })
       return { guards, lines: frame.items.map(claimLine) }
@@ -79,6 +79,10 @@ export function writeFrame(frame: Frame): Written {
       return { guards: '', lines: frame.items.map(plain) }
     case 'tick':
       return { guards: '', lines: frame.items.map(tickLine) }
+    case 'load':
+      return { guards: '', lines: frame.items.map(loadLine) }
+    case 'transit':
+      return { guards: plain({ queue: frame.queue, transit: frame.transit }), lines: [] }
   }
 }
 
@@ -126,6 +130,10 @@ export function readFrame(kind: string, guards: string, lines: readonly string[]
       return { kind, items: lines.map((line) => unplain(line) as ScheduleChange) } // as written above
     case 'tick':
       return { kind, items: lines.map(readTick) }
+    case 'load':
+      return { kind, items: lines.map(readLoad) }
+    case 'transit':
+      return { kind, ...(unplain(guards) as Omit<TransitFrame, 'kind'>) } // as written above
     default:
       return null
   }
@@ -157,13 +165,16 @@ function readClaim(guards: string, lines: readonly string[]): Frame {
   // As written above.
   const said = JSON.parse(guards) as {
     node: string
-    asks: [string, string, number, number][]
+    asks: [string, string, number, number, number?][]
     on: [string, number][]
   }
   return {
     kind: 'claim',
     node: said.node,
-    asks: said.asks.map(([queue, worker, claim, count]) => ({ queue, worker, claim, count })),
+    asks: said.asks.map(([queue, worker, claim, count, margin]) => {
+      const ask = { queue, worker, claim, count }
+      return margin === undefined ? ask : { ...ask, margin }
+    }),
     guards: said.on.map(([queue, version]) => ({ queue, version })),
     items: lines.map((line) => {
       const [queue, id, attempt] = JSON.parse(line) as [string, string, number] // as written above
@@ -179,21 +190,4 @@ function dropLine(item: DropFrame['items'][number]): string {
 function readDrop(line: string): DropFrame['items'][number] {
   const [queue, id, ended] = JSON.parse(line) as [string, string, number] // as written above
   return { queue, id, ended }
-}
-
-const ENDLESS = '∞'
-
-/** JSON that keeps `Infinity`, of which settings are fond; a text that begins like it is marked. */
-export function plain(value: unknown): string {
-  return JSON.stringify(value, (_, one: unknown) => {
-    if (one === Infinity) return ENDLESS
-    return typeof one === 'string' && one.startsWith(ENDLESS) ? ENDLESS + one : one
-  })
-}
-
-export function unplain(text: string): unknown {
-  return JSON.parse(text, (_, one: unknown) => {
-    if (one === ENDLESS) return Infinity
-    return typeof one === 'string' && one.startsWith(ENDLESS) ? one.slice(ENDLESS.length) : one
-  })
 }

@@ -260,6 +260,7 @@ export function controlLine(item: ControlItem): string {
   const { queue: q, id, action } = item
   if (action === 'cancel')
     return JSON.stringify({ q, id, do: action, msg: item.reason ?? undefined })
+  if (action === 'depart') return JSON.stringify({ q, id, do: action, msg: item.to })
   if (action !== 'update') return JSON.stringify({ q, id, do: action })
   const { priority: p, delay, at } = item
   const rest = { p: p ?? undefined, in: delay ?? undefined, at: at ?? undefined }
@@ -286,6 +287,8 @@ export function readControl(line: string): ControlItem {
   switch (words.do) {
     case 'cancel':
       return { ...ref, action: 'cancel', reason: words.msg ?? null }
+    case 'depart':
+      return { ...ref, action: 'depart', to: words.msg ?? '' }
     case 'retry':
     case 'delete':
       return { ...ref, action: words.do }

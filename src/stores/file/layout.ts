@@ -3,7 +3,7 @@
  * numbers and encoded scopes only; ids, groups and queue names never reach a path, but for the drop
  * boxes, whose names are encoded too.
  *
- *     <root>/FORMAT                    "millrace-file 2 <uuid>"; the first to link it wins
+ *     <root>/FORMAT                    "millrace-file 3 <uuid>"; the first to link it wins
  *     <root>/<scope>/log/00000007.log  segments; the highest that is not sealed is written
  *     <root>/<scope>/snap/             what stands for the segments before
  *     <root>/<scope>/in/<queue>/       drop boxes
@@ -13,10 +13,10 @@
 import type { Disk } from '../../disk/disk.js'
 import { encodeName } from '../../disk/names.js'
 import { millraceError } from '../../job/errors.js'
-import { place, writeAll } from './drafts.js'
+import { place, writeAll } from '../../disk/place.js'
 
 /** The rules for applying frames and reading snapshots; another number is refused. */
-export const FORMAT = 2
+export const FORMAT = 3
 
 export interface Layout {
   readonly root: string
@@ -128,27 +128,6 @@ export function readFormat(
     const text = bytes.toString('latin1', 0, file.readAt(0, bytes))
     const match = FORMAT_LINE.exec(text)
     return match === null ? null : { number: Number(match[1]), id: match[2] }
-  } finally {
-    file.close()
-  }
-}
-
-/** Moves a file out of the way, with a word why beside it. */
-export function quarantine(
-  disk: Disk,
-  layout: Layout,
-  path: string,
-  why: string,
-  nonce: string,
-): void {
-  const name = encodeName(path.slice(path.lastIndexOf('/') + 1)).slice(0, 100)
-  const base = `${layout.quarantine}/${nonce}.${name}`
-  let target = base
-  for (let again = 2; disk.facts(target) !== null; again++) target = `${base}.${again}`
-  disk.rename(path, target)
-  const file = disk.create(`${target}.why`)
-  try {
-    writeAll(file, Buffer.from(`${why}\n`))
   } finally {
     file.close()
   }

@@ -14,12 +14,14 @@ import { MillraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
 import { Accord } from './accord.js'
 import { removeAbandoned } from './drafts.js'
-import { isMissing, isOfSystem, named, parted, reloading, unknown, unreachable } from './faults.js'
+import { isMissing, isOfSystem } from '../../disk/errno.js'
+import { named, parted, reloading, unknown, unreachable } from './faults.js'
 import { FileShelf } from './file-shelf.js'
 import type { Filed, PaperKind } from './file-shelf.js'
 import { readFrame, writeFrame } from './frame-words.js'
+import { kindOfLoad } from './load-words.js'
 import { Generations } from './generations.js'
-import type { Host } from './host.js'
+import type { Host } from '../../disk/host.js'
 import { segmentPath } from './layout.js'
 import type { Layout } from './layout.js'
 import { Log } from './log.js'
@@ -263,7 +265,12 @@ export class Life {
     if (head.kind === 'state') return this.#compare(landed)
     const frame = own?.frame ?? readLanded(landed)
     if (frame === null) return
-    const filed: Filed = { kind: paperKind(frame.kind), file: landed.segment, items: landed.items }
+    const filed: Filed = {
+      kind: paperKind(frame.kind),
+      ...(frame.kind === 'load' ? { kinds: frame.items.map(kindOfLoad) } : {}),
+      file: landed.segment,
+      items: landed.items,
+    }
     const value = this.book.apply(frame, head.time, filed)
     if (own !== undefined) own.answer = { value }
   }

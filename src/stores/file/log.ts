@@ -14,7 +14,8 @@
  */
 import type { Disk, DiskFile } from '../../disk/disk.js'
 import { MillraceError } from '../../job/errors.js'
-import { isOfSystem, named, unknown, unreachable, wiped } from './faults.js'
+import { isOfSystem } from '../../disk/errno.js'
+import { named, unknown, unreachable, wiped } from './faults.js'
 import { encodeFrame } from './frames.js'
 import type { Extent, FrameHead } from './frames.js'
 import { scan } from './frame-scan.js'

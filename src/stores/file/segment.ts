@@ -4,10 +4,11 @@
  * one proves that there was a seal.
  */
 import type { Disk } from '../../disk/disk.js'
-import { place, writeAll } from './drafts.js'
+import { place, writeAll } from '../../disk/place.js'
+import { quarantine } from '../../disk/quarantine.js'
 import { encodeFrame } from './frames.js'
 import { scan } from './frame-scan.js'
-import { quarantine, segmentPath } from './layout.js'
+import { segmentPath } from './layout.js'
 import type { Layout } from './layout.js'
 
 export interface Making {

@@ -14,7 +14,7 @@
  */
 import { crc32 } from 'node:zlib'
 import type { DiskFile } from '../../disk/disk.js'
-import { writeAll } from './drafts.js'
+import { writeAll } from '../../disk/place.js'
 
 export const SNAPSHOT_LINE = 'millrace-snapshot 2\n'
 

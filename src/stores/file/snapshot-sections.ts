@@ -11,7 +11,7 @@ import { emptyExtra } from '../../job/book/extra.js'
 import type { Extra } from '../../job/book/extra.js'
 import { rowsOf } from '../../job/book/image.js'
 import type { Image } from '../../job/book/image.js'
-import { plain } from './frame-words.js'
+import { plain } from '../../job/plain.js'
 import { relocated } from './papers.js'
 import type { SectionWriter } from './snapshot-format.js'
 

@@ -5,7 +5,7 @@
  */
 import type { Disk, DiskFile } from '../../disk/disk.js'
 import { rowsOf } from '../../job/book/image.js'
-import { place, writeAll } from './drafts.js'
+import { place, writeAll } from '../../disk/place.js'
 import { ITEM_LEAD, LINE_END } from './frames.js'
 import { addressOf, fileOf } from './file-shelf.js'
 import type { Layout } from './layout.js'

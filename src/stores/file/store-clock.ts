@@ -6,7 +6,7 @@
  */
 import type { Ledger } from '../../job/book/ledger.js'
 import type { Millis } from '../../job/job.js'
-import type { Host } from './host.js'
+import type { Host } from '../../disk/host.js'
 
 /** How far wall and store time may part before jobs that wait for the wall are moved. */
 const CLOCK_SLACK = 1_000

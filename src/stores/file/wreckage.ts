@@ -6,7 +6,7 @@
  * may have torn, and it is void for ever. So all replicas judge alike, by bytes alone.
  */
 import type { Disk } from '../../disk/disk.js'
-import { writeAll } from './drafts.js'
+import { writeAll } from '../../disk/place.js'
 import type { Extent } from './frames.js'
 import type { Layout } from './layout.js'
 

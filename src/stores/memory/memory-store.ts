@@ -7,6 +7,7 @@ import { Book } from '../../job/book/book.js'
 import type { Answers, FrameOf } from '../../job/book/book.js'
 import type { Item, Shelf } from '../../job/book/extra.js'
 import type { Frame } from '../../job/book/frame.js'
+import { papersIn } from '../../job/book/load-lines.js'
 import type { Liveness } from '../../job/book/decide-sweep.js'
 import type { NewJob } from '../../job/lot.js'
 import type { Store, Traits } from '../../store.js'
@@ -130,6 +131,10 @@ class MemoryMedium implements Medium {
   }
 
   /** All nodes are in this process, so whoever holds nothing is no concern. */
+  calm(): number {
+    return Infinity
+  }
+
   liveness(): Liveness {
     return 'alive'
   }
@@ -145,6 +150,7 @@ class MemoryMedium implements Medium {
 
 /** The items that papers are made of; of a slot that is its job. */
 function filed(frame: Frame): readonly (Item | undefined)[] {
+  if (frame.kind === 'load') return papersIn(frame.items)
   if (frame.kind === 'tick') return frame.items.map(({ run }) => run?.job)
   return 'items' in frame ? (frame.items as readonly Item[]) : [] // only kinds with papers are filed
 }

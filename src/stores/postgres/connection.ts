@@ -7,17 +7,19 @@
  * What may be lost with the server's power commits asynchronously; everything else as the server is
  * set.
  *
- * A server that does not answer is given up: the connection is thrown away, and with it whatever it
- * had locked, which the server lets go of by itself when it no longer hears of us. The spans are such
- * that within a lease (30 s) the loss is noticed, a new connection is made, and a beat gets through.
+ * A server that does not answer is given up (patience.ts): the connection is thrown away, and with it
+ * whatever it had locked, which the server lets go of by itself when it no longer hears of us.
  */
 import type { Millis } from '../../job/job.js'
 import { sleep } from '../../time/clock.js'
 import type { Chance, Clock } from '../../time/clock.js'
 import type { OwnTx, Purpose, Tx } from '../sql/port.js'
 import type { Asked, Statement } from '../sql/statements.js'
-import type { Client, Pool } from './client.js'
+import { Asking, discard, Pending } from './asking.js'
+import { BEGIN, FLUSH, NOW, settingsOf } from './beginning.js'
+import type { Client, Pool, Query } from './client.js'
 import {
+  isForbidden,
   isForgotten,
   isHung,
   isInTheWay,
@@ -27,7 +29,10 @@ import {
   unreachable,
 } from './errors.js'
 import { lend } from './lending.js'
-import { named, sent } from './names.js'
+import { sent } from './names.js'
+import { PATIENCE, Trust } from './patience.js'
+import type { Patience } from './patience.js'
+import { TYPES } from './reading.js'
 import { statements } from './statements.js'
 
 export interface ConnectionsParts {
@@ -40,66 +45,38 @@ export interface ConnectionsParts {
   readonly chance: Chance
   /** The store's time, where it is not the server's. */
   readonly now?: () => Millis
+  /** How long the server may take [`PATIENCE`]. */
+  readonly patience?: Patience
+  /** Whether it runs in this process, and dies with it; and has one session. */
+  readonly isEmbedded?: boolean
 }
 
 /** How often a transaction is tried when others are in the way. */
 const TRIES = 12
 const BREATH = 4
 
-/** How long a connection may take, until it is there or until one of the pool is free. */
-export const CONNECTS_WITHIN: Millis = 5_000
-/** How long the answer to a statement may take that a job waits for. */
-export const ANSWERS_WITHIN: Millis = 10_000
-/** The same of what is only shown: counting millions of jobs takes its time. */
-const SHOWS_WITHIN: Millis = 20_000
-/** When the server hears nothing for so long within a transaction, we are gone, and our locks go. */
-const SILENT_AT_MOST: Millis = 15_000
-
-const BEGIN: Readonly<Record<Purpose, string>> = {
-  read: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
-  durable: 'BEGIN',
-  loose: 'BEGIN',
-}
-
-const SETTINGS = `
-  SELECT set_config('enable_seqscan',   'off', true),
-         set_config('enable_hashjoin',  'off', true),
-         set_config('enable_mergejoin', 'off', true),
-         set_config('jit',              'off', true),
-         set_config('idle_in_transaction_session_timeout', '${SILENT_AT_MOST}', true)`
-
-/** Whole numbers that a double holds: all that we count. */
-const TYPES = {
-  getTypeParser(type: number): (text: string) => unknown {
-    switch (type) {
-      case INT2:
-      case INT4:
-      case INT8:
-      case FLOAT8:
-      case NUMERIC:
-        return Number
-      default:
-        return named
-    }
-  },
-}
-const INT2 = 21
-const INT4 = 23
-const INT8 = 20
-const FLOAT8 = 701
-const NUMERIC = 1700
-
 export class Connections {
   readonly #parts: ConnectionsParts
   readonly #writing: Readonly<Record<Statement, string>>
   readonly #reading: Readonly<Record<Statement, string>>
+  readonly #patience: Patience
+  readonly #trust: Trust
   /** A pooler between us and the server may give each transaction another connection. */
   #prepares = true
+  /** Whether this role may do what waits for the disk apart. */
+  #mayFlush = true
 
   constructor(parts: ConnectionsParts) {
     this.#parts = parts
     this.#writing = statements(parts.schema, 'FOR UPDATE OF j')
     this.#reading = statements(parts.schema, '')
+    this.#patience = parts.patience ?? PATIENCE
+    this.#trust = new Trust(parts.clock)
+  }
+
+  /** Within a transaction of ours there is nobody else. */
+  get #isAlone(): boolean {
+    return this.#parts.isEmbedded === true
   }
 
   /** The statements of what writes. */
@@ -107,39 +84,97 @@ export class Connections {
     return this.#writing
   }
 
-  async transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T> {
+  transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T> {
+    return this.#again(purpose, async (client, pending, commit) => {
+      const now = await this.#begin(client, purpose)
+      const answer = await work(this.#tx(client, purpose, now, pending))
+      await Promise.all(pending.checked)
+      await commit()
+      return answer
+    })
+  }
+
+  /**
+   * One statement that follows from no other answer, in a transaction that shares these queues: all of
+   * it goes out at once, so that it costs one trip to the server and back. `onSeen` is told what it
+   * answered as soon as others see it, which may be before the server's disk has it.
+   */
+  volley(
+    purpose: Purpose,
+    queues: readonly number[],
+    { name, ...asked }: Volley,
+    onSeen: ((rows: readonly unknown[]) => void) | null = null,
+  ): Promise<unknown[]> {
+    // In our own process the disk is waited for by everyone.
+    const mayWaitApart = this.#mayFlush && !this.#isAlone
+    const waitsApart = purpose === 'durable' && onSeen !== null && mayWaitApart
+    return this.#again(waitsApart ? 'loose' : purpose, async (client, pending, commit) => {
+      pending.add(this.#begin(client, waitsApart ? 'loose' : purpose))
+      const inOrder = queues.toSorted((a, b) => a - b)
+      if (!this.#isAlone) pending.add(client.query(this.#lock(inOrder, 'shared')))
+      const answer = client.query({ ...this.#prepared(`w/${name}`), ...asked, types: TYPES })
+      pending.add(answer)
+      const committed = commit()
+      if (waitsApart) pending.add(client.query({ ...this.#prepared('flush'), text: FLUSH }))
+      await committed
+      const { rows } = await answer
+      pending.isSeen = waitsApart
+      onSeen?.(rows)
+      if (waitsApart) await this.#flushed(client, pending)
+      return rows
+    })
+  }
+
+  /** Whoever must not flush is not known to have lasted; next time his commit waits itself. */
+  async #flushed(client: Asking, { writes }: Pending): Promise<void> {
+    const [flushed] = await Promise.allSettled(writes.slice(-1))
+    if (flushed.status === 'fulfilled') return
+    if (isForbidden(flushed.reason)) this.#mayFlush = false
+    if (!isForgotten(flushed.reason)) throw flushed.reason
+    this.#prepares = false
+    await client.query({ text: FLUSH })
+  }
+
+  /** Again when others were in the way. */
+  async #again<T>(purpose: Purpose, run: Run<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#once(purpose, work)
+        return await this.#once(purpose, run)
       } catch (error) {
-        if (isForgotten(error) && this.#prepares) this.#prepares = false
-        else if (!isInTheWay(error) || tries === TRIES) throw told(error)
+        // Several may find out at once.
+        if (isForgotten(error)) this.#prepares = false
+        if (!(isForgotten(error) || isInTheWay(error)) || tries === TRIES) throw told(error)
       }
       const { clock, chance } = this.#parts
       await sleep(clock, BREATH * tries * (0.5 + chance.next()))
     }
   }
 
-  async #once<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T> {
-    const client = new Asking(await this.#connect(), purpose)
+  async #once<T>(purpose: Purpose, run: Run<T>): Promise<T> {
+    const { shows, answers } = this.#patience
+    const client = new Asking(await this.#connect(), purpose === 'read' ? shows : answers)
     const pending = new Pending()
     let isSpoilt = false
     let commits = false
-    try {
-      const now = await this.#begin(client, purpose)
-      const answer = await work(this.#tx(client, purpose, now, pending))
-      await Promise.all(pending.checked)
+    const commit = async (): Promise<void> => {
       commits = purpose !== 'read'
       const ended = client.query({ text: 'COMMIT' })
-      // Where one of these failed, the server has made a rollback of the commit.
-      await Promise.all([...pending.writes, ended])
+      // Where one of these failed, the server has made a rollback of the commit; and what came behind
+      // it failed by it alone.
+      const done = await Promise.allSettled([...pending.writes, ended])
+      for (const one of done) if (one.status === 'rejected') throw one.reason
+    }
+    try {
+      const answer = await run(client, pending, commit)
+      this.#trust.answered(client.connection)
       return answer
     } catch (error) {
+      if (isHung(error)) this.#trust.doubt()
       const isBroken = !(await client.rollBack(error))
       await Promise.allSettled(pending.writes)
       // The same address may lead to a server that writes, now or soon.
       isSpoilt = isBroken || isReadOnly(error)
-      if (commits && isBroken) throw unknown(error)
+      if (pending.isSeen || (commits && isBroken)) throw unknown(error)
       throw error
     } finally {
       client.release(isSpoilt)
@@ -148,27 +183,49 @@ export class Connections {
 
   async #connect(): Promise<Client> {
     try {
-      return await this.#parts.pool.connect()
+      for (;;) {
+        const client = await this.#parts.pool.connect()
+        if (!this.#trust.isDoubtful(client)) return client
+        discard(client)
+      }
     } catch (error) {
       throw unreachable(error)
     }
   }
 
   async #begin(client: Asking, purpose: Purpose): Promise<Millis> {
-    const synced = purpose === 'loose' ? ", set_config('synchronous_commit', 'off', true)" : ''
+    const settings = settingsOf(purpose, this.#isAlone)
     const [, answer] = await Promise.all([
       client.query({ text: BEGIN[purpose] }),
-      client.query({ text: `${SETTINGS}${synced}, ${NOW} AS now`, types: TYPES }),
+      client.query({
+        ...this.#prepared(`begin/${purpose}`),
+        text: `${settings}, ${NOW} AS now`,
+        types: TYPES,
+      }),
     ])
     const [row] = answer.rows as [{ readonly now: Millis }] // as: what was just asked
     return this.#parts.now?.() ?? row.now
+  }
+
+  /** What a server knows already it need not read again, unless it forgets. */
+  #prepared(name: string): { readonly name?: string } {
+    return this.#prepares ? { name: `millrace/${name}` } : {}
+  }
+
+  #lock(queues: readonly number[], how: 'shared' | 'alone'): Query {
+    const shared = how === 'shared' ? '_shared' : ''
+    return {
+      ...this.#prepared(`lock${shared}`),
+      text: `SELECT pg_advisory_xact_lock${shared}($1, q) FROM unnest($2::int[]) AS q`,
+      values: [this.#parts.lockClass, queues],
+    }
   }
 
   #tx(client: Asking, purpose: Purpose, now: Millis, pending: Pending): OwnTx {
     const texts = purpose === 'read' ? this.#reading : this.#writing
     const kind = purpose === 'read' ? 'r' : 'w'
     const ask = async <S extends Statement>(name: S, values: unknown[]): Promise<Asked[S][]> => {
-      const prepared = this.#prepares ? { name: `millrace/${kind}/${name}` } : {}
+      const prepared = this.#prepared(`${kind}/${name}`)
       const answer = await client.query({ ...prepared, text: texts[name], values, types: TYPES })
       return answer.rows as Asked[S][] // as: what the statement is said to answer
     }
@@ -192,15 +249,12 @@ export class Connections {
       },
       lock: async (queues, how) => {
         const wanted = queues.filter((queue) => !held.has(queue)).sort((a, b) => a - b)
-        if (purpose === 'read' || wanted.length === 0) return
+        if (this.#isAlone || purpose === 'read' || wanted.length === 0) return
         for (const queue of wanted) held.add(queue)
-        const shared = how === 'shared' ? '_shared' : ''
-        await client.query({
-          text: `SELECT pg_advisory_xact_lock${shared}($1, q) FROM unnest($2::int[]) AS q`,
-          values: [this.#parts.lockClass, wanted],
-        })
+        await client.query(this.#lock(wanted, how))
       },
       hold: async (name) => {
+        if (this.#isAlone) return
         await client.query({
           text: 'SELECT pg_advisory_xact_lock(hashtextextended($1, $2))',
           values: [name, this.#parts.lockClass],
@@ -210,52 +264,16 @@ export class Connections {
   }
 }
 
-/** A connection of the pool while it is ours. */
-class Asking {
-  readonly #client: Client
-  readonly #within: Millis
-
-  constructor(client: Client, purpose: Purpose) {
-    this.#client = client
-    this.#within = purpose === 'read' ? SHOWS_WITHIN : ANSWERS_WITHIN
-    client.on('error', heardByItsQueries)
-  }
-
-  query(query: Parameters<Client['query']>[0]): ReturnType<Client['query']> {
-    return this.#client.query({ ...query, query_timeout: this.#within })
-  }
-
-  /** Whether the connection is of use any more. One that hangs is asked nothing. */
-  async rollBack(why: unknown): Promise<boolean> {
-    if (isHung(why)) return false
-    const [rolledBack] = await Promise.allSettled([this.query({ text: 'ROLLBACK' })])
-    return rolledBack.status === 'fulfilled'
-  }
-
-  release(isSpoilt: boolean): void {
-    this.#client.off('error', heardByItsQueries)
-    this.#client.release(isSpoilt)
-  }
+export interface Volley {
+  readonly name: string
+  readonly text: string
+  readonly values: unknown[]
+  /** Rows as arrays of their columns: where there are many. */
+  readonly rowMode?: 'array'
 }
 
-/** While nobody listens to it, a connection that breaks would end the process; its queries fail, too. */
-export const heardByItsQueries = (): void => undefined
-
-/** What a transaction has written and not waited for. */
-class Pending {
-  readonly writes: Promise<unknown>[] = []
-  /** Those whose answers decide whether it may end. */
-  readonly checked: Promise<unknown>[] = []
-
-  add(written: Promise<unknown>, isChecked = false): void {
-    written.catch(() => undefined) // it is waited for at the end, and told then
-    this.writes.push(written)
-    if (isChecked) this.checked.push(written)
-  }
-}
-
-/** By the server, in milliseconds; it moves on within a transaction, so it is asked once. */
-const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::float8'
+/** What is done in a transaction, up to its commit. */
+type Run<T> = (client: Asking, pending: Pending, commit: () => Promise<void>) => Promise<T>
 
 /** Our own errors, and bugs, as they are; the server's and the network's in our words. */
 function told(error: unknown): unknown {

@@ -1,9 +1,9 @@
 /** The driver, `pg`: loaded when a store opens by its URL, never before. */
 import type * as pgModule from 'pg'
 import { millraceError } from '../../job/errors.js'
-import { CONNECTS_WITHIN } from './connection.js'
 import type { Pool } from './client.js'
 import type { Parting } from './parting.js'
+import { PATIENCE } from './patience.js'
 
 type Driver = typeof pgModule
 
@@ -14,14 +14,18 @@ export interface OwnPool extends Pool {
 }
 
 /** Of at most so many connections. Throws DRIVER_MISSING. */
-export async function ownPool(url: string, connections: number): Promise<OwnPool> {
+export async function ownPool(
+  url: string,
+  connections: number,
+  { connects } = PATIENCE,
+): Promise<OwnPool> {
   const pg = await loadDriver()
   const pool = new pg.Pool({
     connectionString: url,
     max: connections,
     pipeline: true,
     application_name: 'millrace',
-    connectionTimeoutMillis: CONNECTS_WITHIN,
+    connectionTimeoutMillis: connects,
     keepAlive: true,
   }) as unknown as OwnPool // as: pg's pool has that shape
   // One that broke while idle is thrown away by the pool; whoever needs one hears of it.

@@ -3,7 +3,7 @@
  * `statements.ts` for how they are written.
  */
 import type { Statement } from '../sql/statements.js'
-import { inTime, J, JOB, RUNS, stateAt } from './words.js'
+import { firstOfLane, inTime, J, JOB, RUNS, stateAt, STAYS, TAKEN } from './words.js'
 import type { Locking } from './words.js'
 
 export function jobStatements(s: string, locking: Locking) {
@@ -11,7 +11,22 @@ export function jobStatements(s: string, locking: Locking) {
     // ── Jobs ─────────────────────────────────────────────────────────────────────────────────────
     // Each call takes a block of its own; what is left of it is left.
     'seq.take': `SELECT nextval('${s}seq_blocks') + $1::bigint - 1 AS last`,
-    'token.take': `SELECT nextval('${s}token_blocks') + $1::bigint - 1 AS last`,
+    'token.take': `
+      SELECT g.base + n.at + $1::bigint - 1 AS last, g.until
+      FROM (SELECT nextval('${s}token_blocks') AS at) AS n LEFT JOIN ${s}token_grant AS g ON true`,
+    // What the server itself is set to, if that waits for the disk at all.
+    'token.wait': `
+      SELECT ceiling, set_config('synchronous_commit',
+               (SELECT CASE reset_val WHEN 'off' THEN 'on' ELSE reset_val END
+                FROM pg_catalog.pg_settings WHERE name = 'synchronous_commit'), true)
+      FROM ${s}token_ceiling FOR UPDATE`,
+    // One more than was reserved is passed over: a standby that took over may not have heard of it.
+    'token.reserve': `
+      WITH n AS (SELECT nextval('${s}token_blocks') AS at),
+           c AS (UPDATE ${s}token_ceiling SET ceiling = ceiling + 2 * $1::bigint RETURNING ceiling)
+      INSERT INTO ${s}token_grant (base, until)
+      SELECT c.ceiling - $1::bigint - n.at, c.ceiling FROM c, n
+      ON CONFLICT (one) DO UPDATE SET until = excluded.until`,
     'job.add': `
       INSERT INTO ${s}jobs (${JOB})
       SELECT * FROM unnest(
@@ -64,26 +79,24 @@ export function jobStatements(s: string, locking: Locking) {
                      WHERE i.lane = k.lane AND i.state IN (0, 3) AND i.due <= $1
                      ORDER BY i.due LIMIT $2 FOR UPDATE SKIP LOCKED) AS d) AS due
       WHERE j.seq = due.seq
-      RETURNING j.lane, j.grp, j.priority, j.seq`,
+      RETURNING j.lane, j.grp, j.priority, j.seq, j.place`,
     'job.take': `
       WITH first AS (
-        SELECT j.seq, j.priority, j.place FROM ${s}jobs AS j
-        WHERE j.lane = $1 AND j.state = 1 AND j.grp = '' AND ${inTime('$2::float8')}
-        ORDER BY j.priority DESC, j.place, j.seq
-        LIMIT $3 FOR UPDATE SKIP LOCKED),
+        SELECT f.* FROM ${firstOfLane(s, '$1', '$2::float8', '$3')}
+        LIMIT $3),
       numbered AS (
         SELECT seq, row_number() OVER (ORDER BY priority DESC, place, seq) AS n FROM first)
       UPDATE ${s}jobs AS j
       SET state = 2, attempt = j.attempt + 1, flags = j.flags | 64::int2, since = $2, lane = NULL,
           expires = NULL, token = $4::bigint + numbered.n, node = $5, worker = $6, claim = $7
       FROM numbered WHERE j.seq = numbered.seq
-      RETURNING ${J}`,
+      RETURNING ${TAKEN}`,
     'line.first': `
-      SELECT f.* FROM unnest($2::int[], $3::text[], $4::int2[], $5::int[])
-               AS k (lane, grp, priority, most),
+      SELECT f.* FROM unnest($2::int[], $3::text[], $4::int2[], $5::int[], $6::float8[])
+               AS k (lane, grp, priority, most, floor),
       LATERAL (SELECT ${J} FROM ${s}jobs AS j
                WHERE j.lane = k.lane AND j.state = 1 AND j.grp = k.grp AND j.priority = k.priority
-                 AND ${inTime('$1::float8')}
+                 AND j.place >= k.floor AND ${inTime('$1::float8')}
                ORDER BY j.place, j.seq LIMIT k.most) AS f`,
     'lane.first': `
       SELECT f.* FROM unnest($2::int[], $3::text[]) AS k (lane, grp),
@@ -92,20 +105,25 @@ export function jobStatements(s: string, locking: Locking) {
                ORDER BY j.priority DESC, j.place, j.seq LIMIT 1) AS f`,
     'lane.ready': `
       SELECT f.seq FROM unnest($1::int[], $2::float8[]) AS k (lane, now),
-      LATERAL (SELECT j.seq FROM ${s}jobs AS j
-               WHERE j.lane = k.lane AND j.state = 1 AND ${inTime('k.now')} LIMIT 1) AS f`,
+      LATERAL (SELECT h.seq FROM ${s}turns AS u,
+               LATERAL (SELECT j.seq FROM ${s}jobs AS j
+                        WHERE j.lane = u.lane AND j.state = 1 AND j.grp = u.grp
+                          AND j.priority = u.priority AND j.place >= u.floor AND ${inTime('k.now')}
+                        ORDER BY j.place LIMIT 1) AS h
+               WHERE u.lane = k.lane LIMIT 1) AS f`,
     'job.waiting': `
       SELECT ${J} FROM ${s}jobs AS j
       WHERE j.queue = $1 AND j.state IN (0, 1, 3) AND j.attempt >= $2 AND j.seq > $3
       ORDER BY j.seq LIMIT $4 ${locking}`,
     'job.expired': `
       SELECT ${J} FROM ${s}jobs AS j
-      WHERE j.expires < $2 AND j.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)
+      WHERE j.expires < $2
+        AND j.queue IN (SELECT q.id FROM ${s}queues AS q WHERE q.scope = $1 AND ${STAYS})
       ORDER BY j.expires LIMIT $3 ${locking}${locking && ' SKIP LOCKED'}`,
     'job.spent': `
       SELECT ${J} FROM ${s}jobs AS j
       WHERE j.state = 1 AND j.lane IS NULL
-        AND j.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)
+        AND j.queue IN (SELECT q.id FROM ${s}queues AS q WHERE q.scope = $1 AND ${STAYS})
       LIMIT $2 ${locking}${locking && ' SKIP LOCKED'}`,
     'job.orphans': `
       SELECT ${J} FROM ${s}jobs AS j
@@ -123,6 +141,11 @@ export function jobStatements(s: string, locking: Locking) {
                WHERE j.queue = k.queue AND j.state = k.state AND j.state >= 5
                  AND j.since <= k.until
                ORDER BY j.since, j.seq LIMIT k.most ${locking}${locking && ' SKIP LOCKED'}) AS f`,
+    'dump.jobs': `
+      SELECT ${J} FROM ${s}jobs AS j
+      WHERE j.queue = ANY ($1::int[]) AND j.seq > $2
+        AND (j.state < 8 OR j.extra::json ->> 'isAway' IS NULL)
+      ORDER BY j.seq LIMIT $3`,
     'page.any': `
       SELECT ${J} FROM (SELECT * FROM ${s}jobs WHERE queue = $1 AND seq < $2
                         ORDER BY seq DESC LIMIT $8) AS j
@@ -160,6 +183,13 @@ export function jobStatements(s: string, locking: Locking) {
       ORDER BY k.queue, k.key
       ON CONFLICT (queue, key) DO UPDATE SET waiting = y.waiting
       RETURNING y.queue, y.key, y.seq, y.id, y.until, y.waiting`,
+    'dump.keys': `
+      SELECT queue, key, seq, id, until, waiting FROM ${s}keys
+      WHERE queue = ANY ($1::int[]) AND seq IS NULL AND until > $4 AND (queue, key) > ($2, $3)
+      ORDER BY queue, key LIMIT $5`,
+    'dump.keyed': `
+      SELECT DISTINCT queue FROM ${s}keys
+      WHERE queue = ANY ($1::int[]) AND (seq IS NOT NULL OR until > $2)`,
     'key.put': `
       INSERT INTO ${s}keys (queue, key, seq, id, until, waiting)
       SELECT * FROM unnest($1::int[], $2::text[], $3::bigint[], $4::text[], $5::float8[], $6::int2[])

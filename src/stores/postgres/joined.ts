@@ -9,7 +9,7 @@ import type { Hint } from '../../store.js'
 import type { Joined, Tx, Value } from '../sql/port.js'
 import type { Asked, Statement } from '../sql/statements.js'
 import { payloadOf } from './listen.js'
-import { marked, named } from './names.js'
+import { arrayLiteral, marked, named, sent } from './names.js'
 import { asQuery } from './user-tx.js'
 import type { Param, Row, UserQuery } from './user-tx.js'
 
@@ -20,12 +20,18 @@ export interface JoinedParts {
   readonly place: string
   /** Asks it; `$1` is the name of a table of ours. */
   readonly table: string
+  /** Whether queues and lanes can be made known in a transaction of ours meanwhile. */
+  readonly isApart: boolean
   readonly now?: () => Millis
 }
 
-/** The database and the table, as the server numbers them. */
+/** A setting that names the session, where a database has but one. */
+export const SESSION = 'millrace.session'
+
+/** The database and the table, as the server numbers them, and that session. */
 export const WHERE = `
-  current_database()::text || '/' || coalesce(to_regclass($1::text)::oid::text, 'nowhere')`
+  current_database()::text || '/' || coalesce(to_regclass($1::text)::oid::text, 'nowhere')
+  || coalesce('/' || nullif(current_setting('${SESSION}', true), ''), '')`
 
 const BEGUN = `
   SELECT set_config('millrace.joined', 'yes', true) AS joined, ${WHERE} AS place,
@@ -46,7 +52,7 @@ export async function join(user: unknown, parts: JoinedParts): Promise<Joined> {
   const line = new Line(asked)
   return {
     tx: joinedTx(line, parts.texts, parts.now?.() ?? Number(begun.now)),
-    isApart: true,
+    isApart: parts.isApart,
     done: () => line.done(),
     async tell(hints: readonly Hint[]) {
       if (hints.length === 0) return
@@ -115,13 +121,7 @@ function param(value: Value): Param {
 }
 
 function literal(values: readonly Value[]): string {
-  return `{${values.map(element).join()}}`
-}
-
-function element(value: Value): string {
-  if (value === null) return 'NULL'
-  if (typeof value === 'number') return String(value)
-  return `"${marked(String(value)).replace(/["\\]/g, '\\$&')}"`
+  return arrayLiteral(values.map(sent) as (string | number | null)[]) // as: lists have no lists in them
 }
 
 /** Of these some libraries make text. */

@@ -3,6 +3,7 @@
  * be lost, so a dead connection costs a poll; it is made anew after a breath that grows. One that only
  * seems to be there is found out by asking it now and then.
  */
+import type { Millis } from '../../job/job.js'
 import type { Hint } from '../../store.js'
 import type { Chance, Clock, Timer } from '../../time/clock.js'
 import { part } from './parting.js'
@@ -20,8 +21,6 @@ export interface Hearer extends Parting {
 const PAYLOAD_BYTES = 7_900
 const BREATH_MIN = 500
 const BREATH_MAX = 30_000
-/** How often a connection that says nothing is asked whether it is there. */
-const ASKED_EVERY = 10_000
 
 const ANYTHING: readonly Hint[] = [
   { what: 'jobs', queue: null },
@@ -34,9 +33,13 @@ export interface ListenerParts {
   /** Its queries must fail when no answer comes. */
   readonly make: () => Hearer
   readonly channel: string
+  /** Whose hints are not heard: ours. */
+  readonly except: string
   readonly clock: Clock
   readonly chance: Chance
   readonly hear: (hints: readonly Hint[]) => void
+  /** How often it is asked whether it is there. */
+  readonly silence: Millis
 }
 
 export class Listener {
@@ -53,12 +56,15 @@ export class Listener {
   /** Answers when it hears, or when the first try has failed; it goes on trying. */
   async start(): Promise<void> {
     if (this.#isClosed) return
-    const { make, hear } = this.#parts
+    const { make, hear, except } = this.#parts
     const hearer = make()
     this.#hearer = hearer
     hearer.on('error', () => this.#lost(hearer))
     hearer.on('end', () => this.#lost(hearer))
-    hearer.on('notification', ({ payload }) => hear(hintsIn(payload ?? '')))
+    hearer.on('notification', ({ payload }) => {
+      const { from, hints } = hintsIn(payload ?? '')
+      if (from !== except) hear(hints)
+    })
     const [heard] = await Promise.allSettled([this.#listen(hearer)])
     if (heard.status === 'rejected') return this.#lost(hearer)
     if (this.#hearer !== hearer) return
@@ -74,7 +80,8 @@ export class Listener {
   }
 
   #askLater(hearer: Hearer): void {
-    this.#timer = this.#parts.clock.after(ASKED_EVERY, () => void this.#ask(hearer), { ref: false })
+    const { clock, silence } = this.#parts
+    this.#timer = clock.after(silence, () => void this.#ask(hearer), { ref: false })
   }
 
   async #ask(hearer: Hearer): Promise<void> {
@@ -105,17 +112,29 @@ export class Listener {
 }
 
 /** One text for all hints of a call; too many say that anything may have changed. */
-export function payloadOf(hints: readonly Hint[]): string {
-  const text = JSON.stringify(hints.map(({ what, queue }) => [what, queue]))
+export function payloadOf(hints: readonly Hint[], from = ''): string {
+  const said = hints.map(({ what, queue }) => [what, queue])
+  const text = JSON.stringify(from === '' ? said : [[FROM, from], ...said])
   return Buffer.byteLength(text) > PAYLOAD_BYTES ? '' : text
 }
 
-function hintsIn(payload: string): readonly Hint[] {
-  if (payload === '') return ANYTHING
+const FROM = 'from'
+
+interface Told {
+  /** Null: nobody said. */
+  readonly from: string | null
+  readonly hints: readonly Hint[]
+}
+
+export function hintsIn(payload: string): Told {
+  if (payload === '') return { from: null, hints: ANYTHING }
   try {
-    const told = JSON.parse(payload) as [Hint['what'], string | null][] // as: what `payloadOf` wrote
-    return told.map(([what, queue]) => ({ what, queue }))
+    const told = JSON.parse(payload) as [string, string | null][] // as: what `payloadOf` wrote
+    const [first] = told
+    const from = first?.[0] === FROM ? first[1] : null
+    const said = from === null ? told : told.slice(1)
+    return { from, hints: said.map(([what, queue]) => ({ what: what as Hint['what'], queue })) } // as: see above
   } catch {
-    return ANYTHING // somebody else used our channel: a hint is harmless
+    return { from: null, hints: ANYTHING } // somebody else used our channel: a hint is harmless
   }
 }

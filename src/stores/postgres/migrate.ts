@@ -3,13 +3,15 @@
  * transaction. A role that may not make tables finds them made, or says what is missing.
  */
 import { hash32 } from '../../job/book/derived-id.js'
+import { BEGINNINGS } from '../sql/again.js'
 import { migrate, outdated } from '../sql/migrating.js'
 import type { Ground, Standing, Tables } from '../sql/migrating.js'
-import { ANSWERS_WITHIN, heardByItsQueries } from './connection.js'
+import { asking } from './asking.js'
 import type { Client, Pool } from './client.js'
 import { MillraceError } from '../../job/errors.js'
 import { ownPool } from './driver.js'
-import { isForbidden, unreachable } from './errors.js'
+import { isForbidden, isInTheWay, unreachable } from './errors.js'
+import { PATIENCE } from './patience.js'
 import { VERSIONS } from './schema.js'
 
 export interface Place {
@@ -65,22 +67,12 @@ export async function bringUp(pool: Pool, place: Place): Promise<void> {
   })
 }
 
-export async function withGround<T>(
+export function withGround<T>(
   pool: Pool,
   place: Place,
   use: (ground: Ground) => Promise<T>,
 ): Promise<T> {
-  const client = await pool.connect()
-  let isWell = false
-  client.on('error', heardByItsQueries)
-  try {
-    const answer = await use(new PostgresGround(client, place))
-    isWell = true
-    return answer
-  } finally {
-    client.off('error', heardByItsQueries)
-    client.release(!isWell)
-  }
+  return asking(pool, (client) => use(new PostgresGround(client, place)))
 }
 
 /** With a connection of its own, which is closed afterwards. */
@@ -132,7 +124,18 @@ class PostgresGround implements Ground {
     return (await this.#ask(`SELECT 1 FROM ${this.#place.schema}jobs LIMIT 1`)).length > 0
   }
 
+  /** Others work on the tables meanwhile: a deadlock with them is no reason to give up. */
   async alone<T>(work: (run: (sql: string) => Promise<void>) => Promise<T>): Promise<T> {
+    for (let beginnings = 1; ; beginnings++) {
+      try {
+        return await this.#once(work)
+      } catch (error) {
+        if (!isInTheWay(error) || beginnings === BEGINNINGS) throw error
+      }
+    }
+  }
+
+  async #once<T>(work: (run: (sql: string) => Promise<void>) => Promise<T>): Promise<T> {
     const run = async (text: string): Promise<void> => void (await this.#client.query({ text }))
     try {
       for (const sql of tablesOf(this.#place).begin) await run(sql)
@@ -147,7 +150,7 @@ class PostgresGround implements Ground {
   }
 
   async #ask<R>(text: string): Promise<R[]> {
-    const { rows } = await this.#client.query({ text, query_timeout: ANSWERS_WITHIN })
+    const { rows } = await this.#client.query({ text, query_timeout: PATIENCE.answers })
     return rows as R[] // as: what was asked
   }
 }

@@ -6,8 +6,19 @@ import type { Value } from '../sql/port.js'
 
 export function sent(value: Value): unknown {
   if (typeof value === 'string') return marked(value)
-  if (Array.isArray(value)) return value.map((one: string | number) => sent(one))
+  if (Array.isArray(value)) return value.map((one: string | number | null) => sent(one))
   return value
+}
+
+/** An array as text, which the server reads as its type. */
+export function arrayLiteral(values: readonly (string | number | null)[]): string {
+  return `{${values.map(element).join()}}`
+}
+
+function element(value: string | number | null): string {
+  if (value === null) return 'NULL'
+  if (typeof value === 'number') return String(value)
+  return `"${value.replace(/["\\]/g, '\\$&')}"`
 }
 
 export function marked(text: string): string {

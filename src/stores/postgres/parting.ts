@@ -20,7 +20,7 @@ export async function part(one: Parting, clock: Clock): Promise<void> {
   await within(clock, one.end(), () => tear(one))
 }
 
-export function tear({ connection }: Parting): void {
+export function tear({ connection }: Pick<Parting, 'connection'>): void {
   connection?.stream?.destroy()
 }
 

@@ -1,61 +1,20 @@
 /**
  * The PostgreSQL store: jobs as rows of one schema, for workers on any number of hosts. PostgreSQL
- * 13 or newer; the driver is `pg`, loaded when a store opens by its URL, or a pool of the user's.
+ * 13 or newer; the driver is `pg`, loaded when a store opens by its URL, or a pool or a PGlite of
+ * the user's.
  */
-import { createHash } from 'node:crypto'
-import { MillraceError } from '../../job/errors.js'
-import type { Millis } from '../../job/job.js'
-import type { BeatRecipe, Hint, Store, Traits } from '../../store.js'
-import { systemChance, systemClock } from '../../time/system.js'
-import type { Chance } from '../../time/clock.js'
-import type { Liveness } from '../sql/nodes.js'
-import type { Database } from '../sql/port.js'
+import type { Store } from '../../store.js'
 import { SqlStore } from '../sql/sql-store.js'
-import type { SqlMedium } from '../sql/sql-store.js'
-import { ANSWERS_WITHIN, Connections, CONNECTS_WITHIN, heardByItsQueries } from './connection.js'
-import type { Pool } from './client.js'
-import { CHANNEL_DIGITS, CHANNEL_PREFIX } from './enqueue-function.js'
-import { unreachable } from './errors.js'
-import { join, WHERE } from './joined.js'
-import { Listener, payloadOf } from './listen.js'
-import type { Hearer } from './listen.js'
-import { loadDriver, ownPool } from './driver.js'
-import type { OwnPool } from './driver.js'
-import { bringUp, placeIn } from './migrate.js'
-import { tear, within } from './parting.js'
-import type { Parting } from './parting.js'
+import { PostgresMedium } from './postgres-medium.js'
+import type { PostgresStoreOptions, PostgresStoreParts } from './postgres-medium.js'
 
-const TRAITS: Traits = {
-  survives: 'server',
-  reach: 'network',
-  transactions: true,
-  hints: true,
-  beat: 'loop',
-}
+export type { UserPglite, UserPool } from './client.js'
+export type { PostgresStoreOptions, PostgresStoreParts } from './postgres-medium.js'
 
-export type PostgresStoreOptions = {
-  /** The schema in which the tables lie ['millrace']. */
-  readonly schema?: string
-} & ({ readonly url: string } | { readonly pool: UserPool })
-
-/** A pool of the user's, as `pg` makes it. It stays open when the store closes. */
-export interface UserPool {
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- the page says Function
-  readonly query: Function
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- see above
-  readonly connect: Function
-}
-
-/** What tests hand in. */
-export interface PostgresStoreParts {
-  readonly chance?: Chance
-  /** The store's time [the server's]. */
-  readonly now?: () => Millis
-  readonly liveness?: Liveness
-}
-
-/** Connections of one store: a transaction each, and group commit needs few. */
-const CONNECTIONS = 4
+/** A thread can load it only when it is compiled; from the sources beats run on the loop. */
+const BEAT_MODULE = import.meta.url.endsWith('.js')
+  ? new URL('./postgres-beat.js', import.meta.url).href
+  : null
 
 /** A store in a schema of PostgreSQL. */
 export function postgresStore(options: PostgresStoreOptions): Store<'postgres'> {
@@ -66,131 +25,6 @@ export function openablePostgresStore(
   options: PostgresStoreOptions,
   parts: PostgresStoreParts,
 ): Store<'postgres'> {
-  return new SqlStore('postgres', new PostgresMedium(options, parts))
-}
-
-class PostgresMedium implements SqlMedium {
-  readonly traits = TRAITS
-  readonly commits = { atOnce: CONNECTIONS / 2, isApart: true, clock: systemClock }
-  readonly proof = null
-  readonly liveness: Liveness
-  readonly #options: PostgresStoreOptions
-  readonly #parts: PostgresStoreParts
-  #pool: OwnPool | null = null
-  /** Of our own pool, from the first word to the last. */
-  readonly #clients = new Set<Parting>()
-  #listener: Listener | null = null
-  #telling: Promise<unknown> = Promise.resolve()
-
-  constructor(options: PostgresStoreOptions, parts: PostgresStoreParts) {
-    this.#options = options
-    this.#parts = parts
-    this.liveness = parts.liveness ?? (() => 'unknown')
-  }
-
-  async open(scope: string, onHints: (hints: readonly Hint[]) => void): Promise<Database> {
-    const name = this.#options.schema ?? 'millrace'
-    const place = placeIn(name)
-    const channel = channelOf(name, scope)
-    const pool = await this.#open()
-    try {
-      await bringUp(pool, place)
-    } catch (error) {
-      await this.close()
-      throw MillraceError.is(error) ? error : unreachable(error)
-    }
-    const { chance = systemChance, now } = this.#parts
-    const base = { pool, ...place, clock: systemClock, chance }
-    const connections = new Connections(now === undefined ? base : { ...base, now })
-    await this.#listen(channel, onHints)
-    const table = `${place.schema}jobs`
-    const where = await placeOf(pool, table)
-    const { texts } = connections
-    const joining = { texts, channel, place: where, table, ...(now === undefined ? {} : { now }) }
-    return {
-      transact: (purpose, work) => connections.transact(purpose, work),
-      join: (tx) => join(tx, joining),
-      tell: (hints) => this.#tell(pool, channel, hints),
-    }
-  }
-
-  async #open(): Promise<Pool> {
-    if ('pool' in this.#options) return this.#options.pool as unknown as Pool // as: pg's pool has that shape
-    const pool = await ownPool(this.#options.url, CONNECTIONS)
-    pool.on('connect', (client) => this.#clients.add(client))
-    pool.on('remove', (client) => this.#clients.delete(client))
-    this.#pool = pool
-    return pool
-  }
-
-  async #listen(channel: string, onHints: (hints: readonly Hint[]) => void): Promise<void> {
-    if (!('url' in this.#options)) return
-    const { url } = this.#options
-    const pg = await loadDriver()
-    const make = (): Hearer =>
-      new pg.Client({
-        connectionString: url,
-        application_name: 'millrace listen',
-        connectionTimeoutMillis: CONNECTS_WITHIN,
-        query_timeout: CONNECTS_WITHIN,
-        keepAlive: true,
-      })
-    const { chance = systemChance } = this.#parts
-    this.#listener = new Listener({ make, channel, clock: systemClock, chance, hear: onHints })
-    await this.#listener.start()
-  }
-
-  /** Behind the commit, and never waited for: a hint may be lost. */
-  #tell(pool: Pool, channel: string, hints: readonly Hint[]): void {
-    if (hints.length === 0) return
-    const text = 'SELECT pg_notify($1, $2)'
-    const values = [channel, payloadOf(hints)]
-    const told = async (): Promise<void> => {
-      const client = await pool.connect()
-      client.on('error', heardByItsQueries)
-      const asked = client.query({ text, values, query_timeout: ANSWERS_WITHIN })
-      const [said] = await Promise.allSettled([asked])
-      client.off('error', heardByItsQueries)
-      client.release(said.status === 'rejected')
-    }
-    this.#telling = Promise.allSettled([this.#telling, told()])
-  }
-
-  async close(): Promise<void> {
-    await this.#telling
-    const [listener, pool] = [this.#listener, this.#pool]
-    this.#listener = null
-    this.#pool = null
-    await listener?.close()
-    if (pool === null) return
-    const gone = new Promise<void>((resolve) => {
-      const look = (): void => (this.#clients.size === 0 ? resolve() : undefined)
-      pool.on('remove', look)
-      void pool.end().then(look)
-    })
-    await within(systemClock, gone, () => {
-      for (const client of this.#clients) tear(client)
-    })
-  }
-
-  beatRecipe(): BeatRecipe | null {
-    return null
-  }
-}
-
-function channelOf(schema: string, scope: string): string {
-  const digest = createHash('sha256').update(`${schema}/${scope}`).digest('hex')
-  return CHANNEL_PREFIX + digest.slice(0, CHANNEL_DIGITS)
-}
-
-/** Which tables these are, so that a transaction on others is refused. */
-async function placeOf(pool: Pool, table: string): Promise<string> {
-  const client = await pool.connect()
-  try {
-    const { rows } = await client.query({ text: `SELECT ${WHERE} AS place`, values: [table] })
-    const [{ place }] = rows as [{ readonly place: string }] // as: what was just asked
-    return place
-  } finally {
-    client.release()
-  }
+  const medium = new PostgresMedium(options, { beatModule: BEAT_MODULE, ...parts })
+  return new SqlStore('postgres', medium)
 }

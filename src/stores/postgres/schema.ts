@@ -19,6 +19,16 @@ export const VERSIONS: readonly Version[] = [
       `CREATE SEQUENCE ${s}seq_blocks   MINVALUE 1 START 1 INCREMENT 16384`,
       `CREATE SEQUENCE ${s}token_blocks MINVALUE 1 START 1 INCREMENT 16384`,
 
+      // Up to where tokens were ever reserved, durably; and what of it may be given now. A server that
+      // comes back from a crash, or takes over, finds the second one empty: the sequence may be behind.
+      `CREATE TABLE ${s}token_ceiling (ceiling bigint NOT NULL)`,
+      `INSERT INTO ${s}token_ceiling (ceiling) VALUES (0)`,
+      `CREATE UNLOGGED TABLE ${s}token_grant (
+       one   int2 PRIMARY KEY DEFAULT 1 CHECK (one = 1),
+       base  bigint NOT NULL,
+       until bigint NOT NULL
+     )`,
+
       `CREATE TABLE ${s}scopes (
        id           int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
        name         text COLLATE "C" NOT NULL UNIQUE,
@@ -37,6 +47,7 @@ export const VERSIONS: readonly Version[] = [
        paused_since float8,
        paused_by    text,
        pass         float8 NOT NULL DEFAULT 0,
+       transit      text,
        UNIQUE (scope, name)
      )`,
 
@@ -103,6 +114,9 @@ export const VERSIONS: readonly Version[] = [
        priority int2 NOT NULL,
        pass     float8 NOT NULL,
        tie      bigint NOT NULL,
+       -- No job of the line that can be taken stands before it: claims begin to look here, and not
+       -- among the dead rows of those that were taken.
+       floor    float8 NOT NULL,
        closed   int2 NOT NULL DEFAULT 0,
        opens_at float8,
        PRIMARY KEY (lane, grp, priority)
@@ -212,6 +226,8 @@ export const VERSIONS: readonly Version[] = [
       `DROP TABLE ${s}paused_groups`,
       `DROP TABLE ${s}queues`,
       `DROP TABLE ${s}scopes`,
+      `DROP TABLE ${s}token_grant`,
+      `DROP TABLE ${s}token_ceiling`,
       `DROP SEQUENCE ${s}token_blocks`,
       `DROP SEQUENCE ${s}seq_blocks`,
     ],

@@ -10,22 +10,29 @@
  */
 import type { Statement } from '../sql/statements.js'
 import { jobStatements } from './job-statements.js'
-import { J, RUNS, stateAt } from './words.js'
+import { peekStatements } from './peek-statements.js'
+import { J, QUEUE, RUNS, stateAt, STAYS } from './words.js'
 import type { Locking } from './words.js'
-
-const QUEUE = `q.id, q.name, q.declared, q.overrides, q.revision, q.paused_since, q.paused_by, q.pass`
 
 /** What is left of a queue that nobody ever said anything of. */
 const isKnown = (s: string): string => `
-  (q.revision > 0 OR q.paused_since IS NOT NULL
+  (q.revision > 0 OR q.paused_since IS NOT NULL OR q.transit IS NOT NULL
    OR EXISTS (SELECT FROM ${s}jobs          WHERE queue = q.id)
    OR EXISTS (SELECT FROM ${s}paused_groups WHERE queue = q.id)
    OR EXISTS (SELECT FROM ${s}schedules     WHERE queue = q.id)
    OR EXISTS (SELECT FROM ${s}keys          WHERE queue = q.id))`
 
+/** Of the line that `u` is the turn of, past its last moment or not. */
+const firstPlace = (s: string): string => `
+  coalesce((SELECT j.place FROM ${s}jobs AS j
+            WHERE j.lane = u.lane AND j.state = 1 AND j.grp = u.grp AND j.priority = u.priority
+              AND j.place >= u.floor
+            ORDER BY j.place, j.seq LIMIT 1), u.floor)`
+
 export function statements(s: string, locking: Locking): Readonly<Record<Statement, string>> {
   return {
     ...jobStatements(s, locking),
+    ...peekStatements(s),
 
     // ── Scopes ───────────────────────────────────────────────────────────────────────────────────
     'scope.add': `
@@ -59,6 +66,7 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       UPDATE ${s}queues SET paused_since = $2, paused_by = $3
       WHERE id = $1 AND (paused_since IS NULL) <> ($2::float8 IS NULL)
       RETURNING id`,
+    'queue.transit': `UPDATE ${s}queues SET transit = $2 WHERE id = $1 RETURNING id`,
     'queue.turned': `UPDATE ${s}queues SET pass = $2 WHERE id = $1`,
     'queue.known': `SELECT q.id FROM ${s}queues AS q WHERE q.id = $1 AND ${isKnown(s)}`,
     'queue.page': `
@@ -131,20 +139,36 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
                WHERE j.lane = k.lane AND j.state IN (0, 3) ORDER BY j.due LIMIT 1) AS n`,
 
     // ── Turns ────────────────────────────────────────────────────────────────────────────────────
+    // Nobody waits for a turn that is there already, unless its floor is to be lowered. One that
+    // somebody else makes at this moment is not seen, and its floor is lowered where the two collide.
     'turn.add': `
-      INSERT INTO ${s}turns (lane, queue, grp, priority, pass, tie)
-      SELECT * FROM unnest($1::int[], $2::int[], $3::text[], $4::int2[], $5::float8[], $6::bigint[])
-      ON CONFLICT DO NOTHING`,
+      WITH k AS (SELECT * FROM unnest($1::int[], $2::int[], $3::text[], $4::int2[], $5::float8[],
+                                      $6::bigint[], $7::float8[])
+                   AS k (lane, queue, grp, priority, pass, tie, floor)),
+           added AS (INSERT INTO ${s}turns AS t (lane, queue, grp, priority, pass, tie, floor)
+                     SELECT * FROM k WHERE NOT EXISTS (
+                       SELECT FROM ${s}turns AS u
+                       WHERE u.lane = k.lane AND u.grp = k.grp AND u.priority = k.priority)
+                     ON CONFLICT (lane, grp, priority) DO UPDATE SET floor = excluded.floor
+                     WHERE t.floor > excluded.floor)
+      UPDATE ${s}turns AS u SET floor = k.floor FROM k
+      WHERE u.lane = k.lane AND u.grp = k.grp AND u.priority = k.priority AND u.floor > k.floor`,
     'turn.grouped': `SELECT grp FROM ${s}turns WHERE queue = $1 AND grp > '' LIMIT 1`,
     'turn.first': `
       SELECT f.* FROM unnest($3::int[]) AS k (lane),
-      LATERAL (SELECT u.lane, u.grp, u.priority, u.pass, u.tie FROM ${s}turns AS u
+      LATERAL (SELECT u.lane, u.grp, u.priority, u.pass, u.tie, u.floor FROM ${s}turns AS u
                WHERE u.lane = k.lane AND u.closed = 0 AND u.grp <> ALL ($1::text[])
                ORDER BY u.priority DESC, u.pass, u.tie LIMIT $2) AS f`,
     'turn.move': `
       UPDATE ${s}turns AS u SET pass = k.pass
       FROM unnest($1::int[], $2::text[], $3::float8[]) AS k (queue, grp, pass)
       WHERE u.queue = k.queue AND u.grp = k.grp`,
+    'turn.raise': `
+      UPDATE ${s}turns AS u SET floor = ${firstPlace(s)}
+      FROM unnest($1::int[], $2::text[], $3::int2[]) AS k (lane, grp, priority)
+      WHERE u.lane = k.lane AND u.grp = k.grp AND u.priority = k.priority`,
+    'turn.raiseAll': `
+      UPDATE ${s}turns AS u SET floor = ${firstPlace(s)} WHERE u.lane = $1`,
     'turn.close': `
       UPDATE ${s}turns AS u SET closed = 1, opens_at = k.opens_at
       FROM unnest($1::int[], $2::text[], $3::float8[]) AS k (queue, grp, opens_at)
@@ -169,8 +193,8 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
     // ── Rates and rests ──────────────────────────────────────────────────────────────────────────
     'grant.add': `
       INSERT INTO ${s}grants AS g (scope, name, at, n, until)
-      SELECT $1::int, k.name, $2::float8, k.n, k.until
-      FROM unnest($3::text[], $4::int[], $5::float8[]) AS k (name, n, until)
+      SELECT $1::int, k.name, k.at, k.n, k.until
+      FROM unnest($2::text[], $3::float8[], $4::int[], $5::float8[]) AS k (name, at, n, until)
       ON CONFLICT (scope, name, at) DO UPDATE
       SET n = g.n + excluded.n, until = greatest(g.until, excluded.until)`,
     'grant.oldest': `
@@ -179,6 +203,13 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
     'grant.total': `
       SELECT sum(n)::int AS total, max(at) AS last FROM ${s}grants
       WHERE scope = $1 AND name = $2 AND at > $3`,
+    'dump.grants': `
+      SELECT name, at, n, until FROM ${s}grants
+      WHERE scope = $1 AND until > $2 ORDER BY name, at`,
+    'grant.load': `
+      INSERT INTO ${s}grants (scope, name, at, n, until)
+      SELECT $1::int, k.* FROM unnest($2::text[], $3::float8[], $4::int[], $5::float8[]) AS k
+      ON CONFLICT (scope, name, at) DO NOTHING`,
     'grant.lapse': `DELETE FROM ${s}grants WHERE scope = $1 AND until <= $2`,
     'throttle.all': `SELECT name, until FROM ${s}throttles WHERE scope = $1 AND until > $2`,
     'throttle.put': `
@@ -207,14 +238,18 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       SET card = excluded.card, beats = excluded.beats, last_beat = excluded.last_beat,
           overdue = excluded.overdue, gone = excluded.gone`,
     'node.remove': `DELETE FROM ${s}nodes WHERE scope = $1 AND node = ANY ($2::text[])`,
-    'node.known': `SELECT node FROM ${s}nodes WHERE scope = $1 AND node = $2 AND gone = 0`,
+    // Nobody takes it for dead before the transaction is over: whoever does so locks it `FOR UPDATE`.
+    'node.known': `
+      SELECT node FROM ${s}nodes WHERE scope = $1 AND node = $2 AND gone = 0
+      ${locking && 'FOR KEY SHARE'}`,
     'node.remember': `
       UPDATE ${s}nodes SET last_beat = $3
       WHERE scope = $1 AND node = $2 AND gone = 0 AND last_beat < $3::float8 - 30000
         AND NOT EXISTS (SELECT FROM ${s}jobs AS j WHERE ${RUNS} AND j.node = $2)`,
+    // Who was heard a moment ago need not be: each change leaves a dead row where all look.
     'node.touch': `
       UPDATE ${s}nodes SET beats = beats + 1, last_beat = $3
-      WHERE scope = $1 AND node = $2 AND gone = 0
+      WHERE scope = $1 AND node = $2 AND gone = 0 AND last_beat <= $3::float8 - 25
       RETURNING node`,
     'node.beat': `
       UPDATE ${s}nodes SET beats = beats + 1, last_beat = $3, overdue = $4
@@ -252,7 +287,8 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       SELECT q.name AS queue_name, c.body
       FROM ${s}schedules AS c JOIN ${s}queues AS q ON q.id = c.queue
       WHERE q.scope = $1 AND ($2::text IS NULL OR q.name = $2) AND ($3::text IS NULL OR c.name = $3)
-        AND c.due IS NOT NULL AND ($4::int = 1 OR (c.due, q.name, c.name) > ($5::float8, $6, $7))
+        AND c.due IS NOT NULL AND ${STAYS}
+        AND ($4::int = 1 OR (c.due, q.name, c.name) > ($5::float8, $6, $7))
       ORDER BY c.due, q.name, c.name LIMIT $8`,
     'schedule.byName': `
       SELECT q.name AS queue_name, c.body
@@ -264,6 +300,8 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       SELECT q.id AS queue, r.name, r.body FROM unnest($1::int[], $2::text[]) AS k (queue, name)
       JOIN ${s}queues AS q ON q.id = k.queue
       JOIN ${s}retired AS r ON r.scope = q.scope AND r.queue = q.name AND r.name = k.name`,
+    'dump.retired': `
+      SELECT queue, name, body FROM ${s}retired WHERE scope = $1 AND until > $2`,
     'retired.put': `
       INSERT INTO ${s}retired (scope, queue, name, until, body)
       SELECT $1::int, k.* FROM unnest($2::text[], $3::text[], $4::float8[], $5::text[]) AS k

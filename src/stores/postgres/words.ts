@@ -2,6 +2,7 @@
  * Words that statements share: the columns of a job, and what is asked of one again and again, in the
  * terms in which its indexes are declared.
  */
+import { TAKEN_COLUMNS } from '../sql/row.js'
 
 const COLUMNS = [
   ...['seq', 'queue', 'id', 'state', 'flags', 'task', 'grp', 'priority', 'crashes', 'attempt'],
@@ -12,13 +13,30 @@ export const JOB = COLUMNS.join(', ')
 /** The same, of `j`. */
 export const J = COLUMNS.map((column) => `j.${column}`).join(', ')
 
+export const TAKEN = TAKEN_COLUMNS.map((column) => `j.${column}`).join(', ')
+
+/** The columns of a queue. */
+export const QUEUE = `q.id, q.name, q.declared, q.overrides, q.revision, q.paused_since, q.paused_by, q.pass,
+  q.transit`
+
 /** Runs, as the index of what is held has it. */
 export const RUNS = `j.state = 2 AND j.state < 4 AND (j.flags & 64) <> 0`
 /** Could be started: not past its last moment. */
 export const inTime = (now: string): string => `(j.expires IS NULL OR j.expires >= ${now})`
+/** The first jobs of a lane that nobody else takes, in lines of jobs without a group; to be limited again. */
+export const firstOfLane = (s: string, lane: string, now: string, most: string): string => `
+      LATERAL (SELECT u.priority, u.floor FROM ${s}turns AS u
+               WHERE u.lane = ${lane} AND u.grp = '' ORDER BY u.priority DESC) AS u,
+      LATERAL (SELECT j.seq, j.priority, j.place FROM ${s}jobs AS j
+               WHERE j.lane = ${lane} AND j.state = 1 AND j.grp = '' AND j.priority = u.priority
+                 AND j.place >= u.floor AND ${inTime(now)}
+               ORDER BY j.place, j.seq LIMIT ${most} FOR UPDATE SKIP LOCKED) AS f`
 /** Its state, whether or not its time was noticed. */
 export const stateAt = (now: string): string =>
   `CASE WHEN j.state IN (0, 3) AND j.due <= ${now} THEN 1 ELSE j.state END`
 
 /** How rows are read that are to be changed; nothing where they are only shown. */
 export type Locking = 'FOR UPDATE OF j' | ''
+
+/** The queue `q` does not move to another store: what does, waits there for its end. */
+export const STAYS = `coalesce(q.transit::json ->> 'side', '') <> 'moving'`

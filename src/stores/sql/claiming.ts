@@ -22,9 +22,10 @@ import type { News } from './news.js'
 import type { Tx } from './port.js'
 import type { Lane, Queues } from './queues.js'
 import { lanesFor, settingsOf } from './queues.js'
-import type { JobRow } from './row.js'
-import { Sheet } from './sheet.js'
-import type { QueueFacts } from './sheet.js'
+import type { QueueFacts, Sheet } from './sheet.js'
+import { inOrder, taken } from './taking.js'
+import type { Taken } from './row.js'
+import { takeTokens } from './tokens.js'
 import { Turns } from './turns.js'
 import type { Outlook } from './turns.js'
 
@@ -41,15 +42,23 @@ export async function claim(
   node: string,
   ask: ClaimAsk,
   news: News,
+  isDurable: boolean,
 ): Promise<ClaimAnswer> {
-  const how = queues.isTurned(ask.queue) ? 'alone' : 'shared'
+  const isAlone = queues.isTurned(ask.queue) || queues.isTrampled(ask.queue)
+  const how = isAlone ? 'alone' : 'shared'
   const facts = (await queues.enter(tx, [ask.queue], 'find', how)).get(ask.queue)
   if (facts === undefined) return nothing(UNSAID)
-  return new Claim(tx, queues, node, ask, facts, news).run()
+  return new Claim(tx, queues, node, ask, facts, news, { isAlone, isDurable }).run()
 }
 
 function nothing(settings: Settings): ClaimAnswer {
   return { jobs: [], nextIn: null, frugal: isFrugal(settings), aloneDue: false, settings }
+}
+
+/** How it was begun: as it was thought that it must be. */
+interface Beginning {
+  readonly isAlone: boolean
+  readonly isDurable: boolean
 }
 
 class Claim {
@@ -60,9 +69,21 @@ class Claim {
   readonly #facts: QueueFacts
   readonly #news: News
   readonly #settings: Settings
+  readonly #isAlone: boolean
+  readonly #isDurable: boolean
   #lanes: readonly Lane[] = []
 
-  constructor(tx: Tx, queues: Queues, node: string, ask: ClaimAsk, facts: QueueFacts, news: News) {
+  constructor(
+    tx: Tx,
+    queues: Queues,
+    node: string,
+    ask: ClaimAsk,
+    facts: QueueFacts,
+    news: News,
+    { isAlone, isDurable }: Beginning,
+  ) {
+    this.#isAlone = isAlone
+    this.#isDurable = isDurable
     this.#tx = tx
     this.#queues = queues
     this.#node = node
@@ -87,8 +108,8 @@ class Claim {
     gatherer.sheet.close()
     const bringsGroups = await bringDue(tx, this.#facts, lanes)
     const isTurned = grouped.length > 0 || bringsGroups || isGated
-    this.#queues.turned(name, isTurned)
-    this.#queues.once(name, this.#settings.delivery === 'at-most-once')
+    this.#queues.turned(name, isTurned, this.#isAlone)
+    this.#queues.once(name, this.#settings.delivery === 'at-most-once', this.#isDurable)
     const canTake = known.length > 0 && this.#ask.limit > 0
     if (!isTurned && canTake) return this.#told(await this.#takePlainly())
     return this.#told(await this.#takeInTurns(canTake ? this.#ask.limit : 0))
@@ -99,6 +120,8 @@ class Claim {
     const { shared, alone } = lanesFor(this.#lanes, this.#ask.tasks)
     if (shared.length !== 1 || alone.length > 0 || (this.#ask.without ?? []).length > 0) return true
     if (isFrugal(this.#settings) || paused !== null || this.#facts.paused !== null) return true
+    const { transit } = this.#facts
+    if (transit !== null && transit.side !== 'arrived') return true
     return throttles.size > 0 || pausedGroups.length > 0
   }
 
@@ -115,26 +138,30 @@ class Claim {
     const tx = this.#tx
     const ask = this.#ask
     const { shared } = lanesFor(this.#lanes, ask.tasks)
-    const [{ last }] = await tx.all('token.take', [ask.limit])
-    const first = last - ask.limit
+    this.#raiseFloors(shared[0])
+    const first = (await takeTokens(tx, ask.limit)) - ask.limit
     const holder = [this.#node, ask.worker, ask.claim]
     const rows = await tx.all('job.take', [shared[0], tx.now, ask.limit, first, ...holder])
     rows.sort(inOrder)
     this.#freeKeys(rows)
-    const sheet = new Sheet(tx.now)
-    sheet.addQueue(this.#facts)
-    sheet.addJobs(rows)
-    sheet.open()
-    const jobs = claimedOn(sheet, rows, tx.now)
-    sheet.close()
+    this.#queues.plainly(this.#facts.name, { facts: this.#facts, lanes: this.#lanes })
+    const jobs = taken(this.#facts, rows, tx.now)
+    this.#queues.took(this.#facts.name, rows.length)
     const isFull = rows.length === ask.limit
     const more = isFull ? await tx.each('lane.ready', [], [[shared[0], tx.now]]) : []
     const nextIn = more.length > 0 ? 0 : await this.#nextDue(shared)
     return { ...nothing(this.#settings), jobs, nextIn }
   }
 
+  /** Who comes later does not look among the rows of those that were taken. */
+  #raiseFloors(lane: number): void {
+    if (!this.#isAlone || !this.#queues.isTrampled(this.#facts.name)) return
+    this.#tx.write('turn.raiseAll', [lane], ONCE)
+    this.#queues.took(this.#facts.name, null)
+  }
+
   /** Keys that are held only until the first start. */
-  #freeKeys(rows: readonly JobRow[]): void {
+  #freeKeys(rows: readonly Taken[]): void {
     const tx = this.#tx
     const started = rows.filter(({ extra }) => extra !== null).map(({ seq }) => [seq])
     tx.write('key.started', [tx.now], started)
@@ -179,8 +206,7 @@ class Claim {
     const proposal = decideClaim(ledger, this.#node, [ask], tx.now)
     const { frame, slots } = proposal
     if (frame === null) return []
-    const [{ last }] = await tx.all('token.take', [slots.length])
-    sheet.shelf.grant(last, slots.length)
+    sheet.shelf.grant(await takeTokens(tx, slots.length), slots.length)
     sheet.lend(this.#node)
     const tokens = sheet.book.apply<'claim'>(frame, tx.now, frame.items) ?? new Float64Array()
     proposal.undo()
@@ -204,19 +230,4 @@ class Claim {
 
 function earlier(a: Millis | null, b: Millis | null): Millis | null {
   return a === null || b === null ? (a ?? b) : Math.min(a, b)
-}
-
-/** As the claim took them: the database answers in an order of its own. */
-function inOrder(a: JobRow, b: JobRow): number {
-  return b.priority - a.priority || a.place - b.place || a.seq - b.seq
-}
-
-function claimedOn(sheet: Sheet, rows: readonly JobRow[], now: Millis): Claimed[] {
-  const slots = rows.map(({ seq }) => sheet.slotOf(seq))
-  return claimed(
-    sheet.ledger,
-    slots,
-    rows.map(({ token }) => token ?? 0),
-    now,
-  )
 }

@@ -6,13 +6,14 @@ import { CONTROL_JOBS } from '../../job/defaults.js'
 import type { ControlItem } from '../../job/book/frame.js'
 import { flush } from './flush.js'
 import { Gatherer } from './gather.js'
-import type { Controlled, JobsCommand, PauseCommand } from '../../store.js'
+import type { Controlled, JobsCommand, PauseCommand, TransitCommand } from '../../store.js'
 import type { News } from './news.js'
 import type { Tx } from './port.js'
 import type { Queues } from './queues.js'
 import type { JobRow } from './row.js'
-import { select } from './select.js'
+import { fits, select } from './select.js'
 import type { QueueFacts } from './sheet.js'
+import { toText } from './text.js'
 
 const UNCHANGED: Controlled = { changed: 0, cursor: null, happened: [] }
 
@@ -47,10 +48,16 @@ async function meant(
   command: JobsCommand,
   cursor: string | null,
 ): Promise<{ readonly rows: readonly JobRow[]; readonly cursor: string | null }> {
-  if (command.kind !== 'update') {
-    return select(tx, facts.id, command.which, { limit: CONTROL_JOBS, cursor })
+  if (command.kind === 'update') {
+    return { rows: await tx.each('job.find', [], [[facts.id, command.id]]), cursor: null }
   }
-  return { rows: await tx.each('job.find', [], [[facts.id, command.id]]), cursor: null }
+  const found = await select(tx, facts.id, command.which, { limit: CONTROL_JOBS, cursor })
+  // Nobody was kept from changing them yet.
+  const seqs = found.rows.map(({ seq }) => [seq])
+  const rows = await tx.each('job.read', [], seqs)
+  const fitting = rows.filter((row) => fits(tx, row, command.which))
+  // Newest first, in whatever order a database reads: which comes first may decide who gets a key.
+  return { ...found, rows: fitting.sort((a, b) => b.seq - a.seq) }
 }
 
 function itemOf(command: JobsCommand, { id }: JobRow): ControlItem {
@@ -58,6 +65,8 @@ function itemOf(command: JobsCommand, { id }: JobRow): ControlItem {
   switch (command.kind) {
     case 'cancel':
       return { ...ref, action: 'cancel', reason: command.reason }
+    case 'depart':
+      return { ...ref, action: 'depart', to: command.to }
     case 'retry':
     case 'delete':
       return { ...ref, action: command.kind }
@@ -96,6 +105,34 @@ export async function pause(
   if (changed.length === 0) return UNCHANGED
   news.control(queue)
   if (since === null) news.jobs(queue)
+  return { ...UNCHANGED, changed: 1 }
+}
+
+/** Behind its answer nothing of what is closed is given. */
+export async function transit(
+  tx: Tx,
+  queues: Queues,
+  { queue, transit: words }: TransitCommand,
+  news: News,
+): Promise<Controlled> {
+  const gatherer = new Gatherer(tx, queues)
+  const { sheet } = gatherer
+  await gatherer.queues([queue], words === null ? 'find' : 'make', 'alone')
+  const [facts] = [...sheet.queues.values()]
+  if (facts === undefined) return UNCHANGED
+  sheet.open()
+  const changed = sheet.book.apply<'transit'>(
+    { kind: 'transit', queue, transit: words },
+    tx.now,
+    [],
+  )
+  const said = sheet.queueBook(facts.id).transit
+  news.of(sheet.book)
+  sheet.close()
+  if (!changed) return UNCHANGED
+  const groups = said === null || said.groups === null ? null : [...said.groups]
+  await tx.all('queue.transit', [facts.id, said && toText({ ...said, groups })])
+  await tx.all('turn.openAll', [facts.id, facts.pass])
   return { ...UNCHANGED, changed: 1 }
 }
 

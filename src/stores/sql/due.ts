@@ -2,6 +2,7 @@
  * Noticing the time: what has become due stands where claims look from then on, and turns that were
  * closed until now are open again. Bounded; whoever looks next goes on.
  */
+import { NewTurns } from './new-turns.js'
 import type { Tx } from './port.js'
 import type { Lane } from './queues.js'
 import type { QueueFacts } from './sheet.js'
@@ -20,11 +21,8 @@ export async function bringDue(
     tx.each('job.due', [tx.now, DUE_AT_ONCE], asked),
     tx.all('turn.openDue', [id, tx.now, pass]),
   ])
-  const turns = new Map(
-    due.map(({ lane, grp, priority, seq }) => {
-      return [`${lane}/${priority}/${grp}`, [lane, id, grp, priority, pass, seq]]
-    }),
-  )
-  tx.write('turn.add', [], [...turns.values()])
+  const turns = new NewTurns()
+  for (const row of due) turns.add({ ...row, queue: id }, pass)
+  tx.write('turn.add', [], turns.rows())
   return due.some(({ grp }) => grp !== '')
 }

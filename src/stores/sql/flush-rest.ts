@@ -53,11 +53,12 @@ function flushRates(tx: Tx, queues: Queues, sheet: Sheet): void {
   const { throttles } = sheet.ledger.rates
   const grants: Value[][] = []
   for (const [name, window] of sheet.ledger.windows()) {
-    const { sums, keep } = window.image()
+    const { at, sums, keep } = window.image()
     const more = (sums.at(-1) ?? 0) - (sheet.windows.get(name)?.sums.at(-1) ?? 0)
-    if (more > 0) grants.push([name, more, tx.now + keep])
+    const last = at.at(-1) ?? tx.now
+    if (more > 0) grants.push([name, last, more, last + keep])
   }
-  tx.write('grant.add', [queues.scope, tx.now], grants)
+  tx.write('grant.add', [queues.scope], grants)
   const rests: Value[][] = []
   for (const [name, until] of throttles) {
     if (sheet.throttles.get(name) !== until) rests.push([name, until])

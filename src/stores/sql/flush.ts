@@ -17,6 +17,7 @@ import {
 import { CRASHES_UNTIL_ALONE } from '../../job/defaults.js'
 import { ALONE, DEAD } from '../../job/book/queue.js'
 import { Again } from './again.js'
+import { NewTurns } from './new-turns.js'
 import type { News } from './news.js'
 import type { Tx, Value } from './port.js'
 import type { Queues } from './queues.js'
@@ -178,7 +179,7 @@ class Changes {
   readonly #kinAdd: Value[][] = []
   readonly #kinRemove: Value[][] = []
   readonly #kinForget: Value[][] = []
-  readonly #turns = new Map<string, Value[]>()
+  readonly #turns = new NewTurns()
   readonly #open = new Map<string, Value[]>()
 
   removed(sheet: Sheet, before: JobRow): void {
@@ -201,8 +202,8 @@ class Changes {
     if (DESCRIBING.some((column) => row[column] !== before[column])) {
       this.#describe.push(pick(row, DESCRIBING))
     }
-    const wasThere =
-      before.state === AVAILABLE && before.lane === row.lane && before.priority === row.priority
+    const isInLine = before.lane === row.lane && before.priority === row.priority
+    const wasThere = before.state === AVAILABLE && isInLine && before.place <= row.place
     if (!wasThere) this.#takesTurn(sheet, row)
     const left = before.state === RUNNING && row.state !== RUNNING
     const freed = (before.flags & ~row.flags & HOLDS) !== 0
@@ -216,10 +217,7 @@ class Changes {
   #takesTurn(sheet: Sheet, row: JobRow): void {
     if (row.state !== AVAILABLE || row.lane === null) return
     const { pass } = sheet.queues.get(row.queue) ?? { pass: 0 }
-    const turn = `${row.lane}/${row.priority}/${row.grp}`
-    if (!this.#turns.has(turn)) {
-      this.#turns.set(turn, [row.lane, row.queue, row.grp, row.priority, pass, row.seq])
-    }
+    this.#turns.add({ ...row, lane: row.lane }, pass)
     // Its group waited for its time, and an operator has set it now.
     if ((row.flags & HOLDS) !== 0) this.#opens(sheet, row)
   }
@@ -256,7 +254,7 @@ class Changes {
     tx.write('kin.remove', [], this.#kinRemove)
     tx.write('kin.forget', [], this.#kinForget)
     tx.write('kin.add', [], this.#kinAdd)
-    tx.write('turn.add', [], inOrder(this.#turns))
+    tx.write('turn.add', [], this.#turns.rows())
     tx.write('turn.open', [], inOrder(this.#open))
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { JobRef } from '../../job/job.js'
 import type { NewJob } from '../../job/lot.js'
+import type { PortableJob } from '../../job/portable.js'
 import { RECEIPT } from '../../job/book/columns.js'
 import { queueRate } from '../../job/book/rates.js'
 import type { RateView } from '../../job/book/rates.js'
@@ -22,6 +23,8 @@ export class Gatherer {
   readonly #queues: Queues
   readonly #names = new Set<string>()
   readonly #keys = new Set<string>()
+  /** Whose children were asked for. */
+  readonly #followed = new Set<number>()
 
   constructor(tx: Tx, queues: Queues) {
     this.tx = tx
@@ -100,24 +103,27 @@ export class Gatherer {
 
   /** The children that look at these, and what falls when they are doomed. */
   async #families(rows: readonly JobRow[], whom: 'children' | 'descendants'): Promise<void> {
-    let parents = rows
-    while (parents.length > 0) {
+    let parents = rows.map(({ seq }) => seq)
+    for (;;) {
+      const asked = parents.filter((seq) => !this.#followed.has(seq))
+      if (asked.length === 0) return
+      for (const seq of asked) this.#followed.add(seq)
       const found = await this.tx.each(
         'kin.children',
         [],
-        parents.map(({ seq }) => [seq]),
+        asked.map((seq) => [seq]),
       )
-      const seqs = new Set(found.map(({ child }) => child))
-      const unread = [...seqs].filter((seq) => !this.sheet.rows.has(seq))
+      const seqs = [...new Set(found.map(({ child }) => child))]
+      const unread = seqs.filter((seq) => !this.sheet.rows.has(seq))
       const children = await this.tx.each(
         'job.read',
         [],
         unread.map((seq) => [seq]),
       )
-      const fresh = this.sheet.addJobs(children)
-      await this.queuesOf(fresh)
+      await this.queuesOf(this.sheet.addJobs(children))
       if (whom === 'children') return
-      parents = fresh.filter(({ seq }) => this.sheet.extras.get(seq)?.kin?.policy === 'discard')
+      // Also one that was on the sheet before: what comes after it may not be.
+      parents = seqs.filter((seq) => this.sheet.extras.get(seq)?.kin?.policy === 'discard')
     }
   }
 
@@ -196,6 +202,19 @@ export class Gatherer {
     if (parents.length > 0) await this.#graves()
   }
 
+  /** All that jobs of another store may meet here; their queues must have been gathered. */
+  async loads(jobs: readonly PortableJob[]): Promise<void> {
+    await this.jobs(jobs)
+    await this.keys(
+      jobs.flatMap(({ queue, key }) => (key === null ? [] : [[queue, key.name] as const])),
+    )
+    const parents = jobs.flatMap((job) => job.parents)
+    if (parents.length === 0) return
+    await this.heirs(parents.map(({ looksAt, queue, id }) => looksAt ?? { queue, id }))
+    // What comes after one that has failed here may fall at once.
+    await this.#graves()
+  }
+
   /** The jobs that hold the keys that were asked for. */
   async #holders(): Promise<void> {
     const seqs = this.sheet.keys.flatMap(({ seq }) =>
@@ -221,7 +240,7 @@ export class Gatherer {
       const { backlog } = settingsOf(facts).limits
       if (backlog === Infinity) continue
       // Nobody may add to it between the count and what comes of it.
-      if (!this.#queues.isAlone(facts.id)) throw this.#queues.limited(facts.id)
+      if (!this.#queues.isAloneWith(this.tx, facts.id)) throw this.#queues.limited(facts.id)
       const [{ waiting }] = await this.tx.all('queue.backlog', [facts.id])
       this.sheet.backlogs.set(facts.id, waiting)
     }

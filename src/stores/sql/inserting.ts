@@ -7,6 +7,7 @@ import type { Inserted, Lot, NewJob } from '../../job/lot.js'
 import { AT_WALL, AVAILABLE, BY_SETTINGS, OWN_ID, SCHEDULED } from '../../job/book/columns.js'
 import { flush, JOB_COLUMNS } from './flush.js'
 import { Gatherer } from './gather.js'
+import { NewTurns } from './new-turns.js'
 import type { Tx, Value } from './port.js'
 import type { Queues } from './queues.js'
 import { settingsOf } from './queues.js'
@@ -43,9 +44,11 @@ function factsFor(found: ReadonlyMap<string, QueueFacts>, { queue }: NewJob): Qu
 function meetsNothing(job: NewJob, facts: QueueFacts): boolean {
   if (job.unique !== null || job.after.length > 0) return false
   const { limits } = settingsOf(facts)
-  if (limits.backlog !== Infinity) return false
-  const { text } = job.payload
-  return text.length * 3 <= limits.payloadBytes || Buffer.byteLength(text) <= limits.payloadBytes
+  return limits.backlog === Infinity && isSmall(job, limits.payloadBytes)
+}
+
+export function isSmall({ payload: { text } }: NewJob, most: number): boolean {
+  return text.length * 3 <= most || Buffer.byteLength(text) <= most
 }
 
 /** Null: an id that is taken may be that of a deleted job, which is no hindrance. */
@@ -145,15 +148,13 @@ function turnsOf(
   found: ReadonlyMap<string, QueueFacts>,
 ): Value[][] {
   const passes = new Map([...found.values()].map(({ id, pass }) => [id, pass]))
-  const turns = new Map<string, Value[]>()
-  for (const { seq, queue, state, lane, grp, priority } of rows) {
-    if (state !== AVAILABLE || lane === null || !isIn.has(seq)) continue
-    const name = `${lane}/${priority}/${grp}`
-    if (!turns.has(name)) {
-      turns.set(name, [lane, queue, grp, priority, passes.get(queue) ?? 0, seq])
-    }
+  const turns = new NewTurns()
+  for (const row of rows) {
+    const { lane } = row
+    if (row.state !== AVAILABLE || lane === null || !isIn.has(row.seq)) continue
+    turns.add({ ...row, lane }, passes.get(row.queue) ?? 0)
   }
-  return [...turns.values()]
+  return turns.rows()
 }
 
 async function insertOnSheet(

@@ -59,7 +59,7 @@ export class JoinedQueues extends Queues {
   }
 
   /** Its backlog is counted without being alone with it. */
-  override isAlone(): boolean {
+  override isAloneWith(): boolean {
     return true
   }
 }

@@ -6,6 +6,7 @@
  */
 import type { Millis } from '../../job/job.js'
 import type { Hint } from '../../store.js'
+import type { Taken } from './row.js'
 import type { Asked, Statement } from './statements.js'
 
 /** Lists are passed as the dialect passes them: arrays, or JSON. */
@@ -76,10 +77,75 @@ export interface Joined {
 export type Purpose =
   /** Sees one state of the database, changes nothing. */
   | 'read'
-  /** Its answer waits until it is as durable as the database makes things. */
+  /** Before it is answered, it is as durable as the database makes things: see `durable`. */
   | 'durable'
   /** May be lost with the power: a claim, a beat, progress. */
   | 'loose'
+
+/** Jobs for now that differ in id, group and payload alone; see `alike.ts`. */
+export interface Alike {
+  readonly queue: number
+  /** Of the settings that this was decided by. */
+  readonly revision: number
+  readonly lane: number
+  readonly task: string
+  readonly priority: number
+  readonly flags: number
+  readonly codec: number
+  /** How long it may wait; null: for ever. */
+  readonly lifespan: Millis | null
+  readonly ids: readonly string[]
+  readonly groups: readonly string[]
+  readonly payloads: readonly string[]
+}
+
+/** A claim of a queue of which nothing was closed when it was last claimed; see `plainly.ts`. */
+export interface PlainTake {
+  readonly scope: number
+  readonly queue: number
+  /** Of the settings that this was decided by. */
+  readonly revision: number
+  /** Where it looks, of all the lanes that the queue had. */
+  readonly lane: number
+  readonly lanes: readonly number[]
+  readonly node: string
+  readonly worker: string
+  readonly claim: number
+  readonly limit: number
+}
+
+export interface PlainTaken {
+  readonly now: Millis
+  readonly rows: readonly Taken[]
+  /** When the next can be taken: now, when the first that waits is due; null: none is there. */
+  readonly next: Millis | null
+}
+
+/** Completions that leave nothing, if their jobs are plain; the lists go together, job by job. */
+export interface PlainEnds {
+  readonly scope: number
+  /** The queues, and the revisions of the settings that this was decided by. */
+  readonly queues: readonly number[]
+  readonly revisions: readonly number[]
+  readonly of: readonly number[]
+  readonly ids: readonly string[]
+  readonly tokens: readonly number[]
+}
+
+/**
+ * What is asked nearly always, each in one trip to a database that is far away. What it was decided by
+ * stands among its conditions; null: it is not so any more, and nothing was done.
+ */
+export interface OneTrip {
+  /**
+   * Answers which were added, when that is durable. `onSeen` is called before, as soon as others see
+   * them, where any were; `isAwaited`: somebody of this process waits for that, so it may cost something.
+   */
+  insert(lot: Alike, onSeen: () => void, isAwaited: boolean): Promise<ReadonlySet<string> | null>
+  take(ask: PlainTake): Promise<PlainTaken | null>
+  /** Answers the tokens of those that are completed; all others are as they were. See `durable`. */
+  complete(ends: PlainEnds): Promise<ReadonlySet<number> | null>
+}
 
 export interface Database {
   /**
@@ -87,6 +153,17 @@ export interface Database {
    * when nothing came of it, OUTCOME_UNKNOWN when the answer to its commit was lost.
    */
   transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T>
+  /**
+   * Answers when all that was committed to be durable is; others may have seen it before. Throws
+   * OUTCOME_UNKNOWN. Where a commit itself waits for the disk, there is nothing left to wait for.
+   */
+  durable(): Promise<void>
+  readonly oneTrip: OneTrip
+  /**
+   * After so many jobs that were taken plainly the floors of their turns are raised, so that no claim
+   * passes by more dead rows; Infinity: there are none.
+   */
+  readonly raiseAfter: number
   /** The user's own transaction. Throws OPTION_INVALID, TX_UNSUPPORTED for what is none of this database. */
   join(tx: unknown): Promise<Joined>
   /** Tells everyone, this process included, after what it is about was committed. */

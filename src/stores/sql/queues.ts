@@ -8,6 +8,7 @@ import { DEFAULT_TASK } from '../../job/defaults.js'
 import { effective } from '../../job/effective.js'
 import type { Settings, SettingsLayer, StoredSettings } from '../../job/settings.js'
 import { ALONE, DEAD } from '../../job/book/queue.js'
+import type { BookTransit } from '../../job/book/queue.js'
 import { Again } from './again.js'
 import type { Tx } from './port.js'
 import type { QueueFacts } from './sheet.js'
@@ -15,6 +16,12 @@ import type { Asked, QueueRow } from './statements.js'
 import { fromText } from './text.js'
 
 export type Lane = Asked['lane.of']
+
+/** A queue of which nothing was closed when it was last claimed. */
+export interface PlainQueue {
+  readonly facts: QueueFacts
+  readonly lanes: readonly Lane[]
+}
 
 /** What a transaction has learned, and others may rely on when it has been committed. */
 export interface Learned {
@@ -32,9 +39,18 @@ export class Queues {
   readonly #limited = new Set<number>()
   readonly #turned = new Set<string>()
   readonly #once = new Set<string>()
+  readonly #plain = new Map<string, PlainQueue>()
+  /** With which queues transactions are alone. */
+  readonly #alone = new WeakMap<Tx, readonly number[]>()
+  /** By queue: jobs that were taken plainly since the floors of its turns were raised here. */
+  readonly #taken = new Map<string, number>()
 
-  constructor(scope: number) {
+  readonly #raiseAfter: number
+
+  /** `raiseAfter`: see `Database` [never]. */
+  constructor(scope: number, raiseAfter = Infinity) {
     this.scope = scope
+    this.#raiseAfter = raiseAfter
   }
 
   /**
@@ -58,6 +74,7 @@ export class Queues {
     const isAlone = (id: number): boolean =>
       how === 'alone' || (how === 'known' && this.isAlone(id))
     const alone = ids.filter(isAlone)
+    this.#alone.set(tx, [...(this.#alone.get(tx) ?? []), ...alone])
     const shared = ids.filter((id) => !isAlone(id))
     const [, , found] = await Promise.all([
       tx.lock(alone, 'alone'),
@@ -78,9 +95,26 @@ export class Queues {
     return new Map(rows.map((row) => [row.name, this.factsOf(row)]))
   }
 
+  /** The queue as it was last seen; null: it was not. */
+  known(name: string): { readonly id: number; readonly stored: StoredSettings } | null {
+    const id = this.#ids.get(name)
+    const stored = id === undefined ? undefined : this.#settings.get(id)
+    return id === undefined || stored === undefined ? null : { id, stored }
+  }
+
+  /** The lane of those of this task that run beside others; null: it is not known. */
+  laneKnown(queue: number, task: string): number | null {
+    return this.#lanes.get(laneName(queue, task, 0)) ?? null
+  }
+
   /** Whether whoever inserts must be alone with it, because its backlog is limited. */
   isAlone(id: number): boolean {
     return this.#limited.has(id)
+  }
+
+  /** Whether this transaction is: what others have learned since it began helps it no more. */
+  isAloneWith(tx: Tx, id: number): boolean {
+    return this.#alone.get(tx)?.includes(id) === true
   }
 
   /** From now on whoever inserts is alone with it; begin again. */
@@ -95,8 +129,8 @@ export class Queues {
   }
 
   /** Another answer than was thought: begin again, unless it was only too careful. */
-  turned(name: string, isTurned: boolean): void {
-    learn(this.#turned, name, isTurned)
+  turned(name: string, isTurned: boolean, wasAlone: boolean): void {
+    learn(this.#turned, name, isTurned, wasAlone)
   }
 
   /** Whether what is claimed of it runs at most once, so that a claim must last. */
@@ -104,12 +138,34 @@ export class Queues {
     return this.#once.has(name)
   }
 
-  once(name: string, isOnce: boolean): void {
-    learn(this.#once, name, isOnce)
+  once(name: string, isOnce: boolean, wasDurable: boolean): void {
+    learn(this.#once, name, isOnce, wasDurable)
+  }
+
+  /** Null: a claim of it has to look first. */
+  plain(name: string): PlainQueue | null {
+    return this.#plain.get(name) ?? null
+  }
+
+  /** Null: it is not any more, as far as anybody knows. */
+  plainly(name: string, plain: PlainQueue | null): void {
+    if (plain === null) this.#plain.delete(name)
+    else this.#plain.set(name, plain)
+  }
+
+  /** Whether so many were taken that the floors of its turns should be raised by who is alone. */
+  isTrampled(name: string): boolean {
+    return (this.#taken.get(name) ?? 0) >= this.#raiseAfter
+  }
+
+  /** So many were taken plainly; null: the floors were raised. */
+  took(name: string, jobs: number | null): void {
+    this.#taken.set(name, jobs === null ? 0 : (this.#taken.get(name) ?? 0) + jobs)
   }
 
   /** A transaction begins, or begins again: what it learned before may be wrong. */
   begin(tx: Tx): Learned {
+    this.#alone.delete(tx)
     const learned = { ids: new Map<string, number>(), lanes: new Map<string, number>() }
     this.#learning.set(tx, learned)
     return learned
@@ -137,7 +193,8 @@ export class Queues {
   factsOf(row: QueueRow): QueueFacts {
     const { id, name, paused_since: since, paused_by: by, pass } = row
     const paused = since === null ? null : { since, by: by ?? '' }
-    return { id, name, stored: this.#stored(row), paused, pass }
+    const transit = row.transit === null ? null : transitOf(row.transit)
+    return { id, name, stored: this.#stored(row), paused, pass, transit }
   }
 
   #stored({ id, revision, declared, overrides }: QueueRow): StoredSettings {
@@ -153,7 +210,7 @@ export class Queues {
   }
 
   async lane(tx: Tx, queue: number, task: string, kind: number): Promise<number> {
-    const name = `${queue}/${kind}/${task}`
+    const name = laneName(queue, task, kind)
     const { lanes } = this.#learned(tx)
     const known = this.#lanes.get(name) ?? lanes.get(name)
     if (known !== undefined) return known
@@ -163,12 +220,22 @@ export class Queues {
   }
 }
 
-/** What is true of a queue, for the next time; who was not careful enough begins again. */
-function learn(known: Set<string>, name: string, is: boolean): void {
-  if (is === known.has(name)) return
+function laneName(queue: number, task: string, kind: number): string {
+  return `${queue}/${kind}/${task}`
+}
+
+/** What is true of a queue, for the next time; who was not careful enough itself begins again. */
+function learn(known: Set<string>, name: string, is: boolean, wasCareful: boolean): void {
   if (!is) return void known.delete(name)
   known.add(name)
-  throw new Again(`queue ${name} is not as it was thought`)
+  if (!wasCareful) throw new Again(`queue ${name} is not as it was thought`)
+}
+
+type StoredTransit = Omit<BookTransit, 'groups'> & { readonly groups: readonly string[] | null }
+
+function transitOf(text: string): BookTransit {
+  const { groups, ...transit } = fromText<StoredTransit>(text)
+  return { ...transit, groups: groups && new Set(groups) }
 }
 
 export function settingsOf({ stored }: QueueFacts): Settings {

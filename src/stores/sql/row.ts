@@ -46,6 +46,36 @@ export interface JobRow {
   extra: string | null
 }
 
+/** What a plain claim cannot know of a job before; the rest of its row is what the claim made it. */
+export const TAKEN_COLUMNS = [
+  ...(['seq', 'id', 'flags', 'task', 'priority', 'crashes', 'attempt', 'max_attempts'] as const),
+  ...(['place', 'due', 'inserted_at', 'token', 'payload', 'codec', 'spec', 'extra'] as const),
+] satisfies readonly (keyof JobRow)[]
+
+export type Taken = Pick<JobRow, (typeof TAKEN_COLUMNS)[number]>
+
+/** From the values of these columns, which begin at that place of an array. */
+export function takenFrom(row: readonly unknown[], at: number): Taken {
+  return {
+    seq: row[at],
+    id: row[at + 1],
+    flags: row[at + 2],
+    task: row[at + 3],
+    priority: row[at + 4],
+    crashes: row[at + 5],
+    attempt: row[at + 6],
+    max_attempts: row[at + 7],
+    place: row[at + 8],
+    due: row[at + 9],
+    inserted_at: row[at + 10],
+    token: row[at + 11],
+    payload: row[at + 12],
+    codec: row[at + 13],
+    spec: row[at + 14],
+    extra: row[at + 15],
+  } as Taken // as: the columns of `TAKEN_COLUMNS`, in their order
+}
+
 /** The flags that are stored; the others say how the book keeps things. */
 export const STORED_FLAGS = OWN_ID | AT_WALL | CANCEL_ASKED | FRESH | HOLDS
 
@@ -74,30 +104,42 @@ export function codecOf(payload: Encoded): number {
 
 /** What the job's row says of its enqueue; what else was said is in its columns and its extra. */
 export function paperOf(row: JobRow, queue: string): NewJob {
-  const spec = row.spec === null ? NO_SPEC : fromText<Spec>(row.spec)
+  const { timeout, tags, meta } = specOfRow(row)
   return {
     queue,
     id: row.id,
     ownId: (row.flags & OWN_ID) !== 0,
     task: row.task,
-    payload: { text: row.payload ?? '', codec: CODECS[row.codec] ?? 'json' },
+    payload: payloadOf(row),
     priority: row.priority,
     group: row.grp,
     delay: 0,
     at: null,
     unique: null,
     attempts: row.max_attempts,
-    timeout: spec.timeout ?? null,
+    timeout,
     expiresIn: null,
     after: [],
     onParentFailed: 'wait',
-    tags: spec.tags ?? [],
-    meta: spec.meta ?? null,
+    tags,
+    meta,
     origin: null,
   }
 }
 
-const NO_SPEC: Spec = {}
+export function payloadOf({ payload, codec }: Pick<JobRow, 'payload' | 'codec'>): Encoded {
+  return { text: payload ?? '', codec: CODECS[codec] ?? 'json' }
+}
+
+export function specOfRow({
+  spec,
+}: Pick<JobRow, 'spec'>): Pick<NewJob, 'timeout' | 'tags' | 'meta'> {
+  if (spec === null) return NO_SPEC
+  const { timeout = null, tags = [], meta = null } = fromText<Spec>(spec)
+  return { timeout, tags, meta }
+}
+
+const NO_SPEC = { timeout: null, tags: [], meta: null }
 
 // ── What became of it ───────────────────────────────────────────────────────────────────────────
 
@@ -144,6 +186,7 @@ export interface StoredExtra {
   readonly reason?: string
   readonly movedTo?: JobRef
   readonly isDeleted?: true
+  readonly isAway?: true
   readonly final?: FinalState
 }
 
@@ -187,6 +230,7 @@ export function extraOf(stored: StoredExtra, slotOf: (seq: number) => number): E
     reason: stored.reason ?? null,
     movedTo: stored.movedTo ?? null,
     isDeleted: stored.isDeleted ?? false,
+    isAway: stored.isAway ?? false,
     final: stored.final ?? null,
   }
 }
@@ -225,6 +269,7 @@ export function textOfExtra(extra: ExtraView, seqOf: (slot: number) => number): 
     ...(extra.reason === null ? {} : { reason: extra.reason }),
     ...(extra.movedTo === null ? {} : { movedTo: extra.movedTo }),
     ...(extra.isDeleted ? { isDeleted: true } : {}),
+    ...(extra.isAway ? { isAway: true } : {}),
     ...(extra.final === null ? {} : { final: extra.final }),
   }
   for (const _ in stored) return toText(stored)

@@ -37,6 +37,25 @@ export async function override(
   return say(tx, queues, queue, 'overrides', (before) => overridden(before.overrides, change), news)
 }
 
+/** Says it where nothing was said before; false: it was. */
+export async function fill(
+  tx: Tx,
+  queues: Queues,
+  queue: string,
+  layer: Layer,
+  settings: SettingsLayer,
+  news: News,
+): Promise<boolean> {
+  if (Object.keys(settings).length === 0) return false
+  let isEmpty = false
+  const wanted = (before: StoredSettings): SettingsLayer => {
+    isEmpty = Object.keys(before[layer]).length === 0
+    return isEmpty ? settings : before[layer]
+  }
+  await say(tx, queues, queue, layer, wanted, news)
+  return isEmpty
+}
+
 async function say(
   tx: Tx,
   queues: Queues,

@@ -78,7 +78,7 @@ export async function tick(
 }
 
 /** These schedules, and what is remembered of those that were removed. */
-async function gatherSchedules(
+export async function gatherSchedules(
   { tx, sheet }: Gatherer,
   names: readonly OfSchedule[],
 ): Promise<void> {

@@ -63,21 +63,20 @@ async function look(
   limit: number,
 ): Promise<{ readonly rows: readonly JobRow[]; readonly next: number | null }> {
   if (limit === 0) return { rows: [], next: null }
-  const states = numbersOf(which.states)
-  const task = which.task ?? null
-  const group = which.group ?? null
   if (which.ids !== undefined) {
     const asked = [...new Set(which.ids)].map((id) => [queue, id])
     const found = await tx.each('job.find', [], asked)
     const rows = found
-      .filter((row) => row.seq < below && fitsColumns(tx, row, states, task, group))
+      .filter((row) => row.seq < below && fitsColumns(tx, row, which))
       .sort((a, b) => b.seq - a.seq)
     const page = rows.slice(0, limit)
     return { rows: page, next: rows.length > limit ? (page.at(-1)?.seq ?? null) : null }
   }
+  const states = numbersOf(which.states)
   const isEnded = states.every((state) => state >= COMPLETED)
   const isRunning = states.every((state) => state === RUNNING)
   const statement = isEnded ? 'page.ended' : isRunning ? 'page.running' : 'page.any'
+  const { task = null, group = null } = which
   const asked = [queue, below, states, task, group, tx.now, limit + 1] as const
   const rows = await tx.all(statement, statement === 'page.any' ? [...asked, SCAN_JOBS] : asked)
   if (rows.length > limit) {
@@ -98,16 +97,15 @@ export function stateNow({ state, due }: JobRow, now: number): number {
   return (state === SCHEDULED || state === RETRYABLE) && due <= now ? AVAILABLE : state
 }
 
-function fitsColumns(
-  { now }: Tx,
-  row: JobRow,
-  states: readonly number[],
-  task: string | null,
-  group: string | null,
-): boolean {
-  if (row.state === RECEIPT || !states.includes(stateNow(row, now))) return false
-  if (task !== null && row.task !== task) return false
-  return group === null || row.grp === group
+/** Whether one that was found is still what is looked for. */
+export function fits(tx: Tx, row: JobRow, which: Selector): boolean {
+  return fitsColumns(tx, row, which) && fitsText(row, which)
+}
+
+function fitsColumns({ now }: Tx, row: JobRow, { states, task, group }: Selector): boolean {
+  if (row.state === RECEIPT || !numbersOf(states).includes(stateNow(row, now))) return false
+  if (task !== undefined && row.task !== task) return false
+  return group === undefined || row.grp === group
 }
 
 function fitsText(row: JobRow, { tag, search }: Selector): boolean {

@@ -8,7 +8,8 @@ import type { Happening } from '../../job/job.js'
 import type { SettleItem } from '../../job/book/frame.js'
 import { isKept } from '../../job/book/outcome.js'
 import type { Remembered } from '../../job/book/settled.js'
-import type { Note, Noted, Settled, Settlement } from '../../job/verdict.js'
+import type { Settings } from '../../job/settings.js'
+import type { Note, Noted, Settled, Settlement, Verdict } from '../../job/verdict.js'
 import { flush } from './flush.js'
 import { Gatherer } from './gather.js'
 import type { News } from './news.js'
@@ -23,7 +24,7 @@ export interface SettledJobs {
   readonly happened: readonly Happening[]
 }
 
-const PLAINLY: Settled = { status: 'done', state: 'completed', deadLetter: null }
+export const PLAINLY: Settled = { status: 'done', state: 'completed', deadLetter: null }
 
 export async function settle(
   tx: Tx,
@@ -80,7 +81,7 @@ async function completePlain(
     if (ask === undefined || of === undefined) continue
     done.add(ask)
     news.ends(of.name)
-    if (!isGated(of)) continue
+    if (!isGated(settingsOf(of))) continue
     news.jobs(of.name)
     left.set(`${queue}/${grp}`, [queue, grp, of.pass])
   }
@@ -89,11 +90,16 @@ async function completePlain(
 }
 
 /** One that ends may open a gate of others. */
-function isGated(facts: QueueFacts): boolean {
-  const { order, concurrency, groups, rate } = settingsOf(facts)
+function isGated({ order, concurrency, groups, rate }: Settings): boolean {
   const gatesGroups =
     order === 'blocking' || groups.concurrency !== Infinity || groups.rate !== null
   return gatesGroups || concurrency !== Infinity || rate !== null
+}
+
+/** Whether a job that ends so is gone, unless it is one that somebody may ask for, and opens no gate. */
+export function leavesNothing(settings: Settings, verdict: Verdict): boolean {
+  const isPlain = verdict.kind === 'complete' && verdict.result === null
+  return isPlain && !isKept(settings.keep.completed) && !isGated(settings)
 }
 
 async function settleOnSheet(

@@ -25,7 +25,7 @@ import type { Card } from '../../job/book/frame.js'
 import type { Item, Shelf } from '../../job/book/extra.js'
 import { restoreKin } from '../../job/book/kin.js'
 import type { Ledger } from '../../job/book/ledger.js'
-import type { Pause, QueueBook } from '../../job/book/queue.js'
+import type { BookTransit, Pause, QueueBook } from '../../job/book/queue.js'
 import type { WindowImage } from '../../job/book/window.js'
 import { GrantWindow } from '../../job/book/window.js'
 import type { Remembered } from '../../job/book/settled.js'
@@ -44,6 +44,7 @@ export interface QueueFacts {
   readonly paused: Pause | null
   /** Where its rotation stands. */
   readonly pass: number
+  readonly transit: BookTransit | null
 }
 
 export interface KeyRow {
@@ -231,11 +232,12 @@ export class Sheet {
     return slots.sort((a, b) => columns.seq.get(a) - columns.seq.get(b))
   }
 
-  #openQueue({ id, name, stored, paused, pass }: QueueFacts): void {
+  #openQueue({ id, name, stored, paused, pass, transit }: QueueFacts): void {
     const { ledger } = this.book
     const queue = ledger.queue(name)
     ledger.say(queue, stored)
     queue.paused = paused
+    queue.transit = transit
     queue.groups.pass = pass
     // Its other jobs are not here: it must not be forgotten with those that are.
     queue.slots = 1

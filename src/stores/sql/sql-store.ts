@@ -6,10 +6,10 @@
  */
 import { NEVER_SAID } from '../../job/effective.js'
 import { millraceError } from '../../job/errors.js'
-import type { ClaimAnswer, ClaimAsk } from '../../job/claim.js'
 import type { Explained, GroupRow, QueueExplained } from '../../job/gate.js'
 import type { Found, JobRecord, JobRef, ParentRow } from '../../job/job.js'
 import type { Inserted, Lot } from '../../job/lot.js'
+import type { Loaded, Portable } from '../../job/portable.js'
 import type { Planned, ScheduleAsk, ScheduleChange, ScheduleRow } from '../../job/schedule.js'
 import type { Tick, Ticked } from '../../job/schedule.js'
 import type { PageAsk, Paged } from '../../job/selector.js'
@@ -17,56 +17,36 @@ import type { SettingsLayer, StoredSettings } from '../../job/settings.js'
 import type { Note, Noted, Settlement } from '../../job/verdict.js'
 import type { Beat, BeatAnswer, BeatRecipe, CheckAsk, Checked, Command } from '../../store.js'
 import type { CommitTerms, Committed, Write } from '../../store.js'
-import type { Controlled, CountAsk, ExchangeAsk, Exchanged, Hint, ListAsk } from '../../store.js'
+import type { Controlled, CountAsk, DumpAsk, ExchangeAsk, Exchanged } from '../../store.js'
+import type { Hint, ListAsk } from '../../store.js'
 import type { NodeCard, NodeRow, OpenAsk, OverrideChange, QueueRow } from '../../store.js'
 import type { Store, SweepAsk, Swept, Traits } from '../../store.js'
-import type { Clock } from '../../time/clock.js'
 import { Again, BEGINNINGS } from './again.js'
-import { claim } from './claiming.js'
-import { control, pause } from './commanding.js'
+import { insertAlike } from './alike.js'
+import { control, pause, transit } from './commanding.js'
 import { commit, Lending, WriteFault } from './committing.js'
+import { dump } from './dumping.js'
+import { Exchanging } from './exchanging.js'
+import type { Opened as Basis } from './exchanging.js'
 import { explainJob, explainOne } from './explaining.js'
 import { insert } from './inserting.js'
 import { insertJoined } from './joining.js'
+import { load } from './loading.js'
+import type { SqlMedium } from './medium.js'
 import { News } from './news.js'
 import { Nodes } from './nodes.js'
-import type { Liveness } from './nodes.js'
+import { NOTHING, isSwept } from './peeking.js'
 import type { Database, OwnTx, Purpose, Tx } from './port.js'
 import { Queues } from './queues.js'
 import type { Learned } from './queues.js'
 import { declare, override } from './saying.js'
 import { plan, scheduleRows, tick } from './scheduling.js'
-import { note, settle } from './settling.js'
+import { note } from './settling.js'
 import { count, get, groupRows, list, nodeRows, parentsOf, queueRows } from './showing.js'
 import { sweep } from './sweeping.js'
 import { Turnstile } from './turnstile.js'
 
-/** What is different from one database to the next. */
-export interface SqlMedium {
-  readonly traits: Traits
-  /** Opens, brings the tables up to date, and answers the port. Hints come until `close`. */
-  open(scope: string, onHints: (hints: readonly Hint[]) => void): Promise<Database>
-  close(): Promise<void>
-  /** How `job.commit` is done. */
-  readonly commits: CommitWays
-  /** What can be told of a node from outside the database. */
-  readonly liveness: Liveness
-  readonly proof: string | null
-  beatRecipe(scope: string): BeatRecipe | null
-}
-
-export interface CommitWays {
-  /** So many at once, so that functions of the user's never take every connection. */
-  readonly atOnce: number
-  /** Whether there is room for another transaction that writes beside one. */
-  readonly isApart: boolean
-  /** Of real time. */
-  readonly clock: Clock
-}
-
-interface Opened {
-  readonly database: Database
-  readonly queues: Queues
+interface Opened extends Basis {
   readonly nodes: Nodes
   readonly scope: string
 }
@@ -81,11 +61,17 @@ export class SqlStore<S extends string> implements Store<S> {
   #opened: Opened | null = null
   #isClosed = false
   readonly #running = new Set<Promise<unknown>>()
+  readonly #exchanging: Exchanging
 
   constructor(name: S, medium: SqlMedium) {
     this.name = name
     this.#medium = medium
     this.#turnstile = new Turnstile(medium.commits.atOnce)
+    this.#exchanging = new Exchanging({
+      opened: () => this.#check(),
+      run: (purpose, work) => this.#run(purpose, work),
+      keep: (running) => this.#keep(running),
+    })
   }
 
   get traits(): Traits {
@@ -106,19 +92,21 @@ export class SqlStore<S extends string> implements Store<S> {
   async #open(scope: string): Promise<Opened> {
     const database = await this.#medium.open(scope, (hints) => this.#hint(hints))
     const id = await this.#scope(database, scope)
-    const queues = new Queues(id)
+    const queues = new Queues(id, database.raiseAfter)
     const nodes = new Nodes(queues, this.#medium.liveness, this.#medium.proof)
     return { database, queues, nodes, scope }
   }
 
   async #scope(database: Database, name: string): Promise<number> {
     try {
-      return await database.transact('durable', async (tx) => {
+      const id = await database.transact('durable', async (tx) => {
         const [known] = await tx.all('scope.find', [name])
         if (known !== undefined) return known.id
         const [added] = await tx.all('scope.add', [name])
         return added.id
       })
+      await database.durable()
+      return id
     } catch (error) {
       // Whoever tries again opens it anew.
       await this.#medium.close()
@@ -141,10 +129,27 @@ export class SqlStore<S extends string> implements Store<S> {
   async insert(lots: readonly Lot[]): Promise<readonly (readonly Inserted[])[]> {
     const joining = lots.filter(({ tx }) => tx !== undefined)
     if (joining.length === 0) {
-      return this.#run('durable', (tx, { queues }, news) => insert(tx, queues, lots, news))
+      return (
+        (await this.#insertAlike(lots)) ??
+        this.#run('durable', (tx, { queues }, news) => insert(tx, queues, lots, news))
+      )
     }
     if (lots.length > 1) throw new Error('a lot with a transaction of the user comes alone')
     return [await this.#insertJoined(lots[0])]
+  }
+
+  /** Null: they are to be inserted the longer way. */
+  async #insertAlike(lots: readonly Lot[]): Promise<(readonly Inserted[])[] | null> {
+    const { database, queues } = this.#check()
+    const jobs = lots.flatMap((lot) => lot.jobs)
+    if (jobs.length === 0) return null
+    const { queue } = jobs[0]
+    const onSeen = (): void => database.tell([{ what: 'jobs', queue }])
+    const isAwaited = this.#exchanging.isAwaited(queue)
+    const inserted = await this.#keep(insertAlike(database, queues, jobs, onSeen, isAwaited))
+    if (inserted === null) return null
+    let from = 0
+    return lots.map((lot) => inserted.slice(from, (from += lot.jobs.length)))
   }
 
   /** In the user's transaction: once, since only he can begin it again. */
@@ -173,20 +178,7 @@ export class SqlStore<S extends string> implements Store<S> {
 
   async exchange(ask: ExchangeAsk): Promise<Exchanged> {
     this.#check()
-    const { settled, happened } =
-      ask.settle.length === 0
-        ? { settled: [], happened: [] }
-        : await this.#run('durable', (tx, { queues }, news) => settle(tx, queues, ask.settle, news))
-    const claimed: ClaimAnswer[] = []
-    for (const one of ask.claim) claimed.push(await this.#claim(ask.node, one))
-    const answer = { settled, claimed }
-    return happened.length === 0 ? answer : { ...answer, happened }
-  }
-
-  /** What may be run again may be forgotten with the power; what may not must last before it runs. */
-  #claim(node: string, ask: ClaimAsk): Promise<ClaimAnswer> {
-    const purpose = (): Purpose => (this.#check().queues.isOnce(ask.queue) ? 'durable' : 'loose')
-    return this.#run(purpose, (tx, { queues }, news) => claim(tx, queues, node, ask, news))
+    return this.#exchanging.exchange(ask)
   }
 
   async note(notes: readonly Note[]): Promise<readonly Noted[]> {
@@ -218,6 +210,10 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async sweep(ask: SweepAsk): Promise<Swept> {
+    const swept = await this.#run('read', (tx, { queues, nodes }) =>
+      isSwept(tx, queues, nodes, ask),
+    )
+    if (swept) return NOTHING
     return this.#run('durable', (tx, { queues, nodes }, news) =>
       sweep(tx, queues, nodes, ask, news),
     )
@@ -269,7 +265,9 @@ export class SqlStore<S extends string> implements Store<S> {
     return this.#run('durable', (tx, { queues }, news) =>
       'by' in command
         ? pause(tx, queues, command, news)
-        : control(tx, queues, command, cursor, news),
+        : command.kind === 'transit'
+          ? transit(tx, queues, command, news)
+          : control(tx, queues, command, cursor, news),
     )
   }
 
@@ -301,12 +299,20 @@ export class SqlStore<S extends string> implements Store<S> {
     return this.#run('durable', (tx, { queues }, news) => plan(tx, queues, change, news))
   }
 
+  async dump(ask: DumpAsk): Promise<Paged<Portable>> {
+    return this.#run('read', (tx, { queues }) => dump(tx, queues, ask))
+  }
+
+  async load(items: readonly Portable[]): Promise<readonly Loaded[]> {
+    return this.#run('durable', (tx, { queues }, news) => load(tx, queues, items, news))
+  }
+
   watch(onHint: (hint: Hint) => void): () => void {
     this.#watchers.add(onHint)
     return () => this.#watchers.delete(onHint)
   }
 
-  /** One transaction; what it changed is told when it is over. */
+  /** One transaction; what it changed is told when it is over, and answered when that lasts. */
   async #run<T>(
     purpose: Purpose | (() => Purpose),
     work: (tx: OwnTx, opened: Opened, news: News) => Promise<T>,
@@ -315,20 +321,19 @@ export class SqlStore<S extends string> implements Store<S> {
     for (let beginnings = 1; ; beginnings++) {
       let news = new News()
       let learned: Learned | null = null
+      const what = typeof purpose === 'string' ? purpose : purpose()
       try {
         const answer = await this.#keep(
-          opened.database.transact(
-            typeof purpose === 'string' ? purpose : purpose(),
-            async (tx) => {
-              news = new News()
-              if (learned !== null) opened.queues.forget()
-              const begun = (learned = opened.queues.begin(tx))
-              return { done: await work(tx, opened, news), begun }
-            },
-          ),
+          opened.database.transact(what, async (tx) => {
+            news = new News()
+            if (learned !== null) opened.queues.forget()
+            const begun = (learned = opened.queues.begin(tx))
+            return { done: await work(tx, opened, news), begun }
+          }),
         )
         opened.queues.keep(answer.begun)
         opened.database.tell(news.hints())
+        if (what === 'durable') await this.#keep(opened.database.durable())
         return answer.done
       } catch (error) {
         opened.queues.forget()
@@ -352,7 +357,10 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   #hint(hints: readonly Hint[]): void {
-    for (const hint of hints) for (const watcher of this.#watchers) watcher(hint)
+    for (const hint of hints) {
+      this.#exchanging.heard(hint)
+      for (const watcher of this.#watchers) watcher(hint)
+    }
   }
 }
 

@@ -7,7 +7,7 @@
  * one parameter. Whether something is so is 0 or 1.
  */
 import type { Millis } from '../../job/job.js'
-import type { JobRow } from './row.js'
+import type { JobRow, Taken } from './row.js'
 
 interface Id {
   readonly id: number
@@ -21,6 +21,7 @@ export interface QueueRow extends Id {
   readonly paused_since: Millis | null
   readonly paused_by: string | null
   readonly pass: number
+  readonly transit: string | null
 }
 
 interface LineOf {
@@ -56,12 +57,28 @@ export interface Asked {
   readonly 'queue.name': { readonly name: string }
   /** scope */
   readonly 'queue.all': QueueRow
+  /**
+   * scope, name, node, now: the queue with each of its lanes, or with none; whether the node is known
+   * and was heard of lately; whether a claim may find something, and when it may at the earliest
+   */
+  readonly 'claim.peek': QueueRow & {
+    readonly lane: number | null
+    readonly task: string
+    readonly kind: number
+    readonly is_fresh: number
+    readonly is_ready: number
+    readonly next: Millis | null
+  }
+  /** scope, now, until when settlements are forgotten: whether there is anything to sweep but finals */
+  readonly 'sweep.peek': { readonly is_due: number }
   /** scope, key: those whose rate has it */
   readonly 'queue.sharing': QueueRow
   /** queue, revision, declared, overrides, key of its rate or null */
   readonly 'queue.say': Id
   /** queue, since or null, by or null: answers when it changed */
   readonly 'queue.pause': Id
+  /** queue, transit or null */
+  readonly 'queue.transit': Id
   /** queue, pass */
   readonly 'queue.turned': Id
   /** queue: answers when anything of it is left */
@@ -108,8 +125,12 @@ export interface Asked {
   // ── Jobs ─────────────────────────────────────────────────────────────────────────────────────
   /** how many: the last of so many numbers of insertion that nobody else is given */
   readonly 'seq.take': { readonly last: number }
-  /** how many: the last of so many tokens */
-  readonly 'token.take': { readonly last: number }
+  /** how many: the last of so many tokens, and up to where they are reserved; null: nobody knows */
+  readonly 'token.take': { readonly last: number | null; readonly until: number | null }
+  /** From now on nobody else reserves tokens, until the transaction has ended; its commit is durable. */
+  readonly 'token.wait': object
+  /** how many: beyond all that were reserved, or that many more */
+  readonly 'token.reserve': object
   /** each: `JOB_COLUMNS`: answers those whose ids were free */
   readonly 'job.add': { readonly seq: number }
   /** each queue, id: receipts of jobs that an operator deleted */
@@ -127,10 +148,10 @@ export interface Asked {
   /** each queue, id, token: removes those that run under it and leave nothing behind */
   readonly 'job.complete': { readonly queue: number; readonly id: string; readonly grp: string }
   /** now, limit; each lane: makes available what is due */
-  readonly 'job.due': LineOf & { readonly seq: number }
+  readonly 'job.due': LineOf & { readonly seq: number; readonly place: Millis }
   /** lane, now, limit, token before the first, node, worker, claim: runs the first ones */
-  readonly 'job.take': JobRow
-  /** now; each lane, group, priority, limit: the first ones of a line */
+  readonly 'job.take': Taken
+  /** now; each lane, group, priority, limit, floor: the first ones of a line */
   readonly 'line.first': JobRow
   /** now; each lane, group: the first one of any priority */
   readonly 'lane.first': JobRow
@@ -157,6 +178,9 @@ export interface Asked {
   /** queue, below, scan: the last one of such a scan, if it was not the last of all */
   readonly 'page.bound': { readonly seq: number }
 
+  /** queues, after, limit: by number, without what was moved away */
+  readonly 'dump.jobs': JobRow
+
   // ── Keys, kin, settlements ───────────────────────────────────────────────────────────────────
   /** each queue, key */
   readonly 'key.find': {
@@ -167,6 +191,10 @@ export interface Asked {
     readonly until: Millis
     readonly waiting: number
   }
+  /** queues, after queue, key, now, limit: those that only a period holds, by queue and key */
+  readonly 'dump.keys': Asked['key.find']
+  /** queues, now: those of which any key is held */
+  readonly 'dump.keyed': { readonly queue: number }
   /** each queue, key, seq or null, id, until, waiting */
   readonly 'key.put': Id
   /** each queue, key */
@@ -191,14 +219,22 @@ export interface Asked {
   readonly 'settled.lapse': Id
 
   // ── Turns ────────────────────────────────────────────────────────────────────────────────────
-  /** each lane, queue, group, priority, pass, tie */
+  /** each lane, queue, group, priority, pass, tie, floor; one that is there gets the lower floor */
   readonly 'turn.add': Id
   /** queue: answers when any of its groups has a name */
   readonly 'turn.grouped': { readonly grp: string }
   /** groups that are passed over, limit; each lane: whose turn it is, by priority, then in rotation */
-  readonly 'turn.first': LineOf & { readonly pass: number; readonly tie: number }
+  readonly 'turn.first': LineOf & {
+    readonly pass: number
+    readonly tie: number
+    readonly floor: Millis
+  }
   /** each queue, group, pass */
   readonly 'turn.move': Id
+  /** each lane, group, priority: its floor is where its first job stands; for who is alone with the queue */
+  readonly 'turn.raise': Id
+  /** lane: the same of all its lines */
+  readonly 'turn.raiseAll': Id
   /** each queue, group, when it opens by itself or null */
   readonly 'turn.close': Id
   /** each lane, group, priority */
@@ -213,12 +249,21 @@ export interface Asked {
   readonly 'turn.next': { readonly opens_at: Millis | null }
 
   // ── Rates and rests ──────────────────────────────────────────────────────────────────────────
-  /** scope, now; each name, how many, until when they count */
+  /** scope; each name, from when, how many, until when they count */
   readonly 'grant.add': Id
   /** scope, name, since, limit: by time */
   readonly 'grant.oldest': { readonly at: Millis; readonly n: number }
   /** scope, name, since */
   readonly 'grant.total': { readonly total: number; readonly last: Millis }
+  /** scope, now: all that count, by name and time */
+  readonly 'dump.grants': {
+    readonly name: string
+    readonly at: Millis
+    readonly n: number
+    readonly until: Millis
+  }
+  /** scope; each name, at, how many, until when they count */
+  readonly 'grant.load': Id
   /** scope, now */
   readonly 'grant.lapse': Id
   /** scope, now */
@@ -277,6 +322,8 @@ export interface Asked {
   readonly 'schedule.byName': { readonly queue_name: string; readonly body: string }
   /** each queue, name: what is remembered of one that was removed */
   readonly 'retired.find': Named
+  /** scope, now */
+  readonly 'dump.retired': { readonly queue: string; readonly name: string; readonly body: string }
   /** scope; each queue's name, name, until, body */
   readonly 'retired.put': Id
   /** scope; each queue's name, name */

@@ -3,8 +3,8 @@
  * prunes. Whatever may concern a sweep is laid on a sheet, bounded; what is to be done with it, the
  * book decides (`decide-sweep.ts`).
  */
-import { decideSweep } from '../../job/book/decide-sweep.js'
-import type { Happening } from '../../job/job.js'
+import { decideSweep, silence } from '../../job/book/decide-sweep.js'
+import type { Happening, Millis } from '../../job/job.js'
 import type { FinalState } from '../../job/job.js'
 import { FINAL_STATES } from '../../job/job.js'
 import type { Kept } from '../../job/settings.js'
@@ -22,7 +22,7 @@ import type { JobRow } from './row.js'
 import type { NodeFacts, QueueFacts } from './sheet.js'
 
 /** For how long a repeated settlement is answered as the first time. */
-const SETTLED_FOR = 5 * 60_000
+export const SETTLED_FOR = 5 * 60_000
 
 export async function sweep(
   tx: Tx,
@@ -55,7 +55,8 @@ export async function sweep(
     sheet.queueBook(id).counts[state] = count
   }
   const liveness: Liveness = (card) => nodes.liveness(card)
-  const view = { self: ask.node, now: tx.now, limit: ask.limit, liveness }
+  const calm = ask.calm ?? Infinity
+  const view = { self: ask.node, now: tx.now, limit: ask.limit, calm, liveness }
   const { frames, more } = decideSweep(sheet.ledger, view)
   const happened: Happening[] = []
   const lostNodes: NodeCard[] = []
@@ -91,14 +92,10 @@ async function heldByTheSilent(
   ask: SweepAsk,
   { sheet }: Gatherer,
 ): Promise<JobRow[]> {
-  const isSuspect = ({ node, card, gone, lastBeat, overdue }: NodeFacts): boolean => {
-    if (node === ask.node) return false
-    if (gone || overdue.length > 0 || tx.now - lastBeat > card.lease) return true
-    return nodes.liveness(card) === 'dead'
-  }
-  const seen = (await nodes.all(tx)).filter(isSuspect).map(({ node }) => [node])
+  const isSilent = (one: NodeFacts): boolean => isSuspect(one, ask, nodes, tx.now)
+  const seen = (await nodes.all(tx)).filter(isSilent).map(({ node }) => [node])
   // Whoever gives a sign of life from now on waits; who gave one meanwhile is left alone.
-  const suspects = (await tx.each('node.lock', [queues.scope], seen)).map(factsOf).filter(isSuspect)
+  const suspects = (await tx.each('node.lock', [queues.scope], seen)).map(factsOf).filter(isSilent)
   sheet.nodes.push(...suspects)
   const limit = ask.limit + 1
   const held = await tx.each(
@@ -115,12 +112,27 @@ async function heldByTheSilent(
   return [...held, ...orphans]
 }
 
+/** It may be gone, or holds what may be over. */
+export function isSuspect(
+  { node, card, gone, lastBeat, overdue }: NodeFacts,
+  ask: SweepAsk,
+  { liveness }: Nodes,
+  now: Millis,
+): boolean {
+  if (node === ask.node) return false
+  if (gone || overdue.length > 0 || silence(lastBeat, now, ask.calm) > card.lease) return true
+  return liveness(card) === 'dead'
+}
+
 function keepOf(facts: QueueFacts, state: FinalState): Kept {
   return settingsOf(facts).keep[state]
 }
 
 /** How many finals there are, where only so many stay; by queue and state. */
-async function kept(tx: Tx, facts: readonly QueueFacts[]): Promise<ReadonlyMap<string, number>> {
+export async function kept(
+  tx: Tx,
+  facts: readonly QueueFacts[],
+): Promise<ReadonlyMap<string, number>> {
   const asked: Value[][] = []
   for (const one of facts) {
     FINAL_STATES.forEach((state, at) => {
@@ -132,7 +144,7 @@ async function kept(tx: Tx, facts: readonly QueueFacts[]): Promise<ReadonlyMap<s
 }
 
 /** Finals beyond their time or their number, and receipts beyond their time, oldest first. */
-async function endedPast(
+export async function endedPast(
   tx: Tx,
   facts: readonly QueueFacts[],
   counted: ReadonlyMap<string, number>,

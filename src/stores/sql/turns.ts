@@ -27,6 +27,8 @@ type Turn = Asked['turn.first']
 
 /** Lines of a look beyond those that a claim could serve: some will be found closed. */
 const SPARE_LINES = 8
+/** How far the first job of a line may stand from its floor, with dead rows in between. */
+const RAISE_BEHIND: Millis = 2_000
 /** Lines of one look at most. */
 const MOST_LINES = 4_096
 
@@ -98,8 +100,8 @@ export class Turns {
     const without = [...this.#passedOver]
     const [turns, lone] = await Promise.all([
       this.#first(lanes.shared, without, this.#most),
-      // One is enough to tell, or to give, those that must run alone.
-      this.#first(lanes.alone, without, 1),
+      // Of those that must run alone one is enough to tell; where one is given, the next is told.
+      this.#first(lanes.alone, without, this.#ask.alone ? 2 : 1),
       gatherer.gates(this.#facts.id),
     ])
     const groups = new Set([...turns, ...lone].map(({ grp }) => grp))
@@ -161,7 +163,9 @@ export class Turns {
   async #firsts(turns: readonly Turn[], limit: number): Promise<JobRow[]> {
     const shares = this.#shares(turns, limit)
     // One more than its share tells whether the line ends there.
-    const asked = turns.map(({ lane, grp, priority }, at) => [lane, grp, priority, shares[at] + 1])
+    const asked = turns.map(({ lane, grp, priority, floor }, at) => {
+      return [lane, grp, priority, shares[at] + 1, floor]
+    })
     return this.#tx.each('line.first', [this.#tx.now], asked)
   }
 
@@ -250,6 +254,7 @@ export class Turns {
     const closed = this.#closed(sheet, lines, groups)
     const remove: Value[][] = []
     const move = new Map<string, Value[]>()
+    const raise: Value[][] = []
     let isPartial = false
     let passedOver = 0
     for (const { turn, rows, isWhole } of lines) {
@@ -257,6 +262,8 @@ export class Turns {
       const known = queue.groups.get(ledger.groupNames.find(turn.grp) ?? -1)
       const wasServed = known !== undefined && left < rows.length
       if (wasServed && known.pass !== turn.pass) move.set(turn.grp, [id, turn.grp, known.pass])
+      const isTrampled = rows.length > 0 && rows[0].place - turn.floor > RAISE_BEHIND
+      if (isTrampled && !this.#isBlocking) raise.push([turn.lane, turn.grp, turn.priority])
       if (isWhole && left === 0) remove.push([turn.lane, turn.grp, turn.priority])
       else if (closed.has(turn.grp)) continue
       else if (left === 0) isPartial = true
@@ -268,6 +275,7 @@ export class Turns {
     }
     this.#tx.write('turn.remove', [], remove)
     this.#tx.write('turn.move', [], [...move.values()])
+    this.#tx.write('turn.raise', [], raise)
     this.#tx.write(
       'turn.close',
       [],

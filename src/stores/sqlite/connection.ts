@@ -3,8 +3,9 @@
  * IMMEDIATE, so only its beginning can find the database busy; then it waits with growing, jittered
  * breaths on the event loop, which neither spins nor starves another process.
  *
- * WAL with synchronous FULL: a commit that was answered survives a power cut. What may be lost with
- * the power (a claim, a beat) commits under NORMAL, which leaves the sync to the next FULL commit.
+ * A commit only writes to the log. Whoever is to be answered what survives a power cut waits for
+ * `durable`, which syncs the log beside the event loop (`log-sync.ts`), while others go on. On a
+ * handle whose journal is none that can be synced so, commits sync by themselves.
  */
 import { millraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
@@ -12,7 +13,8 @@ import { sleep } from '../../time/clock.js'
 import type { Chance, Clock } from '../../time/clock.js'
 import type { OwnTx, Purpose } from '../sql/port.js'
 import type { Statement } from '../sql/statements.js'
-import type { Handle } from './driver.js'
+import type { Bound, Handle, Prepared } from './driver.js'
+import type { LogSync } from './log-sync.js'
 import { statementsOn } from './statements-on.js'
 import { lend } from './transactions.js'
 
@@ -21,10 +23,24 @@ const BUSY_MOST = 30_000
 const BREATH_MIN = 1
 const BREATH_MAX = 50
 
+/** A transaction whose statements are texts, prepared when they are first asked. */
+export interface Step {
+  readonly now: Millis
+  readonly all: <R>(text: string, params: readonly Bound[]) => R[]
+  /** As arrays. */
+  readonly rows: <R extends readonly unknown[]>(text: string, params: readonly Bound[]) => R[]
+  /** How many rows it changed. */
+  readonly run: (text: string, params: readonly Bound[]) => number
+  /** Nothing of it was done; answers this instead. */
+  readonly giveUp: <T>(instead: T) => T
+}
+
 export interface ConnectionParts {
   readonly handle: Handle
   readonly texts: Readonly<Record<Statement, string>>
   readonly patience: Patience
+  /** Null: a commit that is to be durable syncs by itself. */
+  readonly log: LogSync | null
   now(): Millis
 }
 
@@ -56,6 +72,7 @@ export class Patience {
 export class Connection {
   readonly #parts: ConnectionParts
   #statements: ReturnType<typeof statementsOn> | null = null
+  readonly #known = new Map<string, Prepared>()
   #last: Promise<unknown> = Promise.resolve()
   /** How the last commit was synced. */
   #synced: 'FULL' | 'NORMAL' | null = null
@@ -66,33 +83,57 @@ export class Connection {
 
   /** Grows when another connection has committed. */
   async version(): Promise<number> {
-    const look = this.#last.then(() => {
+    return this.#inTurn(async () => {
       return Number(this.#parts.handle.prepare('PRAGMA data_version').all([])[0].data_version)
     })
-    this.#last = look.catch(() => undefined)
-    return look
   }
 
   /** After all that were asked for before it. */
   transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T> {
-    const run = this.#last.then(() => this.#transact(purpose, work))
+    return this.#inTurn(() => this.#transact(purpose, work))
+  }
+
+  /** The same for what waits for nothing within. */
+  step<T>(purpose: Purpose, work: (step: Step) => T): Promise<T> {
+    return this.#inTurn(() => this.#step(purpose, work))
+  }
+
+  /** All that was committed until now survives a power cut. */
+  async durable(): Promise<void> {
+    await this.#parts.log?.through(() => this.#inTurn(() => this.#checkpoint()))
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.log?.close()
+    await this.#last
+    this.#statements = null
+    this.#known.clear()
+    this.#parts.handle.close()
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#last.then(work)
     this.#last = run.catch(() => undefined)
     return run
   }
 
-  async close(): Promise<void> {
-    await this.#last
-    this.#statements = null
-    this.#parts.handle.close()
+  /** Answers whether the log is empty now, and the database synced. */
+  async #checkpoint(): Promise<boolean> {
+    const { handle, patience } = this.#parts
+    return patience.with(() => {
+      const [{ busy }] = handle.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all([])
+      return Number(busy) === 0
+    })
   }
 
   async #transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T> {
     const { handle } = this.#parts
-    if (purpose !== 'read') this.#sync(purpose === 'durable' ? 'FULL' : 'NORMAL')
+    if (purpose !== 'read') this.#setSync(purpose)
     await this.#begin(purpose)
     try {
       const answer = await work(this.#tx())
       handle.exec('COMMIT')
+      if (purpose !== 'read') this.#parts.log?.wrote()
       return answer
     } catch (error) {
       this.#rollBack()
@@ -100,7 +141,43 @@ export class Connection {
     }
   }
 
-  #sync(how: 'FULL' | 'NORMAL'): void {
+  async #step<T>(purpose: Purpose, work: (step: Step) => T): Promise<T> {
+    const { handle } = this.#parts
+    this.#setSync(purpose)
+    await this.#begin(purpose)
+    try {
+      let isGivenUp = false
+      const answer = work({
+        now: this.#parts.now(),
+        all: (text, params) => this.#prepared(text).all(params) as never[], // as: who asks says what it answers
+        rows: (text, params) => this.#prepared(text).rows(params) as never[], // as: the same
+        run: (text, params) => this.#prepared(text).run(params),
+        giveUp: (instead) => {
+          isGivenUp = true
+          return instead
+        },
+      })
+      if (isGivenUp) {
+        this.#rollBack()
+        return answer
+      }
+      handle.exec('COMMIT')
+      this.#parts.log?.wrote()
+      return answer
+    } catch (error) {
+      this.#rollBack()
+      throw told(error)
+    }
+  }
+
+  #prepared(text: string): Prepared {
+    const found = this.#known.get(text) ?? this.#parts.handle.prepare(text)
+    this.#known.set(text, found)
+    return found
+  }
+
+  #setSync(purpose: Purpose): void {
+    const how = purpose === 'durable' && this.#parts.log === null ? 'FULL' : 'NORMAL'
     if (this.#synced === how) return
     this.#parts.handle.exec(`PRAGMA synchronous = ${how}`)
     this.#synced = how

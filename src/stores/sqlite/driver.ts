@@ -8,6 +8,10 @@ import { millraceError } from '../../job/errors.js'
 /** One statement, ready to be run. Parameters are numbered: `?1`, `?2`. */
 export interface Prepared {
   all(params: readonly Bound[]): Record<string, unknown>[]
+  /** The same as arrays, in the order of the columns: half the time of objects. */
+  rows(params: readonly Bound[]): unknown[][]
+  /** How many rows it changed; what it answers is passed over. */
+  run(params: readonly Bound[]): number
 }
 
 export type Bound = string | number | null
@@ -24,7 +28,11 @@ export interface Handle {
 interface DriverStatement {
   all(...params: Bound[]): unknown[]
   get(...params: Bound[]): unknown
-  run(...params: Bound[]): unknown
+  run(...params: Bound[]): { readonly changes: number | bigint }
+  /** Node's: not in its first versions. */
+  setReturnArrays?(isOn: boolean): void
+  /** better-sqlite3's. */
+  raw?(isOn: boolean): DriverStatement
   /** better-sqlite3: whether it answers rows; it refuses `all` where it does not. */
   readonly reader?: boolean
 }
@@ -74,10 +82,15 @@ export function wrap(handle: DriverHandle): Handle {
 }
 
 function prepared(handle: DriverHandle, sql: string): Prepared {
+  let inRows: DriverStatement | null = null
   const isOther = 'reader' in handle.prepare('SELECT 1')
   if (!isOther) {
     const statement = handle.prepare(sql)
-    return { all: (params) => statement.all(...params) as Record<string, unknown>[] } // as: rows are objects
+    return {
+      all: (params) => statement.all(...params) as Record<string, unknown>[], // as: rows are objects
+      rows: (params) => arraysOf((inRows ??= asArrays(handle.prepare(sql))).all(...params)),
+      run: (params) => Number(statement.run(...params).changes),
+    }
   }
   // better-sqlite3 takes a numbered parameter for a named one: they are given one by one.
   const order: number[] = []
@@ -95,5 +108,18 @@ function prepared(handle: DriverHandle, sql: string): Prepared {
       statement.run(...inOrder(params))
       return []
     },
+    rows: (params) => arraysOf((inRows ??= asArrays(handle.prepare(text))).all(...inOrder(params))),
+    run: (params) => Number(statement.run(...inOrder(params)).changes),
   }
+}
+
+function asArrays(statement: DriverStatement): DriverStatement {
+  statement.setReturnArrays?.(true)
+  return statement.raw?.(true) ?? statement
+}
+
+/** A row is an array, or an object where the driver knows nothing else. */
+function arraysOf(rows: readonly unknown[]): unknown[][] {
+  if (rows.length === 0 || Array.isArray(rows[0])) return rows as unknown[][]
+  return (rows as object[]).map((row): unknown[] => Object.values(row))
 }

@@ -39,6 +39,7 @@ export const VERSIONS: readonly Version[] = [
        paused_since REAL,
        paused_by    TEXT,
        pass         REAL    NOT NULL DEFAULT 0,
+       transit      TEXT,
        UNIQUE (scope, name)
      )`,
 

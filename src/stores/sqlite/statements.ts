@@ -7,16 +7,19 @@
  * 6 cancelled, 7 discarded, 8 receipt; 64 among the flags says that a job holds its group.
  */
 import type { Statement } from '../sql/statements.js'
+import { peekStatements } from './peek-statements.js'
+import { scheduleStatements } from './schedule-statements.js'
+import { STAYS } from './words.js'
 
 const JOB = `seq, queue, id, state, flags, task, grp, priority, crashes, attempt, max_attempts,
   place, due, inserted_at, since, token, node, worker, claim, lane, expires,
   payload, codec, spec, extra`
 
-const QUEUE = `id, name, declared, overrides, revision, paused_since, paused_by, pass`
+const QUEUE = `id, name, declared, overrides, revision, paused_since, paused_by, pass, transit`
 
 /** What is left of a queue that nobody ever said anything of. */
 const isKnown = (t: string): string => `
-  (q.revision > 0 OR q.paused_since IS NOT NULL
+  (q.revision > 0 OR q.paused_since IS NOT NULL OR q.transit IS NOT NULL
    OR EXISTS (SELECT 1 FROM ${t}jobs          WHERE queue = q.id)
    OR EXISTS (SELECT 1 FROM ${t}paused_groups WHERE queue = q.id)
    OR EXISTS (SELECT 1 FROM ${t}schedules     WHERE queue = q.id)
@@ -24,6 +27,9 @@ const isKnown = (t: string): string => `
 
 export function statements(t: string): Readonly<Record<Statement, string>> {
   return {
+    ...peekStatements(t),
+    ...scheduleStatements(t),
+
     // ── Scopes ───────────────────────────────────────────────────────────────────────────────────
     'scope.add': `INSERT INTO ${t}scopes (name) VALUES (?1) RETURNING id`,
     'scope.find': `SELECT id FROM ${t}scopes WHERE name = ?1`,
@@ -48,6 +54,7 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       UPDATE ${t}queues SET paused_since = ?2, paused_by = ?3
       WHERE id = ?1 AND (paused_since IS NULL) <> (?2 IS NULL)
       RETURNING id`,
+    'queue.transit': `UPDATE ${t}queues SET transit = ?2 WHERE id = ?1 RETURNING id`,
     'queue.turned': `UPDATE ${t}queues SET pass = ?2 WHERE id = ?1`,
     'queue.known': `SELECT id FROM ${t}queues AS q WHERE id = ?1 AND ${isKnown(t)}`,
     'queue.page': `
@@ -117,7 +124,11 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
     // ── Jobs ─────────────────────────────────────────────────────────────────────────────────────
     'seq.take': `UPDATE ${t}counters SET value = value + ?1 WHERE name = 'seq' RETURNING value AS last`,
     'token.take': `
-      UPDATE ${t}counters SET value = value + ?1 WHERE name = 'token' RETURNING value AS last`,
+      UPDATE ${t}counters SET value = value + ?1 WHERE name = 'token'
+      RETURNING value AS last, value AS until`,
+    // All that come after a power cut are beyond it, see opening.
+    'token.wait': `SELECT 1`,
+    'token.reserve': `SELECT ?1`,
     'job.add': `
       INSERT INTO ${t}jobs (${JOB})
       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
@@ -147,7 +158,7 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       WHERE seq IN (SELECT seq FROM ${t}jobs
                     WHERE lane = ?3 AND state IN (0, 3) AND due <= ?1
                     ORDER BY due LIMIT ?2)
-      RETURNING lane, grp, priority, seq`,
+      RETURNING lane, grp, priority, seq, place`,
     'job.take': `
       UPDATE ${t}jobs
       SET state = 2, attempt = attempt + 1, flags = flags | 64, since = ?2, lane = NULL,
@@ -158,11 +169,12 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
                     AND (expires IS NULL OR expires >= ?2)
                   ORDER BY priority DESC, place, seq LIMIT ?3)) AS first
       WHERE seq = first.chosen
-      RETURNING ${JOB}`,
+      RETURNING seq, id, flags, task, priority, crashes, attempt, max_attempts, place, due,
+                inserted_at, token, payload, codec, spec, extra`,
     'line.first': `
       SELECT ${JOB} FROM ${t}jobs
       WHERE lane = ?2 AND state = 1 AND grp = ?3 AND priority = ?4
-        AND (expires IS NULL OR expires >= ?1)
+        AND place >= ?6 AND (expires IS NULL OR expires >= ?1)
       ORDER BY place, seq LIMIT ?5`,
     'lane.first': `
       SELECT ${JOB} FROM ${t}jobs
@@ -178,11 +190,13 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       ORDER BY seq LIMIT ?4`,
     'job.expired': `
       SELECT ${JOB} FROM ${t}jobs
-      WHERE expires < ?2 AND queue IN (SELECT id FROM ${t}queues WHERE scope = ?1)
+      WHERE expires < ?2
+        AND queue IN (SELECT id FROM ${t}queues AS q WHERE scope = ?1 AND ${STAYS})
       ORDER BY expires LIMIT ?3`,
     'job.spent': `
       SELECT ${JOB} FROM ${t}jobs
-      WHERE state = 1 AND lane IS NULL AND queue IN (SELECT id FROM ${t}queues WHERE scope = ?1)
+      WHERE state = 1 AND lane IS NULL
+        AND queue IN (SELECT id FROM ${t}queues AS q WHERE scope = ?1 AND ${STAYS})
       LIMIT ?2`,
     'job.orphans': `
       SELECT ${JOB} FROM ${t}jobs
@@ -197,6 +211,11 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       SELECT ${JOB} FROM ${t}jobs
       WHERE queue = ?1 AND state = ?2 AND state >= 5 AND since <= ?3
       ORDER BY since, seq LIMIT ?4`,
+    'dump.jobs': `
+      SELECT ${JOB} FROM ${t}jobs
+      WHERE queue IN (SELECT value FROM json_each(?1)) AND seq > ?2
+        AND (state < 8 OR extra ->> '$.isAway' IS NULL)
+      ORDER BY seq LIMIT ?3`,
     'page.any': `
       SELECT ${JOB} FROM (SELECT * FROM ${t}jobs WHERE queue = ?1 AND seq < ?2
                           ORDER BY seq DESC LIMIT ?8)
@@ -222,6 +241,14 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
     // ── Keys, kin, settlements ───────────────────────────────────────────────────────────────────
     'key.find': `
       SELECT queue, key, seq, id, until, waiting FROM ${t}keys WHERE queue = ?1 AND key = ?2`,
+    'dump.keys': `
+      SELECT queue, key, seq, id, until, waiting FROM ${t}keys
+      WHERE queue IN (SELECT value FROM json_each(?1)) AND seq IS NULL AND until > ?4
+        AND (queue, key) > (?2, ?3)
+      ORDER BY queue, key LIMIT ?5`,
+    'dump.keyed': `
+      SELECT DISTINCT queue FROM ${t}keys
+      WHERE queue IN (SELECT value FROM json_each(?1)) AND (seq IS NOT NULL OR until > ?2)`,
     'key.put': `
       INSERT INTO ${t}keys (queue, key, seq, id, until, waiting) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
       ON CONFLICT DO UPDATE
@@ -247,11 +274,14 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
     // ── Turns ────────────────────────────────────────────────────────────────────────────────────
     'turn.add': `
       INSERT INTO ${t}turns (lane, queue, grp, priority, pass, tie)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+      SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE ?7 IS NOT NULL
       ON CONFLICT DO NOTHING`,
+    // There are no dead rows to be passed by.
+    'turn.raise': `SELECT 1 AS id WHERE ?1 + ?3 IS NULL AND ?2 IS NULL`,
+    'turn.raiseAll': `SELECT 1 AS id WHERE ?1 IS NULL`,
     'turn.grouped': `SELECT grp FROM ${t}turns WHERE queue = ?1 AND grp > '' LIMIT 1`,
     'turn.first': `
-      SELECT lane, grp, priority, pass, tie FROM ${t}turns
+      SELECT lane, grp, priority, pass, tie, -1e300 AS floor FROM ${t}turns
       WHERE lane = ?3 AND closed = 0 AND grp NOT IN (SELECT value FROM json_each(?1))
       ORDER BY priority DESC, pass, tie LIMIT ?2`,
     'turn.move': `UPDATE ${t}turns SET pass = ?3 WHERE queue = ?1 AND grp = ?2`,
@@ -272,7 +302,7 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
 
     // ── Rates and rests ──────────────────────────────────────────────────────────────────────────
     'grant.add': `
-      INSERT INTO ${t}grants (scope, name, at, n, until) VALUES (?1, ?3, ?2, ?4, ?5)
+      INSERT INTO ${t}grants (scope, name, at, n, until) VALUES (?1, ?2, ?3, ?4, ?5)
       ON CONFLICT DO UPDATE SET n = n + excluded.n, until = max(until, excluded.until)`,
     'grant.oldest': `
       SELECT at, n FROM ${t}grants WHERE scope = ?1 AND name = ?2 AND at > ?3
@@ -280,6 +310,12 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
     'grant.total': `
       SELECT sum(n) AS total, max(at) AS last FROM ${t}grants
       WHERE scope = ?1 AND name = ?2 AND at > ?3`,
+    'dump.grants': `
+      SELECT name, at, n, until FROM ${t}grants
+      WHERE scope = ?1 AND until > ?2 ORDER BY name, at`,
+    'grant.load': `
+      INSERT INTO ${t}grants (scope, name, at, n, until) VALUES (?1, ?2, ?3, ?4, ?5)
+      ON CONFLICT DO NOTHING`,
     'grant.lapse': `DELETE FROM ${t}grants WHERE scope = ?1 AND until <= ?2`,
     'throttle.all': `SELECT name, until FROM ${t}throttles WHERE scope = ?1 AND until > ?2`,
     'throttle.put': `
@@ -333,32 +369,5 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       WHERE state = 2 AND state < 4 AND (flags & 64) <> 0
         AND queue IN (SELECT id FROM ${t}queues WHERE scope = ?1)
       GROUP BY node, worker`,
-
-    // ── Schedules ────────────────────────────────────────────────────────────────────────────────
-    'schedule.find': `
-      SELECT queue, name, body FROM ${t}schedules WHERE queue = ?1 AND name = ?2`,
-    'schedule.count': `SELECT count(*) AS schedules FROM ${t}schedules WHERE queue = ?1`,
-    'schedule.put': `
-      INSERT INTO ${t}schedules (queue, name, due, body) VALUES (?1, ?2, ?3, ?4)
-      ON CONFLICT DO UPDATE SET due = excluded.due, body = excluded.body`,
-    'schedule.remove': `DELETE FROM ${t}schedules WHERE queue = ?1 AND name = ?2`,
-    'schedule.byDue': `
-      SELECT q.name AS queue_name, s.body FROM ${t}schedules AS s JOIN ${t}queues AS q ON q.id = s.queue
-      WHERE q.scope = ?1 AND (?2 IS NULL OR q.name = ?2) AND (?3 IS NULL OR s.name = ?3)
-        AND s.due IS NOT NULL AND (?4 = 1 OR (s.due, q.name, s.name) > (?5, ?6, ?7))
-      ORDER BY s.due, q.name, s.name LIMIT ?8`,
-    'schedule.byName': `
-      SELECT q.name AS queue_name, s.body FROM ${t}schedules AS s JOIN ${t}queues AS q ON q.id = s.queue
-      WHERE q.scope = ?1 AND (?2 IS NULL OR q.name = ?2) AND (?3 IS NULL OR s.name = ?3)
-        AND (?4 = 1 OR (q.name, s.name) > (?5, ?6))
-      ORDER BY q.name, s.name LIMIT ?7`,
-    'retired.find': `
-      SELECT q.id AS queue, r.name, r.body
-      FROM ${t}queues AS q JOIN ${t}retired AS r ON r.scope = q.scope AND r.queue = q.name
-      WHERE q.id = ?1 AND r.name = ?2`,
-    'retired.put': `
-      INSERT INTO ${t}retired (scope, queue, name, until, body) VALUES (?1, ?2, ?3, ?4, ?5)
-      ON CONFLICT DO UPDATE SET until = excluded.until, body = excluded.body`,
-    'retired.remove': `DELETE FROM ${t}retired WHERE scope = ?1 AND queue = ?2 AND name = ?3`,
   }
 }

@@ -280,7 +280,7 @@ const laws: Laws = {
   },
 
   'in a long run every group keeps its order, though nodes die': async (rig) => {
-    await walkInOrder(rig, 5, 1_200)
+    await walkInOrder(rig, 5, rig.long(1_200))
   },
 }
 

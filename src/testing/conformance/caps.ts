@@ -3,8 +3,9 @@
  * instant, over all nodes; counted from what is held, so that no cap leaks when a holder dies.
  */
 import assert from 'node:assert/strict'
-import { COMPLETE, idsOf, RELEASE, retryIn, settlement, snoozeFor, upTo } from './build.js'
+import { COMPLETE, idsOf, QUEUE, RELEASE, retryIn, settlement, snoozeFor, upTo } from './build.js'
 import { Dice } from './dice.js'
+import { Ear } from './ear.js'
 import type { Group, Laws } from './law.js'
 import { LEASE } from './played-node.js'
 import type { PlayedNode } from './played-node.js'
@@ -139,14 +140,10 @@ const laws: Laws = {
     const [first, second] = await severalNodes(rig, 2)
     const held = await first.take()
     assert.deepEqual((await second.claim()).jobs, [])
-    const heard: string[] = []
-    const stop = second.store.watch((hint) => heard.push(hint.what))
+    const ear = new Ear(rig, second.store)
     await first.settle(held, COMPLETE)
-    rig.hint()
-    await second.check([])
-    await Promise.resolve()
-    stop()
-    if (second.store.traits.hints) assert.ok(heard.includes('jobs'), `heard ${heard.join()}`)
+    if (second.store.traits.hints) await ear.hears('jobs', QUEUE)
+    ear.stop()
     assert.equal((await second.claim()).jobs.length, 1)
   },
 
@@ -160,7 +157,7 @@ const laws: Laws = {
   },
 
   'at every instant of a long run no cap is passed, though nodes die': async (rig) => {
-    await longRun(rig, 11, 1_500)
+    await longRun(rig, 11, rig.long(1_500))
   },
 }
 

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import type { State } from '../../job/job.js'
 import type { Selector } from '../../job/selector.js'
-import { COMPLETE, discardAs, idsOf, json, retryIn, upTo } from './build.js'
+import { COMPLETE, discardAs, idsOf, json, retryIn, unique, upTo } from './build.js'
 import type { Group, Laws } from './law.js'
 import type { Rig } from './rig.js'
 import { countsOf } from './rig.js'
@@ -233,6 +233,17 @@ const laws: Laws = {
     }
     const after = await rig.store.get(Object.values(ids).map((id) => ({ queue: 'q', id })))
     assert.deepEqual(after, before)
+  },
+
+  'a command takes the newest first: a key that two had goes to the younger': async (rig) => {
+    const ids: string[] = []
+    for (const _ of upTo(2)) {
+      ids.push((await rig.put({ unique: unique('k') })).id)
+      await command(rig, 'cancel')
+    }
+    assert.equal((await command(rig, 'retry')).changed, 1)
+    const states = await Promise.all(ids.map((id) => rig.stateOf({ queue: 'q', id })))
+    assert.deepEqual(states, ['cancelled', 'available'])
   },
 
   'a command reaches jobs of every handle': async (rig) => {

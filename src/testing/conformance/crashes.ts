@@ -61,6 +61,19 @@ const laws: Laws = {
     assert.deepEqual(idsOf(jobs), innocent)
   },
 
+  'whoever gets one of two that must run alone hears of the other, of whatever task': async (
+    rig,
+  ) => {
+    await rig.putMany(2, (at) => ({ task: `t${at}` }))
+    await crash(rig)
+    await crash(rig)
+    const node = await rig.node()
+    const { jobs, nextIn } = await node.claim({ alone: true })
+    assert.deepEqual([jobs.length, nextIn], [1, 0])
+    await node.settle(jobs[0], COMPLETE)
+    assert.equal((await node.claim({ alone: true })).nextIn, null)
+  },
+
   'a job in two crashes holds up none of those behind it': async (rig) => {
     await rig.put({ priority: 9 })
     await crash(rig)

@@ -3,7 +3,7 @@
  * sort that the seam knows, mild enough that most steps have something to do. The same seed throws
  * the same.
  */
-import type { Instant, JobRecord } from '../../job/job.js'
+import type { Instant, JobRecord, State } from '../../job/job.js'
 import type { NewJob } from '../../job/lot.js'
 import type { Selector } from '../../job/selector.js'
 import type { Verdict } from '../../job/verdict.js'
@@ -83,7 +83,9 @@ export function throwVerdict(dice: Dice, deadId: string): Verdict {
   ])
 }
 
-/** A command over some of these jobs. Only what has failed, ended or died is retried. */
+const RETRIED: readonly State[] = ['retryable', 'waiting', 'discarded', 'cancelled']
+
+/** A command over some of these jobs. Only what has failed, ended, died or waits for others is retried. */
 export function throwCommand(dice: Dice, jobs: readonly JobRecord[]) {
   const kind = dice.pick(['cancel', 'retry', 'delete'] as const)
   const some = jobs.filter(() => dice.maybe(0.2)).map((job) => job.id)
@@ -92,7 +94,6 @@ export function throwCommand(dice: Dice, jobs: readonly JobRecord[]) {
     [1, { group: 'g', task: 't' }],
     [1, { tag: 'x' }],
   ])
-  const which: Selector =
-    kind === 'retry' ? { ...picked, states: ['retryable', 'discarded', 'cancelled'] } : picked
+  const which: Selector = kind === 'retry' ? { ...picked, states: RETRIED } : picked
   return { kind, which }
 }

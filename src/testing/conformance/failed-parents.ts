@@ -5,7 +5,16 @@
  */
 import assert from 'node:assert/strict'
 import type { JobRef } from '../../job/job.js'
-import { cancelFor, COMPLETE, completeWith, discardAs, json, settlement, upTo } from './build.js'
+import {
+  cancelFor,
+  COMPLETE,
+  completeWith,
+  discardAs,
+  idsOf,
+  json,
+  settlement,
+  upTo,
+} from './build.js'
 import type { Group, Laws } from './law.js'
 import { parentStates, putAfter } from './parents.js'
 import type { PlayedNode } from './played-node.js'
@@ -105,6 +114,22 @@ const laws: Laws = {
     await rig.clock.advance(3_600_000)
     assert.deepEqual((await node.sweepAll()).happened, [])
   },
+
+  'one failure brings down a chain whose first another verdict of the same call reaches, too':
+    async (rig) => {
+      const node = await rig.node()
+      const [good, bad] = [await rig.put(), await rig.put()]
+      const chain = upTo(3).map(() => rig.job({ onParentFailed: 'discard', queue: 'chain' }))
+      await rig.insert(
+        chain.map((job, at) => ({ ...job, after: at === 0 ? [good, bad] : [chain[at - 1]] })),
+      )
+      const { jobs } = await node.claim()
+      assert.deepEqual(idsOf(jobs), [good.id, bad.id])
+      const settle = [settlement(jobs[0], COMPLETE), settlement(jobs[1], discardAs('d'))]
+      const answer = await rig.store.exchange({ node: node.id, settle, claim: [] })
+      assert.deepEqual(idsOf(answer.happened ?? []), idsOf(chain))
+      assert.equal((await rig.counts('chain')).discarded, chain.length)
+    },
 
   'a discarded child is buried like any other, and comes back without parents': async (rig) => {
     const node = await rig.node()
@@ -219,6 +244,46 @@ const laws: Laws = {
     assert.deepEqual(await parentStates(rig, child), ['available'])
     await node.settle(await node.take(), COMPLETE)
     assert.equal(await rig.stateOf(child), 'available')
+  },
+
+  'who comes late after a buried job is told the same, whatever its dead letter left': async (
+    rig,
+  ) => {
+    const node = await rig.node()
+    await rig.declare({ deadLetter: 'dead' })
+    for (const end of [COMPLETE, completeWith('mourned'), cancelFor('no')]) {
+      const parent = await rig.put()
+      await node.settle(await node.take(), discardAs(`letter of ${parent.id}`))
+      await node.settle(await node.take({ queue: 'dead' }), end)
+      const which = { states: ['cancelled'] } as const
+      await rig.control({ kind: 'delete', queue: 'dead', which })
+      const child = await putAfter(rig, [parent], { queue: 'c' })
+      const state = 'discarded'
+      assert.deepEqual(await rig.store.parents(child), [{ ...parent, state, result: null }])
+    }
+  },
+
+  'who comes late after a job that came back from the dead letters hears how that ended': async (
+    rig,
+  ) => {
+    const node = await rig.node()
+    await rig.declare({ deadLetter: 'dead' })
+    for (const end of [COMPLETE, completeWith('at last')]) {
+      const parent = await rig.put()
+      const letter = { queue: 'dead', id: `letter of ${parent.id}` }
+      await node.settle(await node.take(), discardAs(letter.id))
+      assert.equal(await retry(rig, letter), 1)
+      await node.settle(await node.take(), end)
+      const child = await rig.put({ queue: 'c', after: [parent, letter] })
+      const rows = await rig.store.parents(child)
+      const result = end.kind === 'complete' ? end.result : null
+      const now = { state: 'completed', result } as const
+      assert.deepEqual(rows, [
+        { ...parent, ...now },
+        { ...letter, ...now },
+      ])
+      await node.drain({ queue: 'c' })
+    }
   },
 
   'what waits may be cancelled or deleted, and its own children hear of it': async (rig) => {

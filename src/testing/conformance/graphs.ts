@@ -236,7 +236,7 @@ const laws: Laws = {
   ) => {
     const dice = new Dice(20_260_102)
     const node = await rig.node()
-    for (const _ of upTo(GRAPHS)) {
+    for (const _ of upTo(rig.long(GRAPHS))) {
       const lot = throwGraph(rig, dice)
       await rig.insert(lot)
       const play = new Play(rig, dice, node, lot)

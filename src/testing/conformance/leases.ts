@@ -42,6 +42,17 @@ const laws: Laws = {
     assert.deepEqual([again.id, again.attempt, again.crashes], [held.id, 2, 1])
   },
 
+  'silence counts as far as whoever sweeps could have heard it': async (rig) => {
+    const ref = await rig.put()
+    await (await rig.node()).take()
+    const node = await rig.node()
+    await rig.clock.advance(LEASE + 1)
+    const sweep = { node: node.id, limit: 1_000 }
+    assert.equal((await rig.store.sweep({ ...sweep, calm: LEASE })).freed, 0)
+    assert.equal(await rig.stateOf(ref), 'running')
+    assert.equal((await rig.store.sweep({ ...sweep, calm: LEASE + 1 })).freed, 1)
+  },
+
   'the lease is the node’s own': async (rig) => {
     await rig.putMany(2)
     const hasty = await rig.node(rig.store, { lease: 1_000 })

@@ -34,6 +34,8 @@ export interface Medium {
 export interface UserTransaction {
   /** For lots. */
   readonly tx: unknown
+  /** Whether everything else of the store waits for its end, since there is one session [false]. */
+  readonly isAlone?: boolean
   commit(): Promise<void>
   rollBack(): Promise<void>
 }

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import type { Controlled, Store } from '../../store.js'
 import { COMPLETE, idsOf, QUEUE, upTo } from './build.js'
+import { Ear } from './ear.js'
 import type { Group, Laws } from './law.js'
 import type { Rig } from './rig.js'
 
@@ -138,22 +139,12 @@ const laws: Laws = {
   'pauses and their ends are told to whoever watches': async (rig) => {
     await rig.put()
     const other = await rig.connect()
-    const heard: string[] = []
-    const stop = other.watch(({ what, queue }) => heard.push(`${what} ${queue}`))
-    const listen = async () => {
-      rig.hint()
-      await other.queues({ limit: 10, cursor: null })
-      await Promise.resolve()
-      return heard.splice(0)
-    }
+    const ear = new Ear(rig, other)
     await pause(rig.store)
-    const paused = await listen()
+    if (other.traits.hints) await ear.hears('control', QUEUE)
     await resume(rig.store)
-    const resumed = await listen()
-    stop()
-    if (!other.traits.hints) return
-    assert.ok(paused.includes(`control ${QUEUE}`), paused.join())
-    assert.ok(resumed.includes(`jobs ${QUEUE}`), resumed.join())
+    if (other.traits.hints) await ear.hears('jobs', QUEUE)
+    ear.stop()
   },
 
   'a node that keeps groups out gets none of them, and no other node minds': async (rig) => {

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import type { ClaimAnswer, ClaimAsk, Claimed, TokenText } from '../../job/claim.js'
-import type { Millis } from '../../job/job.js'
+import type { Happening, Millis } from '../../job/job.js'
 import type { Ran, Settled, Settlement, Verdict } from '../../job/verdict.js'
 import type { Beat, BeatAnswer, Checked, NodeCard, Store, Swept, WorkerCard } from '../../store.js'
 import { QUEUE, ranFor, settlement } from './build.js'
@@ -18,6 +18,11 @@ const MOST_ROUNDS = 1_000
 
 export type ClaimWords = Partial<Omit<ClaimAsk, 'claim'>>
 export type SweptTotal = Omit<Swept, 'more'>
+
+export interface Heard {
+  readonly settled: readonly Settled[]
+  readonly happened: readonly Happening[]
+}
 
 export class PlayedNode {
   readonly store: Store
@@ -99,10 +104,16 @@ export class PlayedNode {
   }
 
   async settleAll(settle: readonly Settlement[]): Promise<readonly Settled[]> {
-    const { settled } = await this.store.exchange({ node: this.id, settle, claim: [] })
+    return (await this.settleAndHear(settle)).settled
+  }
+
+  /** And what the verdicts brought about beside. */
+  async settleAndHear(settle: readonly Settlement[]): Promise<Heard> {
+    const ask = { node: this.id, settle, claim: [] }
+    const { settled, happened = [] } = await this.store.exchange(ask)
     assert.equal(settled.length, settle.length, 'as many answers as verdicts')
     for (const { token } of settle) this.#forget(token)
-    return settled
+    return { settled, happened }
   }
 
   /** Claims until nothing more comes and completes it all; answers the ids in the order given. */

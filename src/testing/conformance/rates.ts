@@ -4,7 +4,8 @@
  * the start allowance; what these laws measure are grants, at that length.
  */
 import assert from 'node:assert/strict'
-import { grantSpan } from '../../job/rate.js'
+import type { Claimed } from '../../job/claim.js'
+import { grantSpan, startAllowance } from '../../job/rate.js'
 import type { SettingsLayer } from '../../job/settings.js'
 import { COMPLETE, idsOf, RELEASE, settlement, upTo } from './build.js'
 import { Dice } from './dice.js'
@@ -141,13 +142,56 @@ const laws: Laws = {
     assert.equal((await node.claim()).jobs.length, 2)
   },
 
+  'a claim with a margin is counted from so much later': async (rig) => {
+    await rig.declare({ ...rate(3), groups: { rate: { count: 2, per: SECOND } } })
+    await rig.putMany(4, () => ({ group: 'g' }))
+    const node = await rig.node()
+    assert.equal((await node.claim({ limit: 1, margin: 300 })).jobs.length, 1)
+    await rig.clock.advance(100)
+    assert.equal((await node.claim({ limit: 1 })).jobs.length, 1)
+    await rig.put({ group: 'h' })
+    await rig.clock.advance(SPAN - 1)
+    assert.deepEqual(groupsOf((await node.claim()).jobs), ['h'])
+    await rig.clock.advance(201)
+    assert.deepEqual(groupsOf((await node.claim()).jobs), ['g', 'g'])
+  },
+
+  'what starts as late as it may keeps every window, whatever margins the nodes ask for': async (
+    rig,
+  ) => {
+    const dice = new Dice(7)
+    await rig.declare(rate(20, 400, 'shared'), 'a')
+    await rig.declare(rate(20, 400, 'shared'), 'b')
+    const nodes = await severalNodes(rig, 2)
+    const starts: number[] = []
+    for (const step of upTo(rig.long(600))) {
+      const queue = dice.pick(['a', 'b'])
+      if (step % 20 === 0) for (const to of ['a', 'b']) await rig.putMany(20, () => ({ queue: to }))
+      const margin = dice.pick([0, 0, 5, 30, 150])
+      const node = dice.pick(nodes)
+      const { jobs } = await node.claim({ queue, limit: 1 + dice.below(8), margin })
+      const latest = margin + startAllowance(400)
+      for (const _ of jobs) starts.push(rig.clock.mono() + dice.below(latest + 1))
+      await node.settleAll(jobs.map((job) => settlement(job, COMPLETE)))
+      await rig.clock.advance(dice.pick([0, 1, 5, 20, 60]))
+    }
+    starts.sort((a, b) => a - b)
+    assert.ok(starts.length > rig.long(200), `something was started: ${starts.length}`)
+    const full = starts.filter((at, nth) => nth >= 20 && at - starts[nth - 20] < 400)
+    assert.deepEqual(full, [], 'starts that were the 21st within 400 ms')
+  },
+
   'every window of a long run keeps its rate, though nodes die': async (rig) => {
-    const history = await longRun(rig, 3, 3_000)
-    assert.ok(history.size > 1_000, `something was granted: ${history.size}`)
+    const history = await longRun(rig, 3, rig.long(3_000))
+    assert.ok(history.size > rig.long(1_000), `something was granted: ${history.size}`)
   },
 }
 
 export const rates: Group = { title: 'rates', laws }
+
+function groupsOf(jobs: readonly Claimed[]): string[] {
+  return jobs.map(({ group }) => group)
+}
 
 async function severalNodes(rig: Rig, count: number): Promise<PlayedNode[]> {
   const nodes: PlayedNode[] = []

@@ -27,6 +27,13 @@ export interface Done {
   readonly happened: readonly Happening[]
 }
 
+export interface RigOptions {
+  /** Where its dice begin [the same for every law]. */
+  readonly seed?: number
+  /** How much of what plays for long [1]. */
+  readonly part?: number
+}
+
 export class Rig {
   readonly clock: VirtualClock
   readonly chance: Chance
@@ -34,10 +41,18 @@ export class Rig {
   readonly store: Store
   readonly #medium: Medium
   readonly #handles: Store[]
+  readonly #part: number
   #ids = 0
   #nodes = 0
 
-  private constructor(clock: VirtualClock, chance: Chance, medium: Medium, store: Store) {
+  private constructor(
+    clock: VirtualClock,
+    chance: Chance,
+    medium: Medium,
+    store: Store,
+    part: number,
+  ) {
+    this.#part = part
     this.clock = clock
     this.chance = chance
     this.store = store
@@ -45,20 +60,23 @@ export class Rig {
     this.#handles = [store]
   }
 
-  static async open(openMedium: OpenMedium, seed = SEED): Promise<Rig> {
+  static async open(
+    openMedium: OpenMedium,
+    { seed = SEED, part = 1 }: RigOptions = {},
+  ): Promise<Rig> {
     const clock = new VirtualClock()
     const chance = seededChance(seed)
     const medium = await openMedium({ clock, chance })
-    return new Rig(clock, chance, medium, await medium.connect())
+    return new Rig(clock, chance, medium, await medium.connect(), part)
   }
 
   /** Runs with a rig of its own and closes it; what failed first is what is thrown. */
   static async within<T>(
     openMedium: OpenMedium,
     run: (rig: Rig) => Promise<T>,
-    seed?: number,
+    options?: RigOptions,
   ): Promise<T> {
-    const rig = await Rig.open(openMedium, seed)
+    const rig = await Rig.open(openMedium, options)
     const [ran] = await Promise.allSettled([run(rig)])
     const [closed] = await Promise.allSettled([rig.close()])
     if (ran.status === 'rejected') throw ran.reason
@@ -69,6 +87,11 @@ export class Rig {
   async close(): Promise<void> {
     for (const handle of this.#handles) await handle.close()
     await this.#medium.destroy()
+  }
+
+  /** So many steps of a law that plays for long, or the part of them that is wanted. */
+  long(steps: number): number {
+    return Math.ceil(steps * this.#part)
   }
 
   async connect(scope?: string): Promise<Store> {

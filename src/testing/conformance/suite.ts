@@ -11,6 +11,8 @@ import { blocking } from './blocking.js'
 import { caps } from './caps.js'
 import { claiming } from './claim.js'
 import { control } from './control.js'
+import { copiedWalk } from './copied-walk.js'
+import { copying } from './copy.js'
 import { crashes } from './crashes.js'
 import { deadLetters } from './dead-letters.js'
 import { declared } from './declared.js'
@@ -27,6 +29,7 @@ import { limits } from './limits.js'
 import { lostClaims } from './lost-claims.js'
 import type { Group } from './law.js'
 import type { OpenMedium } from './medium.js'
+import { moving } from './moving.js'
 import { ordering } from './order.js'
 import { parents } from './parents.js'
 import { pauses } from './pauses.js'
@@ -59,6 +62,8 @@ export interface StoreSuite {
   readonly seeds?: readonly number[]
   /** Steps of a random walk [400]. */
   readonly steps?: number
+  /** How much of the laws that play for long, where each step is dear [1: all]. */
+  readonly part?: number
 }
 
 const GROUPS: readonly Group[] = [
@@ -97,10 +102,13 @@ const GROUPS: readonly Group[] = [
   pauses,
   throttles,
   transactions,
+  copying,
+  moving,
 ]
 
 const SEEDS = [1, 20_260_101, 987_654_321]
 const STEPS = 400
+const COPIED_STEPS = 60
 
 export function describeStore(suite: StoreSuite): void {
   suite.describe(`the store ${suite.name}`, () => {
@@ -111,6 +119,11 @@ export function describeStore(suite: StoreSuite): void {
           walk({ open: suite.open, seed, steps: suite.steps ?? STEPS }).then(() => undefined),
         )
       }
+      for (const seed of (suite.seeds ?? SEEDS).slice(0, 2)) {
+        suite.it(`a life that is copied in its middle goes on there as here (seed ${seed})`, () =>
+          copiedWalk({ open: suite.open, seed, steps: COPIED_STEPS }),
+        )
+      }
     })
   })
 }
@@ -118,7 +131,7 @@ export function describeStore(suite: StoreSuite): void {
 function describeGroup(suite: StoreSuite, group: Group): void {
   suite.describe(group.title, () => {
     for (const [name, law] of Object.entries(group.laws)) {
-      suite.it(name, () => Rig.within(suite.open, law))
+      suite.it(name, () => Rig.within(suite.open, law, { part: suite.part }))
     }
   })
 }

@@ -5,6 +5,7 @@
  */
 import type { Claimed } from '../../job/claim.js'
 import type { Happening, Instant, JobRecord, JobRef } from '../../job/job.js'
+import type { Inserted } from '../../job/lot.js'
 import type { Settled } from '../../job/verdict.js'
 
 export class Tale {
@@ -37,6 +38,14 @@ export class Tale {
 
   claimed(jobs: readonly Claimed[]): unknown[] {
     return jobs.map((job) => [this.name(job), job.attempt, job.round, job.crashes, job.waited])
+  }
+
+  /** Dead letters of what fell at once have names of the store's own. */
+  inserted(answers: readonly Inserted[]): unknown[] {
+    return answers.map((answer) => {
+      const letter = answer.status === 'inserted' ? answer.deadLetter : null
+      return letter == null ? answer : { ...answer, deadLetter: this.name(letter) }
+    })
   }
 
   settled(answer: Settled): unknown {

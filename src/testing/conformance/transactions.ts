@@ -71,7 +71,7 @@ const laws: Laws = {
   'a lot is there when its transaction has committed, and not before': within(async (rig, user) => {
     const jobs = [rig.job(), rig.job({ group: 'g', priority: 5 }), rig.job({ task: 'other' })]
     assert.deepEqual(await insertIn(rig, user.tx, jobs), jobs.map(isIn))
-    assert.deepEqual(await rig.list(), [])
+    if (user.isAlone !== true) assert.deepEqual(await rig.list(), [])
     await user.commit()
     const node = await rig.node()
     const { jobs: got } = await node.claim()

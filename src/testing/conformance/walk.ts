@@ -41,5 +41,5 @@ export async function walk({
     }
     return walker.tale.lines
   }
-  return Rig.within(open, walked, seed)
+  return Rig.within(open, walked, { seed })
 }

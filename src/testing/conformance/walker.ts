@@ -6,16 +6,17 @@
  */
 import assert from 'node:assert/strict'
 import type { Claimed } from '../../job/claim.js'
-import type { JobRecord } from '../../job/job.js'
+import type { JobRecord, Millis } from '../../job/job.js'
 import type { Selector } from '../../job/selector.js'
 import type { Settlement, Verdict } from '../../job/verdict.js'
 import type { Store, Swept } from '../../store.js'
-import { COMPLETE, json, settlement, upTo } from './build.js'
-import { Dice, throwCommand, throwJob, throwVerdict } from './dice.js'
+import { COMPLETE, json, refOf, settlement, upTo } from './build.js'
+import { Dice, throwCommand, throwVerdict } from './dice.js'
 import { Ledger } from './ledger.js'
 import type { ClaimWords, PlayedNode } from './played-node.js'
 import type { Rig } from './rig.js'
 import { Tale } from './tale.js'
+import { WalkingProducer } from './walking-producer.js'
 import { WalkingScheduler } from './walking-scheduler.js'
 
 const QUEUES = ['a', 'b', 'dead'] as const
@@ -41,19 +42,18 @@ export class Walker {
   readonly #rig: Rig
   readonly #dice: Dice
   readonly #ledger = new Ledger()
+  readonly #producer: WalkingProducer
   readonly #scheduler: WalkingScheduler
   readonly #hands: Hand[] = []
   /** Nodes that nobody plays any more: their last sign of life. */
   readonly #fallen = new Map<string, number>()
-  readonly #own: string[] = []
-  readonly #groups: readonly string[]
   #spent: Settlement[] = []
   #letters = 0
 
   private constructor(rig: Rig, seed: number, groups: readonly string[]) {
     this.#rig = rig
-    this.#groups = groups
     this.#dice = new Dice(seed)
+    this.#producer = new WalkingProducer(rig, this.#dice, groups, this.tale)
     this.#scheduler = new WalkingScheduler(this.#dice, groups, this.#ledger, this.tale)
   }
 
@@ -94,42 +94,56 @@ export class Walker {
     if (this.#ledger.size > CROWDED) await this.#clear()
   }
 
+  /** Everybody leaves, and nothing runs any more. */
+  async rest(): Promise<void> {
+    await this.#retire(60_000)
+  }
+
   /** Everybody leaves, what is left is worked off, and every job has come to an end. */
   async finish(): Promise<void> {
+    const hand = await this.#retire(3_600_000)
+    for (;;) {
+      let went = 0
+      for (const queue of QUEUES) went += await this.#workOff(hand, queue)
+      const left = (await this.#look()).filter((job) => job.finishedAt === null)
+      if (left.length === 0) return
+      // Nobody but an operator says how those go on that wait for somebody who failed.
+      for (const queue of QUEUES) {
+        went += await this.#control('retry', queue, { states: ['waiting'] })
+      }
+      assert.ok(went > 0, `what is left can go on: ${left.map(({ id }) => id).join()}`)
+    }
+  }
+
+  async #retire(span: Millis): Promise<Hand> {
     for (const hand of this.#hands) await this.#leave(hand)
-    await this.#rig.clock.advance(3_600_000)
+    await this.#rig.clock.advance(span)
+    await this.#look()
     const [hand] = this.#hands
     while ((await this.#sweep(hand, 500)).more) await this.#look()
-    for (const queue of QUEUES) {
-      let jobs: readonly Claimed[]
-      do {
-        jobs = await this.#claim(hand, { queue, limit: 50, alone: true })
-        const done = jobs.map((job) => settlement(job, COMPLETE))
-        await this.#settle(hand, done)
-      } while (jobs.length > 0)
+    await this.#look()
+    return hand
+  }
+
+  /** Answers how many it was. */
+  async #workOff(hand: Hand, queue: string): Promise<number> {
+    for (let sum = 0; ;) {
+      const jobs = await this.#claim(hand, { queue, limit: 50, alone: true })
+      if (jobs.length === 0) return sum
+      sum += jobs.length
+      const done = jobs.map((job) => settlement(job, COMPLETE))
+      await this.#settle(hand, done)
     }
-    const live = (await this.#look()).filter((job) => job.finishedAt === null)
-    assert.deepEqual(live, [], 'in the end every job has ended')
   }
 
   // ── What may happen ───────────────────────────────────────────────────────────────────────────
 
   async #insert({ store }: Hand): Promise<void> {
-    const now = this.#rig.clock.wall()
-    const jobs = upTo(1 + this.#dice.below(4)).map(() => {
-      const ownId = this.#dice.maybe(0.2)
-      const again = ownId && this.#own.length > 0 && this.#dice.maybe(0.5)
-      const id = again ? this.#dice.pick(this.#own) : this.tale.own(this.#rig.newId())
-      if (ownId && !again) this.#own.push(id)
-      return throwJob(this.#dice, now, { id, ownId, group: this.#dice.pick(this.#groups) })
-    })
+    const jobs = this.#producer.lot(this.#rig.clock.wall())
     const answers = await this.#rig.insert(jobs, store)
+    const lot = jobs.map(({ id, after }) => [id, ...after.map((ref) => this.tale.name(ref))])
+    this.tale.tell('insert', lot, this.tale.inserted(answers))
     this.#ledger.answered(jobs, answers)
-    this.tale.tell(
-      'insert',
-      jobs.map((job) => job.id),
-      answers,
-    )
   }
 
   async #claimSome(hand: Hand): Promise<void> {
@@ -260,8 +274,8 @@ export class Walker {
   }
 
   async #settle(hand: Hand, settle: readonly Settlement[]): Promise<void> {
-    const answers = await hand.node.settleAll(settle)
-    settle.forEach((one, index) => this.#ledger.settled(one, answers[index]))
+    const { settled: answers, happened } = await hand.node.settleAndHear(settle)
+    this.#ledger.settled(settle, answers, happened)
     hand.held = hand.held.filter((job) => !settle.some((one) => one.token === job.token))
     this.#spent = [...this.#spent, ...settle].slice(-SPENT)
     const verdicts = settle.map((one) => [this.tale.name(one), one.verdict.kind])
@@ -269,20 +283,30 @@ export class Walker {
       'settle',
       verdicts,
       answers.map((answer) => this.tale.settled(answer)),
+      this.tale.happened(happened),
     )
   }
 
-  async #control(kind: 'cancel' | 'retry' | 'delete', queue: string, which: Selector) {
+  async #control(
+    kind: 'cancel' | 'retry' | 'delete',
+    queue: string,
+    which: Selector,
+  ): Promise<number> {
     const chosen = await this.#rig.list(queue, which)
-    const [least, most] = this.#ledger.controlled(kind, chosen)
     const cancel = { kind: 'cancel', queue, which, reason: 'asked' } as const
-    const { changed } = await this.#rig.control(kind === 'cancel' ? cancel : { kind, queue, which })
-    assert.ok(changed >= least && changed <= most, `${kind}: ${changed} of ${least} to ${most}`)
+    const command = kind === 'cancel' ? cancel : { kind, queue, which }
+    const { changed, happened } = await this.#rig.control(command)
+    const found = await this.#rig.store.get(chosen.map(refOf))
+    const expected = this.#ledger.controlled(kind, chosen, found, happened)
+    assert.equal(changed, expected, `${kind} of ${queue} changes as many as it may`)
     this.tale.tell(
       kind,
       queue,
       chosen.map((job) => this.tale.name(job)),
+      changed,
+      this.tale.happened(happened),
     )
+    return changed
   }
 
   async #clear(): Promise<void> {
@@ -296,12 +320,25 @@ export class Walker {
     const jobs: JobRecord[] = []
     for (const queue of QUEUES) jobs.push(...(await this.#rig.list(queue)))
     this.#ledger.audit(jobs)
+    this.#producer.saw(jobs)
+    await this.#lookAtParents()
     const now = this.#rig.clock.wall()
     this.tale.tell(
       'look',
       jobs.map((job) => this.tale.record(job, now)),
     )
     return jobs
+  }
+
+  /** What one child is told of those that it comes after. */
+  async #lookAtParents(): Promise<void> {
+    const children = this.#ledger.children()
+    if (children.length === 0) return
+    const child = this.#dice.pick(children)
+    const rows = await this.#rig.store.parents(child)
+    this.#ledger.auditParents(child, rows)
+    const told = rows?.map((row) => [this.tale.name(row), row.state, row.result?.text])
+    this.tale.tell('parents', this.tale.name(child), told)
   }
 
   /** The next node plays this hand. */

@@ -6,8 +6,8 @@
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
-import type { Liveness } from '../../job/book/decide-sweep.js'
-import { hostMono, systemClock } from '../../time/system.js'
+import type { Liveness } from '../job/book/decide-sweep.js'
+import { hostMono, systemClock } from '../time/system.js'
 
 export interface Host {
   /** Names the host's last start; clocks of two boots cannot be compared. */

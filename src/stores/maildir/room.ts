@@ -1,0 +1,323 @@
+/**
+ * What all handles of one process on one folder and scope share: the keeper, and its life. It is
+ * opened with the first handle and closed with the last.
+ *
+ *     open ──▶ living ──▶ closed
+ *               │   ▲
+ *     a fault ─▼   │ ── the folder was read anew
+ *             reading
+ */
+import type { Answers, Book } from '../../job/book/book.js'
+import type { Frame } from '../../job/book/frame.js'
+import type { Millis } from '../../job/job.js'
+import { millraceError } from '../../job/errors.js'
+import { BEAT } from '../../job/defaults.js'
+import type { Clock, Timer } from '../../time/clock.js'
+import type { News } from '../book/medium.js'
+import { deposed, named, reloading } from './faults.js'
+import { Hands } from './hands.js'
+import type { Takers } from './hands.js'
+import { Keeper } from './keeper.js'
+import type { KeeperCard, KeeperParts } from './keeper.js'
+import { establish } from './layout.js'
+import { beginLife } from './beginning.js'
+import type { Life, LifeParts } from './life.js'
+import { Spare } from './spare.js'
+import { Takeover } from './takeover.js'
+
+export type RoomParts = Omit<
+  LifeParts,
+  'generation' | 'fence' | 'isDoubtful' | 'onFailure' | 'onQueue' | 'mustFence' | 'spare'
+> &
+  Omit<KeeperParts, keyof LifeParts> & {
+    /** Null: nobody waits for this one to fall silent. */
+    readonly clock: Clock | null
+    readonly newId: () => string
+  }
+
+/** A loop that missed some rounds stood still. */
+const STALL: Millis = 1_000
+/** A folder that could not be read anew is read again for whoever calls so much later. */
+const AGAIN_AFTER: Millis = 1_000
+
+export class Room {
+  readonly #parts: RoomParts
+  readonly #keeper: Keeper
+  readonly #spare: Spare
+  readonly #hands: Hands
+  #takeover: Takeover | null = null
+  #life: Life | null = null
+  #loading: Promise<void> | null = null
+  #trouble: Error | null = null
+  readonly #listeners = new Set<(news: News) => void>()
+  #rings = false
+  #isFenced = false
+  #lastBeat: Millis
+  #timer: Timer | null = null
+  /** Another process has followed: nothing is answered here any more. */
+  isDeposed = false
+  /** Handles that have it open. */
+  handles = 0
+
+  private constructor(parts: RoomParts, keeper: Keeper, spare: Spare) {
+    this.#parts = parts
+    this.#spare = spare
+    this.#keeper = keeper
+    this.#lastBeat = parts.host.up()
+    const { disk, layout, clock, warn, host } = parts
+    const takers = this.#takers()
+    this.#hands = new Hands({ disk, layout, clock, warn, takers, wall: () => host.wall() })
+  }
+
+  /** None, while nobody could take anything. */
+  #takers(): Takers {
+    const take = (how: (takeover: Takeover) => readonly string[], else_: readonly string[]) => {
+      if (this.#takeover === null || !this.#isFirst()) return else_
+      const later = how(this.#takeover)
+      this.#ring()
+      return later
+    }
+    return {
+      isOwn: (path) => this.#takeover?.isOwn(path) === true,
+      known: () => this.#takeover?.known() ?? [],
+      mail: (paths) => take((takeover) => takeover.mail(paths), paths),
+      letters: (paths) => take((takeover) => takeover.letters(paths), []),
+    }
+  }
+
+  /** Looks, whatever it believed: files of others are at stake. */
+  #isFirst(): boolean {
+    if (!this.isDeposed && !this.#keeper.isFirst) this.#depose()
+    return !this.isDeposed
+  }
+
+  /** The loop turns, and whoever writes is heard: said every round of who looks at the post. */
+  turn(): void {
+    const now = this.#parts.host.up()
+    if (this.#turnedAt === null || now - this.#turnedAt > STALL) this.#calmSince = now
+    this.#turnedAt = now
+  }
+
+  /** Null: nobody goes rounds, and the loop is not measured. */
+  #turnedAt: Millis | null = null
+  #calmSince: Millis = -Infinity
+
+  /**
+   * For how long it has turned without standing still. Who stood still heard nobody, and is rarely
+   * alone in it: a disk that keeps one waiting keeps all.
+   */
+  calm(): Millis {
+    if (this.#turnedAt !== null) this.turn()
+    return this.#parts.host.up() - this.#calmSince
+  }
+
+  /** What others did in the folders is taken now: before whoever asks for something is answered. */
+  attend(isThorough: boolean): void {
+    if (this.#life === null || this.isDeposed) return
+    if (isThorough) this.#hands.goRound()
+    else this.#hands.flush()
+  }
+
+  static async open(parts: RoomParts): Promise<Room> {
+    const { disk, layout, nonce } = parts
+    try {
+      await establish(disk, layout, nonce)
+      judgeMedium(parts)
+      const spare = new Spare(disk, layout, nonce)
+      const keeper = await spare.withinTurns(() => Keeper.take(parts))
+      if (!(keeper instanceof Keeper)) throw kept(layout.scope, keeper)
+      const room = new Room(parts, keeper, spare)
+      try {
+        room.#live(await room.#begin(false))
+        spare.keep()
+        room.#beat()
+      } catch (error) {
+        keeper.leave()
+        throw error
+      }
+      return room
+    } catch (error) {
+      throw named(layout.scope, error)
+    }
+  }
+
+  async #begin(isDoubtful: boolean): Promise<Life> {
+    const { generation, fence } = this.#keeper.card
+    const onFailure = (life: Life): void => this.#readAnew(life)
+    const mustFence = this.#keeper.mustFence && !this.#isFenced
+    const onQueue = (folder: string): void => this.#hands.listen(folder)
+    const life = await beginLife({
+      ...{ ...this.#parts, generation, fence, isDoubtful, onFailure, onQueue, mustFence },
+      spare: this.#spare,
+    })
+    if (mustFence) this.#keeper.fence()
+    this.#isFenced = true
+    return life
+  }
+
+  #live(life: Life): void {
+    this.#life = life
+    this.#takeover = new Takeover(life, this.#parts)
+    for (let mail = life.mail; mail.length > 0;) {
+      const later = this.#takeover.mail(mail)
+      if (later.length >= mail.length) break
+      mail = later
+    }
+    this.#hands.goRound()
+    life.book.takeNews()
+  }
+
+  get book(): Book {
+    return this.#living().book
+  }
+
+  now(): Millis {
+    return this.#living().now()
+  }
+
+  listen(onNews: (news: News) => void): () => void {
+    this.#listeners.add(onNews)
+    return () => this.#listeners.delete(onNews)
+  }
+
+  refresh(): void {
+    this.#living().followWall()
+    this.#ring()
+  }
+
+  commit(frame: Frame): Answers[Frame['kind']] {
+    const answers = this.#living().commit(frame)
+    this.#ring()
+    return answers
+  }
+
+  async durable(): Promise<void> {
+    await this.#living().durable()
+  }
+
+  /** Between sweeps: what the log holds goes where it belongs. */
+  async tend(): Promise<void> {
+    try {
+      await this.#life?.clear()
+      if (!this.isDeposed) this.#spare.keep()
+    } catch (error) {
+      // Nobody waits for this; the next sweep tries again.
+      this.#parts.warn(`the commit log could not be cleared: ${String(error)}`)
+    }
+  }
+
+  /** Says that it lives, for as long as the loop turns; one that stood still looks whether it was followed. */
+  #beat(): void {
+    this.#timer?.cancel()
+    this.#timer = this.#parts.clock?.after(BEAT, () => this.#beat(), { ref: false }) ?? null
+    this.#lastBeat = this.#parts.host.up()
+    try {
+      if (this.#keeper.isFirst) this.#spare.within(() => this.#keeper.beat())
+      else this.#depose()
+      this.#hands.doubt(this.#life?.forgetOwn() ?? [])
+    } catch (error) {
+      this.#parts.warn(`the keeper could not say that it lives: ${String(error)}`)
+    }
+  }
+
+  #depose(): void {
+    this.#timer?.cancel()
+    this.isDeposed = true
+    this.#trouble = deposed(this.#parts.layout.scope)
+    this.#life?.letGo()
+    this.#life = null
+    this.#takeover = null
+    this.#hands.close()
+  }
+
+  async close(): Promise<void> {
+    this.#timer?.cancel()
+    if (this.isDeposed) return this.#keeper.letGo()
+    this.#hands.close()
+    await this.#loading
+    const life = this.#life
+    this.#life = null
+    try {
+      await life?.close()
+    } finally {
+      this.#keeper.leave()
+    }
+  }
+
+  /** Told after the call that brought it. */
+  #ring(): void {
+    const book = this.#life?.book
+    if (this.#rings || book === undefined || !book.hasNews) return
+    this.#rings = true
+    queueMicrotask(() => {
+      this.#rings = false
+      const news = book.takeNews()
+      for (const listener of this.#listeners) listener(news)
+    })
+  }
+
+  /** It may have been stopped for longer than others wait: then it looks whether it was followed. */
+  keeps(): boolean {
+    const { host, lease } = this.#parts
+    if (host.up() - this.#lastBeat > lease / 2 && !this.isDeposed) this.#beat()
+    return !this.isDeposed
+  }
+
+  #living(): Life {
+    this.keeps()
+    if (this.#life !== null) return this.#life
+    if (!this.isDeposed && this.#parts.host.up() - this.#triedAt > AGAIN_AFTER) this.#load()
+    throw reloading(this.#parts.layout.scope, this.#trouble)
+  }
+
+  /** What the disk kept of the life that failed is read again, by one that trusts nothing of it. */
+  #readAnew(life: Life): void {
+    if (this.#life !== life || this.#loading !== null) return
+    this.#trouble = life.failure
+    this.#life = null
+    this.#takeover = null
+    life.letGo()
+    this.#load()
+  }
+
+  #triedAt: Millis = -Infinity
+
+  #load(): void {
+    if (this.#loading !== null) return
+    this.#triedAt = this.#parts.host.up()
+    const begin = async (): Promise<void> => this.#live(await this.#begin(true))
+    this.#loading = begin()
+      .catch((error: unknown) => {
+        this.#trouble = error instanceof Error ? error : new Error(String(error))
+        this.#parts.warn(`the folder could not be read anew: ${String(error)}`)
+      })
+      .finally(() => (this.#loading = null))
+  }
+}
+
+/** Refuses what is shared between hosts, and says honestly what cannot survive a power cut. */
+function judgeMedium({ disk, layout, durability, warn }: RoomParts): void {
+  const { name, keeps, ordersAppends } = disk.medium(layout.root)
+  if (!ordersAppends) {
+    throw millraceError({
+      code: 'STORE_UNREACHABLE',
+      subject: layout.root,
+      expected: 'a local file system: who keeps a maildir is told by processes of one host',
+      received: name,
+      remedy: 'use a folder on a local disk',
+    })
+  }
+  if (keeps === 'process' && durability === 'power') {
+    warn(`${layout.root} is on ${name}: its jobs survive a crash of the process, not of the host`)
+  }
+}
+
+function kept(scope: string, { host, pid }: KeeperCard): Error {
+  return millraceError({
+    code: 'STORE_UNREACHABLE',
+    subject: scope,
+    expected: 'to become its keeper',
+    received: `another process that keeps it: pid ${pid} on ${host}`,
+    remedy: 'one process at a time keeps a maildir; stop that one, or wait for its end',
+  })
+}

@@ -1,0 +1,48 @@
+/**
+ * What an idle worker asks before it asks in earnest: see `../sql/peeking.ts`. They lock nothing, and
+ * each of their parts reads one row of an index.
+ */
+import type { Statement } from '../sql/statements.js'
+import { QUEUE, RUNS, inTime } from './words.js'
+
+export function peekStatements(s: string) {
+  const queues = `(SELECT id FROM ${s}queues WHERE scope = $1)`
+  return {
+    'claim.peek': `
+      SELECT ${QUEUE}, l.id AS lane, l.task, l.kind,
+             EXISTS (SELECT FROM ${s}nodes AS n WHERE n.scope = $1 AND n.node = $3 AND n.gone = 0
+                       AND n.last_beat >= $4::float8 - 30000)::int AS is_fresh,
+             (EXISTS (SELECT FROM ${s}turns AS u,
+                      LATERAL (SELECT FROM ${s}jobs AS j
+                               WHERE j.lane = u.lane AND j.state = 1 AND j.grp = u.grp
+                                 AND j.priority = u.priority AND j.place >= u.floor
+                                 AND ${inTime('$4::float8')}
+                               ORDER BY j.place LIMIT 1) AS h
+                      WHERE u.lane = l.id AND u.grp = '')
+              OR EXISTS (SELECT FROM ${s}turns AS u
+                         WHERE u.lane = l.id AND u.closed = 0 AND u.grp > '')
+              OR EXISTS (SELECT FROM ${s}turns AS u
+                         WHERE u.queue = q.id AND u.closed = 1 AND u.opens_at <= $4))::int AS is_ready,
+             least((SELECT min(j.due) FROM ${s}jobs AS j WHERE j.lane = l.id AND j.state IN (0, 3)),
+                   (SELECT min(u.opens_at) FROM ${s}turns AS u
+                    WHERE u.queue = q.id AND u.closed = 1)) AS next
+      FROM ${s}queues AS q LEFT JOIN ${s}lanes AS l ON l.queue = q.id
+      WHERE q.scope = $1 AND q.name = $2`,
+    'sweep.peek': `
+      SELECT (EXISTS (SELECT FROM ${s}jobs AS j
+                      WHERE j.expires < $2 AND j.queue IN ${queues})
+              OR EXISTS (SELECT FROM ${s}jobs AS j
+                         WHERE j.state = 1 AND j.lane IS NULL
+                           AND j.queue IN ${queues})
+              OR EXISTS (SELECT FROM ${s}jobs AS j
+                         WHERE ${RUNS} AND j.queue IN ${queues}
+                           AND NOT EXISTS (SELECT FROM ${s}nodes AS n
+                                           WHERE n.scope = $1 AND n.node = j.node))
+              OR EXISTS (SELECT FROM ${s}keys AS y
+                         WHERE y.seq IS NULL AND y.until <= $2
+                           AND y.queue IN ${queues})
+              OR EXISTS (SELECT FROM ${s}grants WHERE scope = $1 AND until <= $2)
+              OR EXISTS (SELECT FROM ${s}throttles WHERE scope = $1 AND until <= $2)
+              OR EXISTS (SELECT FROM ${s}settled WHERE scope = $1 AND at < $3))::int AS is_due`,
+  } satisfies Partial<Record<Statement, string>>
+}

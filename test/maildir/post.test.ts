@@ -1,0 +1,168 @@
+// Letters between two processes on one simulated disk, by virtual time: no hint has to arrive for a
+// letter to be answered, a keeper that was followed answers none, and what the dead left is removed.
+import { beforeEach, describe, expect, it } from 'vitest'
+import { newJob, QUEUE } from '../../src/testing/conformance/build.js'
+import type { Disk } from '../../src/disk/disk.js'
+import { LEASE } from '../../src/job/defaults.js'
+import { openableMaildirStore } from '../../src/stores/maildir/maildir-store.js'
+import type { Rooms } from '../../src/stores/maildir/maildir-store.js'
+import { SimDisk } from '../../src/testing/sim-disk.js'
+import type { Store } from '../../src/store.js'
+import type { Clock } from '../../src/time/clock.js'
+import { seededChance, VirtualClock } from '../../src/time/virtual.js'
+import { virtualHost } from '../conformance/maildir-medium.js'
+import { watchedDisk } from '../file/watched-disk.js'
+
+const KEEPER = '/mail/default/.keeper'
+const POST = `${KEEPER}/post`
+
+let clock: VirtualClock
+let disk: SimDisk
+let warnings: string[]
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  disk = new SimDisk({ now: () => clock.wall() })
+  warnings = []
+})
+
+/** A process of its own: it shares nothing with others but the disk and the time. */
+async function openProcess(
+  seed: number,
+  isStopped = (): boolean => false,
+  its: Disk = disk.fork(),
+  rooms: Rooms = new Map(),
+): Promise<Store> {
+  const store = openableMaildirStore(
+    { path: '/mail' },
+    {
+      ...{ disk: its, host: virtualHost(clock), chance: seededChance(seed) },
+      clock: stoppable(isStopped),
+      rooms,
+      pause: async () => undefined,
+      warn: (message) => warnings.push(message),
+    },
+  )
+  await store.open({ scope: 'default' })
+  return store
+}
+
+function readWhole(path: string): string {
+  const file = disk.read(path)
+  const bytes = Buffer.alloc(file.size())
+  file.readAt(0, bytes)
+  return bytes.toString()
+}
+
+/** The clock of a process: none of its timers runs while it is stopped. */
+function stoppable(isStopped: () => boolean): Clock {
+  return {
+    wall: () => clock.wall(),
+    mono: () => clock.mono(),
+    after: (delay, run) => clock.after(delay, () => void (isStopped() || run())),
+    soon: (run) => clock.soon(run),
+    within: (run) => clock.within(run),
+  }
+}
+
+describe('the post of a maildir', () => {
+  it('is answered though no hint ever comes: the keeper looks by itself', async () => {
+    const keeper = await openProcess(1)
+    const other = await openProcess(2)
+    const asked = other.insert([{ jobs: [newJob('a')] }])
+    await clock.advance(1_000)
+    expect(await asked).toMatchObject([[{ id: 'a', status: 'inserted' }]])
+    expect(disk.list(POST)).toEqual(['drafts'])
+    expect(disk.list(`${POST}/drafts`)).toEqual([])
+    await keeper.close()
+    await other.close()
+    expect(warnings).toEqual([])
+  })
+
+  it('is left by a keeper that was followed to whoever came after it', async () => {
+    let isStopped = false
+    await openProcess(1, () => isStopped)
+    isStopped = true
+    await clock.advance(LEASE + 1)
+    const second = await openProcess(2)
+    const third = await openProcess(3)
+    const asked = third.insert([{ jobs: [newJob('a')] }])
+    // The first wakes at a hint, before the second has looked.
+    disk.hint(POST)
+    await clock.advance(1_000)
+    expect(await asked).toMatchObject([[{ id: 'a', status: 'inserted' }]])
+    expect(disk.list(KEEPER).filter((name) => name.startsWith('keeper.'))).toEqual(['keeper.2'])
+    await second.close()
+  })
+
+  it('has no two letters of one number, though who writes becomes keeper and visitor in turn', async () => {
+    const numbers: string[] = []
+    let isStopped = false
+    const counted = watchedDisk(disk.fork(), (change, path) => {
+      if (change === 'create' && path.endsWith('.ask')) numbers.push(path)
+    })
+    const writer = await openProcess(1, () => isStopped, counted)
+    const count = async (): Promise<unknown> => {
+      const counting = writer.count({ queue: QUEUE, which: {}, cursor: null })
+      return (await Promise.all([counting, clock.advance(2_000)]))[0]
+    }
+    for (const seed of [2, 3]) {
+      isStopped = true
+      await clock.advance(LEASE + 1)
+      const keeper = await openProcess(seed)
+      isStopped = false
+      await expect(count(), 'it learns so').rejects.toThrow('to be the keeper of this folder still')
+      await count()
+      await count()
+      await keeper.close()
+      await count()
+    }
+    expect(numbers.length).toBeGreaterThanOrEqual(4)
+    expect(new Set(numbers).size).toBe(numbers.length)
+  })
+
+  it('makes one keeper of a process, though many of its calls find that the last one is gone', async () => {
+    const keeper = await openProcess(1)
+    const rooms: Rooms = new Map()
+    const other = await openProcess(2, () => false, disk.fork(), rooms)
+    await keeper.close()
+    const counts = [1, 2, 3].map(() => other.count({ queue: QUEUE, which: {}, cursor: null }))
+    await Promise.all([...counts, clock.advance(2_000)])
+    const room = await rooms.values().next().value
+    expect(room?.handles).toBe(1)
+    await other.close()
+    expect(rooms.size).toBe(0)
+    expect(readWhole(`${KEEPER}/keeper.2`).trim().split('\n').at(-1)).toBe('left')
+  })
+
+  it('leaves nobody a keeper who closes while it follows one', async () => {
+    const keeper = await openProcess(1)
+    const rooms: Rooms = new Map()
+    const other = await openProcess(2, () => false, disk.fork(), rooms)
+    await keeper.close()
+    const entered = new Promise<void>((resolve) => {
+      rooms.set = (key, room) => {
+        resolve()
+        return Map.prototype.set.call(rooms, key, room) as Rooms
+      }
+    })
+    const count = other.count({ queue: QUEUE, which: {}, cursor: null })
+    const told = expect(count).rejects.toThrow('STORE_CLOSED')
+    await Promise.all([entered.then(() => other.close()), clock.advance(2_000)])
+    await told
+    expect(rooms.size).toBe(0)
+  })
+
+  it('is cleared by the next keeper of what the dead have left, and of nothing younger', async () => {
+    await (await openProcess(1)).close()
+    for (const path of [`${POST}/aa-1.answer`, `${POST}/drafts/aa.aa-2.ask`]) {
+      disk.create(path).close()
+    }
+    await clock.advance(30 * 60_000)
+    disk.create(`${POST}/bb-1.answer`).close()
+    const next = await openProcess(2)
+    expect([...disk.list(POST)].sort()).toEqual(['bb-1.answer', 'drafts'])
+    expect(disk.list(`${POST}/drafts`)).toEqual([])
+    await next.close()
+  })
+})

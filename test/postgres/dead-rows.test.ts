@@ -1,0 +1,121 @@
+// A transaction that stays open keeps every row that is taken and completed meanwhile, and autovacuum that
+// is off or late does the same: claims must not wade through them. What they read is counted in pages,
+// which is the same on every machine. `npm run torture -- open-transaction` is the long form.
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { openablePostgresStore } from '../../src/stores/postgres/postgres-store.js'
+import { statements } from '../../src/stores/postgres/statements.js'
+import type { Statement } from '../../src/stores/sql/statements.js'
+import { newJob, settlement, upTo } from '../../src/testing/conformance/build.js'
+import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js'
+import { sharedPostgres } from '../servers/postgres.js'
+import { literal } from './literal.js'
+
+const server = await sharedPostgres()
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+const ROUNDS = 80
+const BATCH = 100
+/** Of up to 2,000 rows that were taken since the floors were raised last; 8,000 are some 800. */
+const SPARE_PAGES = 250
+
+describe.skipIf(server.isMissing).each([
+  { how: 'plainly', group: () => '' },
+  { how: 'in turns', group: (n: number) => `group-${n % 4}` },
+])(`claims $how beside a transaction that stays open${server.why}`, ({ group }) => {
+  const texts = statements('"millrace".', 'FOR UPDATE OF j')
+  let client: pg.Client
+  let snapshot: pg.Client
+  let node: PlayedNode
+  let now = 1_000_000
+
+  beforeAll(async () => {
+    const url = await server.database()
+    const store = openablePostgresStore({ url }, { now: () => now })
+    await store.open({ scope: 'default' })
+    node = await PlayedNode.enlist(store, cardOf('node'))
+    client = new pg.Client({ connectionString: url })
+    snapshot = new pg.Client({ connectionString: url })
+    await client.connect()
+    await snapshot.connect()
+    for (const table of ['jobs', 'turns', 'nodes', 'queues']) {
+      await client.query(`ALTER TABLE millrace.${table} SET (autovacuum_enabled = off)`)
+    }
+    await round(0)
+    await snapshot.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    await snapshot.query('SELECT count(*) FROM millrace.jobs')
+  })
+  afterAll(async () => {
+    await snapshot.end()
+    await client.end()
+    await node.store.close()
+  })
+
+  it('read as many pages as at the beginning, however many were taken meanwhile', async () => {
+    const before = await pages()
+    for (let n = 1; n <= ROUNDS; n++) await round(n)
+    const { rows } = await snapshot.query<{ n: number }>(
+      'SELECT count(*)::int AS n FROM millrace.jobs',
+    )
+    expect(rows[0]?.n).toBeGreaterThan(0) // it still sees what is long gone
+    const after = await pages()
+    for (const [name, count] of after) {
+      expect({ name, count }).toEqual({ name, count: expect.toSatisfy(isLike(before.get(name))) })
+    }
+  })
+
+  /** So many come, are taken and are done; a hundred stand behind them all the while. */
+  async function round(n: number): Promise<void> {
+    now += 500
+    const jobs = upTo(BATCH).map((at) => newJob(`job-${n}-${at}`, { group: group(at) }))
+    await node.store.insert([{ jobs }])
+    if (n === 0) return
+    const taken = await node.claim({ limit: BATCH })
+    expect(taken.jobs.length).toBe(BATCH)
+    await node.settleAll(taken.jobs.map((job) => settlement(job, DONE)))
+  }
+
+  /** What each statement that a claim asks reads. */
+  async function pages(): Promise<Map<string, number>> {
+    const lane = (await client.query<{ id: number }>('SELECT id FROM millrace.lanes')).rows[0]?.id
+    const counts = new Map<string, number>()
+    const lines = [[lane], [group(0)], [0]]
+    const floor = `(SELECT min(floor) FROM millrace.turns WHERE lane = ${lane})`
+    const asked: Partial<Record<Statement, readonly unknown[]>> = {
+      'job.take': [lane, now, 10, 1, 'node', 'worker', 1],
+      'lane.ready': [[lane], [now]],
+      'lane.next': [[lane]],
+      'job.due': [now, 10, [lane]],
+      'node.known': [1, 'node'],
+      'turn.grouped': [1],
+      'turn.first': [[], 10, [lane]],
+      'queue.find': [1, ['q']],
+    }
+    for (const [name, params] of Object.entries(asked)) {
+      counts.set(name, await pagesOf(texts[name as Statement], params.map(literal)))
+    }
+    const first = [String(now), ...[...lines, [10]].map(literal), `ARRAY[${floor}]`]
+    counts.set('line.first', await pagesOf(texts['line.first'], first))
+    return counts
+  }
+
+  async function pagesOf(text: string, args: readonly string[]): Promise<number> {
+    await client.query('BEGIN')
+    for (const how of ['seqscan', 'hashjoin', 'mergejoin']) {
+      await client.query(`SET LOCAL enable_${how} = off`)
+    }
+    const said = text.replace(/\$(\d+)/g, (_, at: string) => args[Number(at) - 1] ?? 'NULL')
+    const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${said}`,
+    )
+    await client.query('ROLLBACK')
+    const plan = rows[0]?.['QUERY PLAN'][0].Plan ?? {}
+    return (plan['Shared Hit Blocks'] ?? NaN) + (plan['Shared Read Blocks'] ?? NaN)
+  }
+})
+
+const DONE = { kind: 'complete', result: null } as const
+
+function isLike(before: number | undefined): (count: number) => boolean {
+  return (count) => count <= (before ?? NaN) + SPARE_PAGES
+}

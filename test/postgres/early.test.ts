@@ -1,0 +1,121 @@
+// A job is seen, and may run, before the server's disk has it; its caller is answered when it has.
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { openablePostgresStore } from '../../src/stores/postgres/postgres-store.js'
+import type { Store } from '../../src/store.js'
+import { newJob } from '../../src/testing/conformance/build.js'
+import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js'
+import { PostgresCluster, privatePostgres } from '../servers/postgres.js'
+
+const here = privatePostgres()
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+describe.skipIf(here.isMissing)(`an insert that is awaited${here.why}`, () => {
+  let cluster: PostgresCluster
+  let database: string
+
+  beforeAll(async () => {
+    cluster = await PostgresCluster.create()
+    database = await cluster.createDatabase()
+  })
+  afterAll(() => cluster.destroy())
+
+  async function opened(url: string): Promise<Store> {
+    const store = openablePostgresStore({ url }, {})
+    await store.open({ scope: 'default' })
+    return store
+  }
+
+  /** One look in full, so that what comes next goes in one trip. */
+  async function prepared(url: string, first: string): Promise<Store> {
+    const store = await opened(url)
+    await store.insert([{ jobs: [newJob(first)] }])
+    return store
+  }
+
+  /** Somebody has looked for more, and waits. */
+  async function awaited(store: Store): Promise<PlayedNode> {
+    const node = await PlayedNode.enlist(store, cardOf('node'))
+    expect((await node.claim({ limit: 1 })).jobs).toHaveLength(1)
+    expect((await node.claim({ limit: 1 })).jobs).toHaveLength(0)
+    return node
+  }
+
+  it('is claimed while it is not durable, and not answered', async () => {
+    const store = await prepared(cluster.url(database), 'first')
+    const node = await awaited(store)
+    let hinted = false
+    store.watch(({ what }) => (hinted ||= what === 'jobs'))
+    // No commit that is to be durable ends: it waits for a standby that never comes.
+    await cluster.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    await cluster.query('SELECT pg_reload_conf()')
+    await vi.waitUntil(async () => {
+      const [{ on }] = await cluster.query(
+        "SELECT current_setting('synchronous_standby_names') = 'nobody' AS on",
+      )
+      return on
+    })
+    let answered = false
+    const inserted = store.insert([{ jobs: [newJob('early')] }]).then((answer) => {
+      answered = true
+      return answer
+    })
+    await vi.waitUntil(() => hinted)
+    expect((await node.claim({ limit: 1 })).jobs).toMatchObject([{ id: 'early' }])
+    await vi.waitUntil(async () => {
+      const [{ waiting }] = await cluster.query(
+        "SELECT count(*)::int AS waiting FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
+      )
+      return waiting === 1
+    })
+    expect(answered).toBe(false)
+    await cluster.query('ALTER SYSTEM RESET synchronous_standby_names')
+    await cluster.query('SELECT pg_reload_conf()')
+    expect(await inserted).toMatchObject([[{ status: 'inserted' }]])
+    await store.close()
+  })
+
+  it('lasts though the server has forgotten how it is waited for', async () => {
+    const pool = new pg.Pool({ connectionString: cluster.url(database), max: 2 })
+    const clients: pg.PoolClient[] = []
+    pool.on('connect', (client) => clients.push(client))
+    const store = openablePostgresStore({ pool }, {})
+    await store.open({ scope: 'default' })
+    await store.insert([{ jobs: [newJob('known')] }])
+    const node = await awaited(store)
+    await store.insert([{ jobs: [newJob('waited for')] }])
+    const forgets = clients.map((client) => client.query('DEALLOCATE "millrace/flush"'))
+    const forgotten = (await Promise.allSettled(forgets)).filter(
+      (one) => one.status === 'fulfilled',
+    )
+    expect(forgotten.length).toBeGreaterThan(0)
+    expect(await store.insert([{ jobs: [newJob('again')] }])).toMatchObject([
+      [{ status: 'inserted' }],
+    ])
+    expect((await node.claim({ limit: 9 })).jobs).toHaveLength(2)
+    await store.close()
+    await pool.end()
+  })
+
+  it('of a role that may not wait apart is not known to last once, and waits itself from then on', async () => {
+    await cluster.query("CREATE ROLE bound LOGIN PASSWORD 'bound'")
+    await cluster.query('GRANT ALL ON SCHEMA millrace TO bound', { database })
+    await cluster.query('GRANT ALL ON ALL TABLES IN SCHEMA millrace TO bound', { database })
+    await cluster.query('GRANT ALL ON ALL SEQUENCES IN SCHEMA millrace TO bound', { database })
+    await cluster.query(
+      'REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) FROM PUBLIC',
+      { database },
+    )
+    const url = new URL(cluster.url(database))
+    url.username = url.password = 'bound'
+    const store = await prepared(url.href, 'second')
+    await awaited(store)
+    const jobs = [newJob('third')]
+    await expect(store.insert([{ jobs }])).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    expect(await store.insert([{ jobs }])).toMatchObject([[{ status: 'duplicate' }]])
+    expect(await store.insert([{ jobs: [newJob('fourth')] }])).toMatchObject([
+      [{ status: 'inserted' }],
+    ])
+    await store.close()
+  })
+})

@@ -1,0 +1,52 @@
+// A pool that the user has already: the store works through it as through its own, hears what is done
+// in its own process, polls for the rest, and leaves the pool open.
+import pg from 'pg'
+import { afterEach, describe, expect, it } from 'vitest'
+import { compareStores } from 'millrace/testing'
+import { millrace } from '../../src/index.js'
+import { openablePostgresStore, postgresStore } from '../../src/stores/postgres/postgres-store.js'
+import { openMemory } from '../conformance/memory-medium.js'
+import { sharedPostgres } from '../servers/postgres.js'
+
+const server = await sharedPostgres()
+
+describe.skipIf(server.isMissing)(`a pool of the user's${server.why}`, () => {
+  const pools: pg.Pool[] = []
+  afterEach(async () => {
+    for (const pool of pools.splice(0)) await pool.end()
+  })
+  async function userPool(options: pg.PoolConfig = {}): Promise<pg.Pool> {
+    const pool = new pg.Pool({ connectionString: await server.database(), ...options })
+    pools.push(pool)
+    return pool
+  }
+
+  it('answers as the memory store does', { timeout: 60_000 }, async () => {
+    let laws = 0
+    const pool = await userPool()
+    const open: typeof openMemory = async ({ clock, chance }) => {
+      const law = ++laws
+      return {
+        async connect({ scope = 'default' } = {}) {
+          const parts = { chance, now: () => clock.wall(), liveness: () => 'alive' as const }
+          const store = openablePostgresStore({ pool }, parts)
+          await store.open({ scope: `${law}/${scope}` })
+          return store
+        },
+        destroy: async () => undefined,
+      }
+    }
+    await compareStores({ model: openMemory, open, seed: 41, steps: 150 })
+  })
+
+  it('is enough with two connections, hears itself without a poll, and stays open', async () => {
+    const pool = await userPool({ max: 2 })
+    const mill = millrace(postgresStore({ pool }), { poll: '10m' })
+    const queue = mill.queue<number, number>('q')
+    queue.work((n) => n + 1)
+    const jobs = await Promise.all([1, 2, 3].map((n) => queue.enqueue(n)))
+    expect(await Promise.all(jobs.map((job) => job.result()))).toEqual([2, 3, 4])
+    await mill.close()
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+  })
+})
