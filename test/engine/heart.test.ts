@@ -137,6 +137,25 @@ describe('a node', () => {
     expect(started).toEqual(['x', 'y'])
   })
 
+  it('that stands still while it starts its jobs starts the rest only when it has looked', async () => {
+    const clock = new VirtualClock()
+    const { engine, told, scripted } = rig({ clock, memory: sharedMemory(clock), upkeep: false })
+    await insert(engine, ...upTo(3).map((n) => newJob(`${n}`)))
+    const { mono } = clock
+    const release = scripted.hold('check')
+    const stop = () => {
+      clock.mono = () => mono.call(clock) + 60_000
+      return COMPLETE
+    }
+    engine.start(working(stop, { concurrency: 3 }))
+    await clock.advance(10)
+    expect(scripted.count('check')).toBe(1)
+    expect(told('job.started')).toHaveLength(1)
+    release()
+    await clock.advance(5_000)
+    expect(told('job.completed')).toHaveLength(3)
+  })
+
   it('that hears nothing of the store for a lease starts nothing that it holds, until it has looked', async () => {
     const clock = new VirtualClock()
     const memory = sharedMemory(clock)

@@ -10,6 +10,9 @@ import { existsSync } from 'node:fs'
 import { readLedger } from './ledger.mjs'
 import { LEASE } from './plan.mjs'
 
+/** Lines that tell when. */
+const TIMED = new Set(['start', 'done', 'failed', 'settled'])
+
 /** `outages`: from when to when the store itself was away; with a `url` only that of several. */
 export function reckon({ producers, workers, outages = [] }) {
   const asked = readProducers(producers)
@@ -52,12 +55,13 @@ function readWorkers(workers, outages) {
   const faults = []
   for (const worker of workers) {
     const mine = new Map()
+    let since = 0n
     for (const [what, id, attempt, at, key, token] of readLedgerOf(worker)) {
       const run = mine.get(`${id} ${attempt}`)
       switch (what) {
         case 'start': {
           counts.starts++
-          const begun = { id, key, attempt: Number(attempt), at: BigInt(at), token, worker }
+          const begun = { id, key, attempt: Number(attempt), since, at: BigInt(at), token, worker }
           if (run !== undefined && !isAcrossOutage(run, begun, outages))
             faults.push(`${id} began attempt ${attempt} twice in one worker`)
           mine.set(`${id} ${attempt}`, begun)
@@ -91,6 +95,7 @@ function readWorkers(workers, outages) {
         default:
           faults.push(`${worker.name} wrote a word that nobody knows: ${what}`)
       }
+      if (TIMED.has(what)) since = BigInt(at)
     }
   }
   return { jobs, counts, faults }
@@ -166,7 +171,8 @@ function reasonFor(before, next, outages) {
   }
   if (before.hasFailed) return 'byFailure'
   if (killedAt !== null && killedAt < next.at) return 'byKill'
-  const isStopped = ({ from, until }) => before.at < until && from < next.at
+  // A stop can cut a start in two: decided before it, written down as the first line after it.
+  const isStopped = ({ from, until }) => before.since < until && from < next.at
   if (stops.some(isStopped)) return 'byStop'
   return isAcrossOutage(before, next, outages) ? 'byOutage' : 'unexplained'
 }
