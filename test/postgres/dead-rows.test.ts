@@ -4,7 +4,9 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openablePostgresStore } from '../../src/stores/postgres/postgres-store.js'
+import { completePlainly } from '../../src/stores/postgres/handful-statements.js'
 import { statements } from '../../src/stores/postgres/statements.js'
+import { takeHandful } from '../../src/stores/postgres/take-statements.js'
 import type { Statement } from '../../src/stores/sql/statements.js'
 import { newJob, settlement, upTo } from '../../src/testing/conformance/build.js'
 import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js'
@@ -14,6 +16,7 @@ import { literal } from './literal.js'
 const server = await sharedPostgres()
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
+const SCHEMA = '"millrace".'
 const ROUNDS = 80
 const BATCH = 100
 /** Of up to 2,000 rows that were taken since the floors were raised last; 8,000 are some 800. */
@@ -23,11 +26,13 @@ describe.skipIf(server.isMissing).each([
   { how: 'plainly', group: () => '' },
   { how: 'in turns', group: (n: number) => `group-${n % 4}` },
 ])(`claims $how beside a transaction that stays open${server.why}`, ({ group }) => {
-  const texts = statements('"millrace".', 'FOR UPDATE OF j')
+  const texts = statements(SCHEMA, 'FOR UPDATE OF j')
   let client: pg.Client
   let snapshot: pg.Client
   let node: PlayedNode
   let now = 1_000_000
+  /** Of the last claim: no token that is still out was given before. */
+  let token = 0
 
   beforeAll(async () => {
     const url = await server.database()
@@ -38,7 +43,7 @@ describe.skipIf(server.isMissing).each([
     snapshot = new pg.Client({ connectionString: url })
     await client.connect()
     await snapshot.connect()
-    for (const table of ['jobs', 'turns', 'nodes', 'queues']) {
+    for (const table of ['jobs', 'turns', 'handfuls', 'nodes', 'queues']) {
       await client.query(`ALTER TABLE millrace.${table} SET (autovacuum_enabled = off)`)
     }
     await round(0)
@@ -72,6 +77,7 @@ describe.skipIf(server.isMissing).each([
     if (n === 0) return
     const taken = await node.claim({ limit: BATCH })
     expect(taken.jobs.length).toBe(BATCH)
+    token = Number(taken.jobs[0].token)
     await node.settleAll(taken.jobs.map((job) => settlement(job, DONE)))
   }
 
@@ -96,6 +102,10 @@ describe.skipIf(server.isMissing).each([
     }
     const first = [String(now), ...[...lines, [10]].map(literal), `ARRAY[${floor}]`]
     counts.set('line.first', await pagesOf(texts['line.first'], first))
+    const taking = [1, 0, 1, lane, [lane], 'node', 'worker', 1, 10, now, token]
+    counts.set('takeHandful', await pagesOf(takeHandful(SCHEMA), taking.map(literal)))
+    const ending = [1, [1], [0], [1], ['job-0-0'], [token], now]
+    counts.set('completePlainly', await pagesOf(completePlainly(SCHEMA), ending.map(literal)))
     return counts
   }
 

@@ -5,11 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Statement } from '../../src/stores/sql/statements.js'
 import { openablePostgresStore } from '../../src/stores/postgres/postgres-store.js'
 import { statements } from '../../src/stores/postgres/statements.js'
-import {
-  completePlainly,
-  insertAlike,
-  takePlainly,
-} from '../../src/stores/postgres/volley-statements.js'
+import { completePlainly, spreading } from '../../src/stores/postgres/handful-statements.js'
+import { takeHandful, takePlainly } from '../../src/stores/postgres/take-statements.js'
+import { insertAlike } from '../../src/stores/postgres/volley-statements.js'
 import { sharedPostgres } from '../servers/postgres.js'
 import { literal } from './literal.js'
 
@@ -72,6 +70,14 @@ const VOLLEYS = {
   takePlainly: {
     text: takePlainly(SCHEMA),
     params: [1, 0, 1, 1, [1], 'node', 'worker', 1, 10, 1e12],
+  },
+  takeHandful: {
+    text: takeHandful(SCHEMA),
+    params: [1, 0, 1, 1, [1], 'node', 'worker', 1, 10, 1e12, 7],
+  },
+  spread: {
+    text: spreading(SCHEMA, { of: 'queues', queues: [1] }).text,
+    params: [[1]],
   },
   completePlainly: {
     text: completePlainly(SCHEMA),

@@ -10,10 +10,11 @@
  * A server that does not answer is given up (patience.ts): the connection is thrown away, and with it
  * whatever it had locked, which the server lets go of by itself when it no longer hears of us.
  */
+import { MillraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
 import { sleep } from '../../time/clock.js'
 import type { Chance, Clock } from '../../time/clock.js'
-import type { OwnTx, Purpose, Tx } from '../sql/port.js'
+import type { Handfuls, Lock, OwnTx, Purpose, Tx } from '../sql/port.js'
 import type { Asked, Statement } from '../sql/statements.js'
 import { Asking, discard, Pending } from './asking.js'
 import { BEGIN, FLUSH, NOW, settingsOf } from './beginning.js'
@@ -28,6 +29,7 @@ import {
   unknown,
   unreachable,
 } from './errors.js'
+import { spreading } from './handful-statements.js'
 import { lend } from './lending.js'
 import { sent } from './names.js'
 import { PATIENCE, Trust } from './patience.js'
@@ -79,6 +81,21 @@ export class Connections {
     return this.#parts.isEmbedded === true
   }
 
+  /** In our own process a claim is durable like everything else, and rows cost less than they save. */
+  get keepHandfuls(): boolean {
+    return !this.#isAlone
+  }
+
+  /** Before a transaction that is to see rows as they are. It changes nothing that they mean, so nobody need know whether it was done. */
+  async spread(handfuls: Handfuls): Promise<void> {
+    if (!this.keepHandfuls) return
+    try {
+      await this.volley('loose', [], spreading(this.#parts.schema, handfuls))
+    } catch (error) {
+      throw MillraceError.is(error, 'OUTCOME_UNKNOWN') ? unreachable(error.cause) : error
+    }
+  }
+
   /** The statements of what writes. */
   get texts(): Readonly<Record<Statement, string>> {
     return this.#writing
@@ -102,7 +119,7 @@ export class Connections {
   volley(
     purpose: Purpose,
     queues: readonly number[],
-    { name, ...asked }: Volley,
+    { name, isTaking = false, ...asked }: Volley,
     onSeen: ((rows: readonly unknown[]) => void) | null = null,
   ): Promise<unknown[]> {
     // In our own process the disk is waited for by everyone.
@@ -111,7 +128,8 @@ export class Connections {
     return this.#again(waitsApart ? 'loose' : purpose, async (client, pending, commit) => {
       pending.add(this.#begin(client, waitsApart ? 'loose' : purpose))
       const inOrder = queues.toSorted((a, b) => a - b)
-      if (!this.#isAlone) pending.add(client.query(this.#lock(inOrder, 'shared')))
+      if (!this.#isAlone && inOrder.length > 0)
+        pending.add(client.query(this.#lock(inOrder, isTaking ? 'taking' : 'beside')))
       const answer = client.query({ ...this.#prepared(`w/${name}`), ...asked, types: TYPES })
       pending.add(answer)
       const committed = commit()
@@ -212,11 +230,11 @@ export class Connections {
     return this.#prepares ? { name: `millrace/${name}` } : {}
   }
 
-  #lock(queues: readonly number[], how: 'shared' | 'alone'): Query {
-    const shared = how === 'shared' ? '_shared' : ''
+  #lock(queues: readonly number[], how: Lock | 'taking'): Query {
+    const locks = LOCKS[how].map((lock) => `pg_advisory_xact_lock${lock}`)
     return {
-      ...this.#prepared(`lock${shared}`),
-      text: `SELECT pg_advisory_xact_lock${shared}($1, q) FROM unnest($2::int[]) AS q`,
+      ...this.#prepared(`lock/${how}`),
+      text: `SELECT ${locks.join(', ')} FROM unnest($2::int[]) AS q`,
       values: [this.#parts.lockClass, queues],
     }
   }
@@ -230,6 +248,11 @@ export class Connections {
       return answer.rows as Asked[S][] // as: what the statement is said to answer
     }
     const held = new Set<number>()
+    const spread = (handfuls: Parameters<typeof spreading>[1]): void => {
+      if (!this.keepHandfuls) return
+      const { name, ...asked } = spreading(this.#parts.schema, handfuls)
+      pending.add(client.query({ ...this.#prepared(`w/${name}`), ...asked }))
+    }
     const each: Tx['each'] = async (statement, shared, rows) => {
       if (rows.length === 0) return []
       const columns = rows[0].map((_, at) => rows.map((row) => sent(row[at])))
@@ -251,8 +274,11 @@ export class Connections {
         const wanted = queues.filter((queue) => !held.has(queue)).sort((a, b) => a - b)
         if (this.#isAlone || purpose === 'read' || wanted.length === 0) return
         for (const queue of wanted) held.add(queue)
-        await client.query(this.#lock(wanted, how))
+        const locked = client.query(this.#lock(wanted, how))
+        if (how === 'shared' || how === 'alone') spread({ of: 'queues', queues: wanted })
+        await locked
       },
+      spread,
       hold: async (name) => {
         if (this.#isAlone) return
         await client.query({
@@ -264,10 +290,21 @@ export class Connections {
   }
 }
 
+/** The locks of a queue: of its number, and of the same below zero, which who takes handfuls has alone. */
+const LOCKS: Readonly<Record<Lock | 'taking', readonly string[]>> = {
+  beside: ['_shared($1, q)'],
+  shared: ['_shared($1, q)', '_shared($1, -q)'],
+  taking: ['_shared($1, q)', '($1, -q)'],
+  alone: ['($1, q)'],
+  apart: ['($1, q)'],
+}
+
 export interface Volley {
   readonly name: string
   readonly text: string
   readonly values: unknown[]
+  /** It takes a handful. */
+  readonly isTaking?: boolean
   /** Rows as arrays of their columns: where there are many. */
   readonly rowMode?: 'array'
 }

@@ -2,8 +2,9 @@
  * The statements about jobs, and about what stands beside them: keys, kin, settlements. See
  * `statements.ts` for how they are written.
  */
+import { OWN_ID } from '../../job/book/columns.js'
 import type { Statement } from '../sql/statements.js'
-import { firstOfLane, inTime, J, JOB, RUNS, stateAt, STAYS, TAKEN } from './words.js'
+import { firstOfLane, inTime, J, JOB, PARENT, RUNS, stateAt, STAYS, TAKEN } from './words.js'
 import type { Locking } from './words.js'
 
 export function jobStatements(s: string, locking: Locking) {
@@ -49,7 +50,7 @@ export function jobStatements(s: string, locking: Locking) {
       ORDER BY j.seq ${locking}`,
     'job.change': `
       UPDATE ${s}jobs AS j
-      SET state = k.state, flags = k.flags, priority = k.priority, crashes = k.crashes,
+      SET state = k.state, flags = k.flags | (j.flags & ${PARENT}::int2), priority = k.priority, crashes = k.crashes,
           attempt = k.attempt, max_attempts = k.max_attempts, place = k.place, due = k.due,
           since = k.since, token = k.token, node = k.node, worker = k.worker, claim = k.claim,
           lane = k.lane, expires = k.expires, extra = k.extra
@@ -69,8 +70,7 @@ export function jobStatements(s: string, locking: Locking) {
       DELETE FROM ${s}jobs AS j
       USING unnest($1::int[], $2::text[], $3::bigint[]) AS k (queue, id, token)
       WHERE j.queue = k.queue AND j.id = k.id AND j.token = k.token AND j.state = 2
-        AND j.extra IS NULL AND (j.flags & 1) = 0
-        AND NOT EXISTS (SELECT FROM ${s}kin WHERE parent = j.seq)
+        AND j.extra IS NULL AND (j.flags & ${OWN_ID | PARENT}) = 0
       RETURNING j.queue, j.id, j.grp`,
     'job.due': `
       UPDATE ${s}jobs AS j SET state = 1
@@ -82,7 +82,8 @@ export function jobStatements(s: string, locking: Locking) {
       RETURNING j.lane, j.grp, j.priority, j.seq, j.place`,
     'job.take': `
       WITH first AS (
-        SELECT f.* FROM ${firstOfLane(s, '$1', '$2::float8', '$3')}
+        SELECT f.*
+        FROM ${firstOfLane(s, { lane: '$1', now: '$2::float8', most: '$3', skips: 'locked' })}
         LIMIT $3),
       numbered AS (
         SELECT seq, row_number() OVER (ORDER BY priority DESC, place, seq) AS n FROM first)
@@ -208,7 +209,11 @@ export function jobStatements(s: string, locking: Locking) {
                                AND y.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)
                              LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
     'kin.children': `SELECT DISTINCT child FROM ${s}kin WHERE parent = ANY ($1::bigint[])`,
+    // Whoever completes a parent at this moment waits for the mark, and sees it then; what only stands
+    // in another table he would not.
     'kin.add': `
+      WITH marked AS (UPDATE ${s}jobs SET flags = flags | ${PARENT}::int2
+                      WHERE seq = ANY ($1::bigint[]) AND (flags & ${PARENT}) = 0)
       INSERT INTO ${s}kin (parent, child, at)
       SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[])
       ON CONFLICT DO NOTHING`,

@@ -111,6 +111,7 @@ function joinedTx(line: Line, texts: Readonly<Record<Statement, string>>, now: M
     },
     // Claims in turns must not wait for it.
     lock: async () => undefined,
+    spread: () => undefined,
     hold: async () => undefined,
   }
 }

@@ -3,6 +3,7 @@
  * each of their parts reads one row of an index.
  */
 import type { Statement } from '../sql/statements.js'
+import { isInNone } from './handful-statements.js'
 import { QUEUE, RUNS, inTime } from './words.js'
 
 export function peekStatements(s: string) {
@@ -16,7 +17,7 @@ export function peekStatements(s: string) {
                       LATERAL (SELECT FROM ${s}jobs AS j
                                WHERE j.lane = u.lane AND j.state = 1 AND j.grp = u.grp
                                  AND j.priority = u.priority AND j.place >= u.floor
-                                 AND ${inTime('$4::float8')}
+                                 AND ${inTime('$4::float8')} AND ${isInNone(s, 'q.id', '0')}
                                ORDER BY j.place LIMIT 1) AS h
                       WHERE u.lane = l.id AND u.grp = '')
               OR EXISTS (SELECT FROM ${s}turns AS u
@@ -38,6 +39,10 @@ export function peekStatements(s: string) {
                          WHERE ${RUNS} AND j.queue IN ${queues}
                            AND NOT EXISTS (SELECT FROM ${s}nodes AS n
                                            WHERE n.scope = $1 AND n.node = j.node))
+              OR EXISTS (SELECT FROM ${s}handfuls AS h
+                         WHERE h.scope = $1
+                           AND NOT EXISTS (SELECT FROM ${s}nodes AS n
+                                           WHERE n.scope = $1 AND n.node = h.node))
               OR EXISTS (SELECT FROM ${s}keys AS y
                          WHERE y.seq IS NULL AND y.until <= $2
                            AND y.queue IN ${queues})

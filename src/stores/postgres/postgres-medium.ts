@@ -118,6 +118,7 @@ export class PostgresMedium implements SqlMedium {
     return {
       transact: (purpose, work) => connections.transact(purpose, work),
       durable: async () => undefined,
+      spread: (handfuls) => connections.spread(handfuls),
       oneTrip: new Volleys(connections, place.schema, now),
       raiseAfter: RAISE_AFTER,
       join: (tx) => join(tx, joining),

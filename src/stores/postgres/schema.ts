@@ -107,6 +107,22 @@ export const VERSIONS: readonly Version[] = [
       `CREATE INDEX jobs_expiring ON ${s}jobs (expires) WHERE expires IS NOT NULL`,
       `CREATE INDEX jobs_spent ON ${s}jobs (queue) WHERE state = 1 AND lane IS NULL`,
 
+      // What plain claims took, while the rows of its jobs say nothing of it.
+      `CREATE TABLE ${s}handfuls (
+       first  bigint PRIMARY KEY,
+       scope  int NOT NULL,
+       queue  int NOT NULL,
+       node   text NOT NULL,
+       worker text,
+       claim  int NOT NULL,
+       at     float8 NOT NULL,
+       jobs   int NOT NULL,
+       held   int NOT NULL,
+       seqs   bigint[] NOT NULL
+     )`,
+      `CREATE INDEX handfuls_queue ON ${s}handfuls (queue, first)`,
+      `CREATE INDEX handfuls_node ON ${s}handfuls (scope, node)`,
+
       `CREATE TABLE ${s}turns (
        lane     int NOT NULL,
        queue    int NOT NULL,
@@ -221,6 +237,7 @@ export const VERSIONS: readonly Version[] = [
       `DROP TABLE ${s}kin`,
       `DROP TABLE ${s}keys`,
       `DROP TABLE ${s}turns`,
+      `DROP TABLE ${s}handfuls`,
       `DROP TABLE ${s}jobs`,
       `DROP TABLE ${s}lanes`,
       `DROP TABLE ${s}paused_groups`,

@@ -78,8 +78,9 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       FROM ${s}jobs AS j WHERE j.queue = $1 AND j.state < 8
       GROUP BY 1`,
     'queue.backlog': `
-      SELECT count(*)::int AS waiting FROM ${s}jobs AS j
-      WHERE j.queue = $1::int AND j.state IN (0, 1, 3, 4)`,
+      SELECT (count(*) - coalesce((SELECT sum(f.held) FROM ${s}handfuls AS f WHERE f.queue = $1), 0))::int
+             AS waiting
+      FROM ${s}jobs AS j WHERE j.queue = $1::int AND j.state IN (0, 1, 3, 4)`,
     'queue.running': `
       SELECT count(*)::int AS running FROM ${s}jobs AS j WHERE j.queue = $1 AND ${RUNS}`,
     'queue.someRunning': `

@@ -1,18 +1,22 @@
 /**
  * What a store asks nearly always, in one trip each: a statement that follows from no other answer,
- * sent with the beginning and the end of its transaction (`volley-statements.ts`).
+ * sent with the beginning and the end of its transaction (`*-statements.ts`).
  */
 import type { Millis } from '../../job/job.js'
 import type { Alike, OneTrip, PlainEnds, PlainTake, PlainTaken } from '../sql/port.js'
 import { takenFrom } from '../sql/row.js'
-import type { Connections } from './connection.js'
+import type { Connections, Volley } from './connection.js'
 import { sent } from './names.js'
-import { completePlainly, insertAlike, takePlainly } from './volley-statements.js'
+import { completePlainly } from './handful-statements.js'
+import { takeHandful, takePlainly } from './take-statements.js'
+import { insertAlike } from './volley-statements.js'
 
 export class Volleys implements OneTrip {
   readonly #connections: Connections
   readonly #now: (() => Millis) | undefined
-  readonly #texts: { readonly insert: string; readonly take: string; readonly complete: string }
+  readonly #texts: Readonly<Record<'insert' | 'take' | 'takeHandful' | 'complete', string>>
+  /** By queue: the first of its handfuls, when one was last taken. */
+  readonly #floors = new Map<number, number>()
 
   /** `now`: the store's time, where it is not the server's. */
   constructor(connections: Connections, schema: string, now?: () => Millis) {
@@ -21,6 +25,7 @@ export class Volleys implements OneTrip {
     this.#texts = {
       insert: insertAlike(schema),
       take: takePlainly(schema),
+      takeHandful: takeHandful(schema),
       complete: completePlainly(schema),
     }
   }
@@ -53,17 +58,21 @@ export class Volleys implements OneTrip {
       ...[queue, revision, scope, lane, lanes, node, worker, claim, limit],
       this.#time(),
     ].map(sent)
-    const volley = {
-      name: 'job.takePlainly',
-      text: this.#texts.take,
-      values,
-      rowMode: 'array',
-    } as const
+    const inHand = ask.inHand && this.#connections.keepHandfuls
+    const floor = this.#floors.get(queue) ?? 0
+    const volley: Volley = inHand
+      ? { name: 'job.takeHandful', text: this.#texts.takeHandful, values: [...values, floor] }
+      : { name: 'job.takePlainly', text: this.#texts.take, values }
     // What may be run again may be forgotten with the power.
-    const answer = await this.#connections.volley('loose', [queue], volley)
+    const answer = await this.#connections.volley('loose', [queue], {
+      ...volley,
+      rowMode: 'array',
+      isTaking: inHand,
+    })
     const rows = answer as TakenRow[] // as: what it answers
     if (rows.length === 0) return null
-    const [[now, more, next]] = rows
+    const [[now, more, next, first]] = rows
+    if (inHand && first !== null) this.#floors.set(queue, first)
     const taken = rows.flatMap((row) => (row[JOB_AT] === null ? [] : takenFrom(row, JOB_AT)))
     return { now, next: more > 0 ? now : next, rows: taken }
   }
@@ -83,9 +92,15 @@ export class Volleys implements OneTrip {
   }
 }
 
-/** The columns of `takePlainly`: these, and those of a job, which are null where none was taken. */
-type TakenRow = readonly [now: Millis, more: number, next: Millis | null, ...job: unknown[]]
-const JOB_AT = 3
+/** The columns of a claim: these, and those of a job, which are null where none was taken. */
+type TakenRow = readonly [
+  now: Millis,
+  more: number,
+  next: Millis | null,
+  floor: number | null,
+  ...job: unknown[],
+]
+const JOB_AT = 4
 
 /** Of the answer of `insertAlike`; null: nothing was done. */
 function addedOf(row: unknown, ids: readonly string[]): ReadonlySet<string> | null {

@@ -23,14 +23,28 @@ export const QUEUE = `q.id, q.name, q.declared, q.overrides, q.revision, q.pause
 export const RUNS = `j.state = 2 AND j.state < 4 AND (j.flags & 64) <> 0`
 /** Could be started: not past its last moment. */
 export const inTime = (now: string): string => `(j.expires IS NULL OR j.expires >= ${now})`
+/** Among the flags, beside those of the book: others come after it, or did. */
+export const PARENT = 128
 /** The first jobs of a lane that nobody else takes, in lines of jobs without a group; to be limited again. */
-export const firstOfLane = (s: string, lane: string, now: string, most: string): string => `
+export const firstOfLane = (s: string, of: FirstOfLane): string => `
       LATERAL (SELECT u.priority, u.floor FROM ${s}turns AS u
-               WHERE u.lane = ${lane} AND u.grp = '' ORDER BY u.priority DESC) AS u,
-      LATERAL (SELECT j.seq, j.priority, j.place FROM ${s}jobs AS j
-               WHERE j.lane = ${lane} AND j.state = 1 AND j.grp = '' AND j.priority = u.priority
-                 AND j.place >= u.floor AND ${inTime(now)}
-               ORDER BY j.place, j.seq LIMIT ${most} FOR UPDATE SKIP LOCKED) AS f`
+               WHERE u.lane = ${of.lane} AND u.grp = '' ORDER BY u.priority DESC) AS u,
+      LATERAL (SELECT j.seq, j.priority, j.place${of.columns ?? ''} FROM ${s}jobs AS j
+               WHERE j.lane = ${of.lane} AND j.state = 1 AND j.grp = '' AND j.priority = u.priority
+                 AND j.place >= u.floor AND ${inTime(of.now)}
+                 ${of.skips === 'locked' ? '' : `AND ${of.skips}`}
+               ORDER BY j.place, j.seq LIMIT ${of.most}
+               ${of.skips === 'locked' ? 'FOR UPDATE SKIP LOCKED' : ''}) AS f`
+
+interface FirstOfLane {
+  readonly lane: string
+  readonly now: string
+  readonly most: string
+  /** Those whose rows others hold, or those of which this is not so. */
+  readonly skips: string
+  /** Behind its number, priority and place. */
+  readonly columns?: string
+}
 /** Its state, whether or not its time was noticed. */
 export const stateAt = (now: string): string =>
   `CASE WHEN j.state IN (0, 3) AND j.due <= ${now} THEN 1 ELSE j.state END`

@@ -44,11 +44,20 @@ export async function claim(
   news: News,
   isDurable: boolean,
 ): Promise<ClaimAnswer> {
-  const isAlone = queues.isTurned(ask.queue) || queues.isTrampled(ask.queue)
+  const isAlone = queues.isTurned(ask.queue)
   const how = isAlone ? 'alone' : 'shared'
   const facts = (await queues.enter(tx, [ask.queue], 'find', how)).get(ask.queue)
   if (facts === undefined) return nothing(UNSAID)
   return new Claim(tx, queues, node, ask, facts, news, { isAlone, isDurable }).run()
+}
+
+/** Alone with the queue, and so with a view of every job that there is: claims need not look before the first. */
+export async function raiseFloors(tx: Tx, queues: Queues, queue: string): Promise<void> {
+  const facts = (await queues.enter(tx, [queue], 'find', 'apart')).get(queue)
+  if (facts === undefined) return
+  const lanes = await tx.each('lane.of', [], [[facts.id]])
+  for (const { id } of lanes) tx.write('turn.raiseAll', [id], ONCE)
+  queues.took(queue, null)
 }
 
 function nothing(settings: Settings): ClaimAnswer {
@@ -138,7 +147,6 @@ class Claim {
     const tx = this.#tx
     const ask = this.#ask
     const { shared } = lanesFor(this.#lanes, ask.tasks)
-    this.#raiseFloors(shared[0])
     const first = (await takeTokens(tx, ask.limit)) - ask.limit
     const holder = [this.#node, ask.worker, ask.claim]
     const rows = await tx.all('job.take', [shared[0], tx.now, ask.limit, first, ...holder])
@@ -151,13 +159,6 @@ class Claim {
     const more = isFull ? await tx.each('lane.ready', [], [[shared[0], tx.now]]) : []
     const nextIn = more.length > 0 ? 0 : await this.#nextDue(shared)
     return { ...nothing(this.#settings), jobs, nextIn }
-  }
-
-  /** Who comes later does not look among the rows of those that were taken. */
-  #raiseFloors(lane: number): void {
-    if (!this.#isAlone || !this.#queues.isTrampled(this.#facts.name)) return
-    this.#tx.write('turn.raiseAll', [lane], ONCE)
-    this.#queues.took(this.#facts.name, null)
   }
 
   /** Keys that are held only until the first start. */

@@ -6,7 +6,7 @@
 import type { ClaimAnswer, ClaimAsk } from '../../job/claim.js'
 import type { Settlement } from '../../job/verdict.js'
 import type { ExchangeAsk, Exchanged, Hint } from '../../store.js'
-import { claim } from './claiming.js'
+import { claim, raiseFloors } from './claiming.js'
 import type { News } from './news.js'
 import { peek } from './peeking.js'
 import { claimPlainly, completePlainly } from './plainly.js'
@@ -88,6 +88,9 @@ export class Exchanging {
     }
     // A hint that comes meanwhile may be of what the claim does not see yet.
     this.#quiet.add(queue)
+    if (this.#with.opened().queues.isTrampled(queue)) {
+      await this.#with.run('loose', (tx, { queues }) => raiseFloors(tx, queues, queue))
+    }
     const answer = (await this.#claimPlainly(node, ask)) ?? (await this.#claimInFull(node, ask))
     if (answer.jobs.length > 0) this.#quiet.delete(queue)
     if (answer.jobs.length < ask.limit) this.#dry.add(queue)

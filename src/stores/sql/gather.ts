@@ -9,7 +9,7 @@ import type { PortableJob } from '../../job/portable.js'
 import { RECEIPT } from '../../job/book/columns.js'
 import { queueRate } from '../../job/book/rates.js'
 import type { RateView } from '../../job/book/rates.js'
-import type { Tx } from './port.js'
+import type { Lock, Tx } from './port.js'
 import type { Queues } from './queues.js'
 import { settingsOf } from './queues.js'
 import type { QueueFacts } from './sheet.js'
@@ -21,15 +21,18 @@ export class Gatherer {
   readonly tx: Tx
   readonly sheet: Sheet
   readonly #queues: Queues
+  readonly #how: Lock
   readonly #names = new Set<string>()
   readonly #keys = new Set<string>()
   /** Whose children were asked for. */
   readonly #followed = new Set<number>()
 
-  constructor(tx: Tx, queues: Queues) {
+  /** `how`: its queues are locked, where nothing else is said ['shared']. */
+  constructor(tx: Tx, queues: Queues, how: Lock = 'shared') {
     this.tx = tx
     this.sheet = new Sheet(tx.now)
     this.#queues = queues
+    this.#how = how
   }
 
   async scope(): Promise<void> {
@@ -42,7 +45,7 @@ export class Gatherer {
   async queues(
     names: Iterable<string>,
     make: 'make' | 'find',
-    how: 'shared' | 'alone' | 'known' = 'shared',
+    how: Lock | 'known' = this.#how,
   ): Promise<void> {
     const unread = [...new Set(names)].filter((name) => !this.#names.has(name))
     if (unread.length === 0) return

@@ -163,7 +163,7 @@ async function insertOnSheet(
   lots: readonly Lot[],
   news: News,
 ): Promise<Inserted[][]> {
-  const gatherer = new Gatherer(tx, queues)
+  const gatherer = new Gatherer(tx, queues, 'beside')
   const { sheet } = gatherer
   await gatherer.arrivals(lots.flatMap((lot) => lot.jobs))
   sheet.open()

@@ -50,6 +50,7 @@ export class Nodes {
   async leave(tx: Tx, node: string, news: News): Promise<void> {
     const gatherer = await this.#with(tx, node)
     const { sheet } = gatherer
+    tx.spread({ of: 'nodes', scope: this.#queues.scope, nodes: [node] })
     await gatherer.held(await tx.each('node.held', [this.#queues.scope, MOST_HELD], [[node]]))
     sheet.open()
     sheet.book.apply<'leave'>({ kind: 'leave', node }, tx.now, [])
@@ -61,6 +62,7 @@ export class Nodes {
     const { scope } = this.#queues
     const { node, upTo, open } = beat
     const overdue = beat.overdue.map(tokenOf)
+    tx.spread({ of: 'claims', scope, node, upTo, open })
     const lost = await tx.all('node.lost', [scope, node, upTo, open])
     if (lost.length === 0) {
       const alive = await tx.all('node.beat', [scope, node, tx.now, toText(overdue)])
@@ -98,7 +100,7 @@ export class Nodes {
   }
 
   async #with(tx: Tx, node: string): Promise<Gatherer> {
-    const gatherer = new Gatherer(tx, this.#queues)
+    const gatherer = new Gatherer(tx, this.#queues, 'beside')
     const facts = await this.find(tx, node)
     if (facts !== null) gatherer.sheet.nodes.push(facts)
     return gatherer

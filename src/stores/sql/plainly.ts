@@ -7,12 +7,14 @@
 import type { ClaimAnswer, ClaimAsk } from '../../job/claim.js'
 import { effective } from '../../job/effective.js'
 import { isFrugal } from '../../job/book/views.js'
-import type { Settlement } from '../../job/verdict.js'
+import type { Settlement, Verdict } from '../../job/verdict.js'
 import type { Database, PlainEnds } from './port.js'
 import type { Queues } from './queues.js'
 import { lanesFor, settingsOf } from './queues.js'
 import { leavesNothing, tokenOf } from './settling.js'
 import { inOrder, taken } from './taking.js'
+
+const COMPLETION: Verdict = { kind: 'complete', result: null }
 
 /** Null: nothing was done; it is to be claimed the longer way. */
 export async function claimPlainly(
@@ -24,14 +26,15 @@ export async function claimPlainly(
   const { queue, worker, claim, limit } = ask
   const plain = queues.plain(queue)
   if (plain === null || limit === 0) return null
-  if ((ask.without ?? []).length > 0 || queues.isTrampled(queue)) return null
+  if ((ask.without ?? []).length > 0) return null
   const { facts, lanes } = plain
   const { shared, alone } = lanesFor(lanes, ask.tasks)
   if (shared.length !== 1 || alone.length > 0) return null
+  const settings = settingsOf(facts)
   const got = await oneTrip.take({
     ...{ scope: queues.scope, queue: facts.id, revision: facts.stored.revision },
     ...{ lane: shared[0], lanes: lanes.map(({ id }) => id) },
-    ...{ node, worker, claim, limit },
+    ...{ node, worker, claim, limit, inHand: leavesNothing(settings, COMPLETION) },
   })
   if (got === null) {
     queues.plainly(queue, null)
@@ -40,7 +43,6 @@ export async function claimPlainly(
   const { now, next } = got
   const rows = got.rows.toSorted(inOrder)
   queues.took(queue, rows.length)
-  const settings = settingsOf(facts)
   const nextIn = next === null ? null : Math.max(0, next - now)
   const jobs = taken(facts, rows, now)
   return { jobs, nextIn, frugal: isFrugal(settings), aloneDue: false, settings }

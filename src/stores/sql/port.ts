@@ -35,14 +35,45 @@ export interface Tx {
     rows: readonly (readonly Value[])[],
     check?: (answered: number) => void,
   ): void
-  /**
-   * Until the end of the transaction: 'shared' by those who put jobs where claims look, 'alone' by
-   * those who take from there in turns or behind gates.
-   */
-  lock(queues: readonly number[], how: 'shared' | 'alone'): Promise<void>
+  /** Until the end of the transaction. */
+  lock(queues: readonly number[], how: Lock): Promise<void>
+  /** Writes these handfuls on the rows of their jobs, which say from now on who holds them. */
+  spread(handfuls: Handfuls): void
   /** Until the end of the transaction nobody else holds this name: the key of a rate. */
   hold(name: string): Promise<void>
 }
+
+/** How a transaction shares a queue with others. */
+export type Lock =
+  /** By those who put jobs where claims look, or end what runs: they exclude only who is alone. */
+  | 'beside'
+  /** By those who look at what waits there: nobody takes a handful of it, and all are spread. */
+  | 'shared'
+  /** By those who take from there in turns or behind gates, or say how it is to be done. */
+  | 'alone'
+  /** As 'alone', by those whom it does not concern what stands in handfuls. */
+  | 'apart'
+
+/**
+ * A *handful* is what a plain claim took, where a database keeps it in one row of its own instead of
+ * changing the row of each job; those still look as if they waited. Whoever looks at rows otherwise
+ * than plain claims and completions do has the handfuls that may concern him spread before. Which:
+ */
+export type Handfuls =
+  | { readonly of: 'scope'; readonly scope: number }
+  /** In which these tokens were given. */
+  | { readonly of: 'tokens'; readonly tokens: readonly number[] }
+  | { readonly of: 'nodes'; readonly scope: number; readonly nodes: readonly string[] }
+  /** Of nodes that nobody knows. */
+  | { readonly of: 'strangers'; readonly scope: number }
+  /** Of claims that the node does not know of. */
+  | {
+      readonly of: 'claims'
+      readonly scope: number
+      readonly node: string
+      readonly upTo: number
+      readonly open: readonly number[]
+    }
 
 /** A transaction of our own. */
 export interface OwnTx extends Tx {
@@ -112,6 +143,8 @@ export interface PlainTake {
   readonly worker: string
   readonly claim: number
   readonly limit: number
+  /** When it is completed, a job of the queue leaves nothing: it may be taken in a handful. */
+  readonly inHand: boolean
 }
 
 export interface PlainTaken {
@@ -158,6 +191,8 @@ export interface Database {
    * OUTCOME_UNKNOWN. Where a commit itself waits for the disk, there is nothing left to wait for.
    */
   durable(): Promise<void>
+  /** In a transaction of its own, before one that is to see rows as they are. */
+  spread(handfuls: Handfuls): Promise<void>
   readonly oneTrip: OneTrip
   /**
    * After so many jobs that were taken plainly the floors of their turns are raised, so that no claim

@@ -10,7 +10,7 @@ import type { Settings, SettingsLayer, StoredSettings } from '../../job/settings
 import { ALONE, DEAD } from '../../job/book/queue.js'
 import type { BookTransit } from '../../job/book/queue.js'
 import { Again } from './again.js'
-import type { Tx } from './port.js'
+import type { Lock, Tx } from './port.js'
 import type { QueueFacts } from './sheet.js'
 import type { Asked, QueueRow } from './statements.js'
 import { fromText } from './text.js'
@@ -55,13 +55,14 @@ export class Queues {
 
   /**
    * The queues of these names as they are behind a lock: nobody changes what they say until the end
-   * of the transaction. With `make`, those that nobody knew are known from now on.
+   * of the transaction. With `make`, those that nobody knew are known from now on. 'known': as whoever
+   * inserts must.
    */
   async enter(
     tx: Tx,
     names: Iterable<string>,
     mode: 'make' | 'find',
-    how: 'shared' | 'alone' | 'known' = 'known',
+    how: Lock | 'known' = 'known',
   ): Promise<Map<string, QueueFacts>> {
     const wanted = [...new Set(names)]
     const unknown = wanted.filter((name) => this.#id(tx, name) === undefined)
@@ -71,16 +72,15 @@ export class Queues {
       await this.look(tx, unknown)
     }
     const ids = wanted.flatMap((name) => this.#id(tx, name) ?? [])
-    const isAlone = (id: number): boolean =>
-      how === 'alone' || (how === 'known' && this.isAlone(id))
-    const alone = ids.filter(isAlone)
+    const locked = new Map<Lock, number[]>()
+    for (const id of ids) {
+      const lock = how !== 'known' ? how : this.isAlone(id) ? 'apart' : 'beside'
+      locked.set(lock, [...(locked.get(lock) ?? []), id])
+    }
+    const alone = [...(locked.get('alone') ?? []), ...(locked.get('apart') ?? [])]
     this.#alone.set(tx, [...(this.#alone.get(tx) ?? []), ...alone])
-    const shared = ids.filter((id) => !isAlone(id))
-    const [, , found] = await Promise.all([
-      tx.lock(alone, 'alone'),
-      tx.lock(shared, 'shared'),
-      this.look(tx, wanted),
-    ])
+    const locks = [...locked].map(([lock, queues]) => tx.lock(queues, lock))
+    const [found] = await Promise.all([this.look(tx, wanted), ...locks])
     return found
   }
 

@@ -34,7 +34,8 @@ export async function settle(
 ): Promise<SettledJobs> {
   if (asks.length === 0) return { settled: [], happened: [] }
   const names = asks.map(({ queue }) => queue)
-  const found = await queues.enter(tx, names, 'find', 'shared')
+  tx.spread({ of: 'tokens', tokens: asks.map(({ token }) => tokenOf(token)) })
+  const found = await queues.enter(tx, names, 'find', 'beside')
   const plain = await completePlain(tx, asks, found, news)
   const rest = asks.filter((ask) => !plain.has(ask))
   const { settled, happened } = await settleOnSheet(tx, queues, rest, news)
@@ -109,7 +110,7 @@ async function settleOnSheet(
   news: News,
 ): Promise<SettledJobs> {
   if (asks.length === 0) return { settled: [], happened: [] }
-  const gatherer = new Gatherer(tx, queues)
+  const gatherer = new Gatherer(tx, queues, 'beside')
   const { sheet } = gatherer
   const rows = await gatherer.jobsAnywhere(asks)
   const ends = new Map(asks.map((ask) => [tokenOf(ask.token), ask.verdict.kind]))
@@ -142,8 +143,9 @@ export async function note(
   notes: readonly Note[],
   news: News,
 ): Promise<readonly Noted[]> {
-  const gatherer = new Gatherer(tx, queues)
+  const gatherer = new Gatherer(tx, queues, 'beside')
   const { sheet } = gatherer
+  tx.spread({ of: 'tokens', tokens: notes.map(({ token }) => tokenOf(token)) })
   await gatherer.jobsAnywhere(notes)
   if (notes.some((one) => (one.throttles ?? []).length > 0)) await gatherer.resting()
   sheet.open()

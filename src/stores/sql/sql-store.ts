@@ -41,7 +41,7 @@ import { Queues } from './queues.js'
 import type { Learned } from './queues.js'
 import { declare, override } from './saying.js'
 import { plan, scheduleRows, tick } from './scheduling.js'
-import { note } from './settling.js'
+import { note, tokenOf } from './settling.js'
 import { count, get, groupRows, list, nodeRows, parentsOf, queueRows } from './showing.js'
 import { sweep } from './sweeping.js'
 import { Turnstile } from './turnstile.js'
@@ -163,11 +163,14 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async commit(settlement: Settlement, write: Write, terms: CommitTerms): Promise<Committed> {
-    this.#check()
+    const { database } = this.#check()
     const { clock, isApart } = this.#medium.commits
     const of = { settlement, write, terms, lending: this.#lending, isApart, clock }
     await this.#turnstile.enter()
     try {
+      // Its row is locked while the user writes, its handful is not.
+      const tokens = [tokenOf(settlement.token)]
+      await this.#keep(database.spread({ of: 'tokens', tokens }))
       return await this.#run('durable', (tx, { queues }, news) => commit(tx, queues, of, news))
     } catch (error) {
       throw error instanceof WriteFault ? error.cause : error
@@ -202,6 +205,9 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async check(ask: CheckAsk): Promise<Checked> {
+    const { database, queues } = this.#check()
+    const { scope } = queues
+    await this.#keep(database.spread({ of: 'nodes', scope, nodes: [ask.node] }))
     return this.#run('read', (tx, { nodes }) => nodes.check(tx, ask))
   }
 
@@ -220,19 +226,19 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async get(refs: readonly JobRef[]): Promise<readonly (Found | null)[]> {
-    return this.#run('read', (tx, { queues }) => get(tx, queues, refs))
+    return this.#show((tx, { queues }) => get(tx, queues, refs))
   }
 
   async parents(ref: JobRef): Promise<readonly ParentRow[] | null> {
-    return this.#run('read', (tx, { queues }) => parentsOf(tx, queues, ref))
+    return this.#show((tx, { queues }) => parentsOf(tx, queues, ref))
   }
 
   async list(ask: ListAsk): Promise<Paged<JobRecord>> {
-    return this.#run('read', (tx, { queues }) => list(tx, queues, ask))
+    return this.#show((tx, { queues }) => list(tx, queues, ask))
   }
 
   async count(ask: CountAsk): ReturnType<Store['count']> {
-    return this.#run('read', (tx, { queues }) => count(tx, queues, ask))
+    return this.#show((tx, { queues }) => count(tx, queues, ask))
   }
 
   async explain(refs: readonly JobRef[]): Promise<readonly (Explained | null)[]> {
@@ -250,15 +256,15 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async groups(queue: string, page: PageAsk): Promise<Paged<GroupRow>> {
-    return this.#run('read', (tx, { queues }) => groupRows(tx, queues, queue, page))
+    return this.#show((tx, { queues }) => groupRows(tx, queues, queue, page))
   }
 
   async queues(page: PageAsk): Promise<Paged<QueueRow>> {
-    return this.#run('read', (tx, { queues, nodes }) => queueRows(tx, queues, nodes, page))
+    return this.#show((tx, { queues, nodes }) => queueRows(tx, queues, nodes, page))
   }
 
   async nodes(page: PageAsk): Promise<Paged<NodeRow>> {
-    return this.#run('read', (tx, { queues, nodes }) => nodeRows(tx, queues, nodes, page))
+    return this.#show((tx, { queues, nodes }) => nodeRows(tx, queues, nodes, page))
   }
 
   async control(command: Command, cursor: string | null): Promise<Controlled> {
@@ -300,7 +306,7 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async dump(ask: DumpAsk): Promise<Paged<Portable>> {
-    return this.#run('read', (tx, { queues }) => dump(tx, queues, ask))
+    return this.#show((tx, { queues }) => dump(tx, queues, ask))
   }
 
   async load(items: readonly Portable[]): Promise<readonly Loaded[]> {
@@ -310,6 +316,13 @@ export class SqlStore<S extends string> implements Store<S> {
   watch(onHint: (hint: Hint) => void): () => void {
     this.#watchers.add(onHint)
     return () => this.#watchers.delete(onHint)
+  }
+
+  /** What rows say, and so of what is held, too. */
+  async #show<T>(work: (tx: OwnTx, opened: Opened) => Promise<T>): Promise<T> {
+    const { database, queues } = this.#check()
+    await this.#keep(database.spread({ of: 'scope', scope: queues.scope }))
+    return this.#run('read', work)
   }
 
   /** One transaction; what it changed is told when it is over, and answered when that lasts. */

@@ -31,14 +31,14 @@ export async function sweep(
   ask: SweepAsk,
   news: News,
 ): Promise<Swept> {
-  const gatherer = new Gatherer(tx, queues)
+  const gatherer = new Gatherer(tx, queues, 'beside')
   const { sheet } = gatherer
   const all = await tx.all('queue.all', [queues.scope])
   for (const row of all) gatherer.add(queues.factsOf(row))
   const facts = [...sheet.queues.values()]
   await tx.lock(
     facts.map(({ id }) => id),
-    'shared',
+    'beside',
   )
   const held = await heldByTheSilent(tx, queues, nodes, ask, gatherer)
   const waiting = [
@@ -97,6 +97,9 @@ async function heldByTheSilent(
   // Whoever gives a sign of life from now on waits; who gave one meanwhile is left alone.
   const suspects = (await tx.each('node.lock', [queues.scope], seen)).map(factsOf).filter(isSilent)
   sheet.nodes.push(...suspects)
+  const { scope } = queues
+  tx.spread({ of: 'nodes', scope, nodes: suspects.map(({ node }) => node) })
+  tx.spread({ of: 'strangers', scope })
   const limit = ask.limit + 1
   const held = await tx.each(
     'node.held',

@@ -109,6 +109,8 @@ export class SqliteMedium implements SqlMedium {
       raiseAfter: Infinity,
       join: async (tx) => join(tx, { texts, own: handle, now }),
       durable: () => connection.durable(),
+      // Its claims change rows.
+      spread: async () => undefined,
       tell: (hints) => bell.ring(hints),
     }
   }

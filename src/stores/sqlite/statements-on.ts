@@ -30,6 +30,7 @@ export function statementsOn(
       check?.(answered)
     },
     lock: async () => undefined,
+    spread: () => undefined,
     hold: async () => undefined,
   }
 }

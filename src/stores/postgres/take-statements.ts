@@ -1,0 +1,130 @@
+/**
+ * What a plain claim takes (`../sql/plainly.ts`), in one statement, which is decided by what its handle
+ * knew before: where that is so no longer it takes nothing, and answers no row. Either the row of each
+ * job says from then on that it runs, or they stand in a handful (`handful-statements.ts`).
+ *
+ * $1 queue, $2 revision, $3 scope, $4 lane, $5 all lanes, $6 node, $7 worker, $8 claim, $9 limit, $10 now;
+ * of a handful $11, a token before the first of any handful of the queue.
+ */
+import { NOW } from './beginning.js'
+import { isInNone } from './handful-statements.js'
+import { firstOfLane, inTime, TAKEN } from './words.js'
+
+/** Where claims of this kind look, and in which order they take. */
+const ORDER = 'priority DESC, place, seq'
+
+export const takePlainly = (s: string): string => `
+  ${whatFits(s)},
+  first AS (
+    SELECT f.*, fit.before, fit.now
+    FROM fit, ${firstOfLane(s, { lane: '$4::int', now: 'fit.now', most: '$9', skips: 'locked' })}
+    LIMIT $9),
+  numbered AS (
+    SELECT seq, now, before + row_number() OVER (ORDER BY ${ORDER}) AS token FROM first),
+  changed AS (${runs(s, 'numbered')}),
+  ${signs(s, '')}
+  SELECT fit.now, (SELECT count(*) FROM more)::int AS more, ${nextDue(s)}, 0 AS floor, k.*
+  FROM fit LEFT JOIN changed AS k ON true`
+
+/** It has been through nothing, and will leave nothing behind. */
+const IS_NEW = `j.flags = 0 AND j.attempt = 0 AND j.crashes = 0 AND j.token IS NULL
+             AND j.extra IS NULL AND j.expires IS NULL`
+
+/** The same for who is alone in it with the queue; of jobs that are new the rows stay as they are. */
+export const takeHandful = (s: string): string => `
+  ${whatFits(s)},
+  first AS MATERIALIZED (
+    SELECT f.*, fit.before, fit.now
+    FROM fit, ${firstOfLane(s, {
+      ...{ lane: '$4::int', now: 'fit.now', most: '$9', skips: isInNone(s, '$1', '$11::bigint') },
+      columns: `, ${NEEDED}, (${IS_NEW}) AS is_new`,
+    })}
+    LIMIT $9),
+  numbered AS MATERIALIZED (
+    SELECT *, before + row_number() OVER (ORDER BY ${ORDER}) AS token FROM first),
+  put AS (
+    INSERT INTO ${s}handfuls (first, scope, queue, node, worker, claim, at, jobs, held, seqs)
+    SELECT min(token), $3, $1, $6, $7, $8, min(now), count(*), count(*) FILTER (WHERE is_new),
+           array_agg(CASE WHEN is_new THEN seq ELSE 0 END ORDER BY token)
+    FROM numbered HAVING bool_or(is_new)),
+  old AS (SELECT seq, now, token FROM numbered WHERE NOT is_new),
+  changed AS (${runs(s, 'old')}),
+  taken AS (
+    SELECT * FROM changed
+    UNION ALL
+    SELECT seq, id, flags | 64::int2, task, priority, crashes, attempt + 1, max_attempts, place, due,
+           inserted_at, token, payload, codec, spec, extra
+    FROM numbered WHERE is_new),
+  ${signs(s, `AND ${isInNone(s, '$1', '$11')}`)}
+  SELECT fit.now, (SELECT count(*) FROM more)::int AS more, ${nextDue(s)},
+         (SELECT min(h.first) FROM ${s}handfuls AS h WHERE h.queue = $1 AND h.first >= $11) AS floor, k.*
+  FROM fit LEFT JOIN taken AS k ON true`
+
+/** What of a job's row is answered, but for what stands in `firstOfLane` and for the token. */
+const NEEDED = `j.id, j.flags, j.task, j.crashes, j.attempt, j.max_attempts, j.due, j.inserted_at, j.payload,
+           j.codec, j.spec, j.extra`
+
+/** `fit`: a row, where all is as the handle knew, with the time and the token before the first. */
+function whatFits(s: string): string {
+  return `
+  WITH t AS MATERIALIZED (SELECT coalesce($10::float8, ${NOW}) AS now),
+  q AS MATERIALIZED (
+    SELECT t.now, g.until, g.base + nextval('${s}token_blocks') - 1 AS before
+    FROM t, ${s}queues AS q, ${s}scopes AS c, ${s}token_grant AS g, ${s}nodes AS n
+    WHERE q.id = $1::int AND q.revision = $2::int AND q.paused_since IS NULL AND q.transit IS NULL
+      AND c.id = $3::int AND c.paused_since IS NULL
+      AND n.scope = $3 AND n.node = $6::text AND n.gone = 0 AND n.last_beat >= t.now - 30000
+      AND NOT EXISTS (SELECT FROM ${s}lanes AS l WHERE l.queue = $1 AND l.id <> ALL ($5::int[]))
+      AND NOT EXISTS (SELECT FROM ${s}throttles AS h WHERE h.scope = $3 AND h.until > t.now)
+      AND NOT EXISTS (SELECT FROM ${s}paused_groups AS p WHERE p.queue = $1)
+      AND NOT EXISTS (SELECT FROM ${s}turns AS u WHERE u.queue = $1 AND u.grp > '')
+      -- What has become due is brought where claims look first.
+      AND NOT EXISTS (SELECT FROM unnest($5::int[]) AS k (lane),
+                      LATERAL (SELECT FROM ${s}jobs AS j
+                               WHERE j.lane = k.lane AND j.state IN (0, 3) AND j.due <= t.now
+                               LIMIT 1) AS d)
+    -- Nobody takes it for dead before this is over.
+    FOR KEY SHARE OF n),
+  fit AS MATERIALIZED (SELECT q.now, q.before FROM q WHERE q.before + $9::bigint <= q.until)`
+}
+
+/** From now on these run. */
+function runs(s: string, numbered: string): string {
+  return `
+    UPDATE ${s}jobs AS j
+    SET state = 2, attempt = j.attempt + 1, flags = j.flags | 64::int2, since = n.now, lane = NULL,
+        expires = NULL, token = n.token, node = $6::text, worker = $7::text, claim = $8::int
+    FROM ${numbered} AS n WHERE j.seq = n.seq
+    RETURNING ${TAKEN}`
+}
+
+/** What comes with the claim; and whether there are more than it asked for, of those that `skips` allows. */
+function signs(s: string, skips: string): string {
+  return `
+  -- Keys that are held only until the first start.
+  freed AS (
+    UPDATE ${s}keys AS y SET seq = NULL FROM changed AS k
+    WHERE k.extra IS NOT NULL AND y.seq = k.seq AND y.waiting = 1),
+  touched AS (
+    UPDATE ${s}nodes AS n SET beats = n.beats + 1, last_beat = fit.now FROM fit
+    WHERE n.scope = $3 AND n.node = $6 AND n.gone = 0 AND n.last_beat <= fit.now - 25
+      AND EXISTS (SELECT FROM first)),
+  last AS (SELECT * FROM first ORDER BY priority, place DESC, seq DESC LIMIT 1),
+  more AS (
+    SELECT FROM last, ${s}turns AS u, LATERAL (
+      SELECT FROM ${s}jobs AS j
+      WHERE j.lane = $4 AND j.state = 1 AND j.grp = '' AND j.priority = u.priority
+        AND j.place >= CASE WHEN u.priority = last.priority THEN last.place ELSE u.floor END
+        AND (u.priority < last.priority OR (j.place, j.seq) > (last.place, last.seq))
+        AND ${inTime('last.now')} ${skips}
+      ORDER BY j.place, j.seq LIMIT 1) AS j
+    WHERE u.lane = $4 AND u.grp = '' AND u.priority <= last.priority
+      AND (SELECT count(*) FROM first) = $9
+    LIMIT 1)`
+}
+
+/** When the first of the lane that is not due yet is. */
+function nextDue(s: string): string {
+  return `(SELECT j.due FROM ${s}jobs AS j WHERE j.lane = $4 AND j.state IN (0, 3)
+          ORDER BY j.due LIMIT 1) AS next`
+}

@@ -1,0 +1,55 @@
+// A child that comes in a transaction which is open, while its parent is completed: the completion waits
+// for it, and lets it go on.
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { openablePostgresStore } from '../../src/stores/postgres/postgres-store.js'
+import type { Store } from '../../src/store.js'
+import { COMPLETE, newJob, upTo } from '../../src/testing/conformance/build.js'
+import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js'
+import { sharedPostgres } from '../servers/postgres.js'
+
+const server = await sharedPostgres()
+
+describe.skipIf(server.isMissing)(`a child beside its parent's completion${server.why}`, () => {
+  let user: pg.Client
+  let store: Store
+  let node: PlayedNode
+
+  beforeAll(async () => {
+    const url = await server.database()
+    store = openablePostgresStore({ url }, {})
+    await store.open({ scope: 'default' })
+    user = new pg.Client({ connectionString: url })
+    await user.connect()
+    node = await PlayedNode.enlist(store, cardOf('node'))
+  })
+  afterAll(async () => {
+    await user.end()
+    await store.close()
+  })
+
+  // The first claim of a queue looks at everything, and so do those of several tasks; what is claimed
+  // plainly stands in a handful.
+  it.each(upTo(3))(
+    'is released by it, whichever way the parent was claimed (claim %i)',
+    async (n) => {
+      const parent = `parent-${n}`
+      await store.insert([{ jobs: [newJob(parent)] }])
+      const [claimed] = (await node.claim({ limit: 1 })).jobs
+      expect(claimed.id).toBe(parent)
+      await user.query('BEGIN')
+      const child = newJob(`child-${n}`, { after: [{ queue: 'q', id: parent }] })
+      await store.insert([{ jobs: [child], tx: user }])
+      const settled = node.settle(claimed, COMPLETE)
+      await vi.waitUntil(async () => {
+        const { rows } = await user.query('SELECT FROM pg_locks WHERE NOT granted')
+        return rows.length > 0
+      })
+      await user.query('COMMIT')
+      expect(await settled).toMatchObject({ status: 'done', state: 'completed' })
+      const { jobs } = await node.claim({ limit: 1 })
+      expect(jobs).toMatchObject([{ id: `child-${n}` }])
+      await node.settle(jobs[0], COMPLETE)
+    },
+  )
+})
