@@ -23,7 +23,8 @@ const HOT: readonly Statement[] = [
   ] as const),
   ...(['turn.grouped', 'turn.move', 'turn.close', 'turn.open', 'turn.openDue'] as const),
   ...(['turn.remove', 'turn.next', 'key.started', 'kin.children'] as const),
-  ...(['claim.peek', 'sweep.peek'] as const),
+  ...(['claim.peek', 'sweep.peek', 'queue.running', 'node.holding'] as const),
+  'group.someRunning',
 ]
 
 describe('plans in SQLite', () => {
@@ -54,6 +55,15 @@ describe('plans in SQLite', () => {
 
   it.each(HOT)('%s walks through no table', (name) => {
     expect(walks(texts[name])).toEqual([])
+  })
+
+  /** Through all jobs of a queue, of which there may be a million. */
+  function walksAQueue(text: string): readonly string[] {
+    return plan(text).filter((line) => /INDEX \w+_jobs_(list|1) \(queue=\?\)/.test(line))
+  }
+
+  it.each(HOT)('%s walks through no queue', (name) => {
+    expect(walksAQueue(texts[name])).toEqual([])
   })
 
   it.each(Object.entries(plain))('in one trip, %s walks through no table', (_, text) => {

@@ -3,7 +3,7 @@
  * each of their parts reads one row of an index.
  */
 import type { Statement } from '../sql/statements.js'
-import { RUNS } from './words.js'
+import { expiring, held, RUNS } from './words.js'
 
 export function peekStatements(t: string) {
   const queues = `(SELECT id FROM ${t}queues WHERE scope = ?1)`
@@ -28,9 +28,9 @@ export function peekStatements(t: string) {
       FROM ${t}queues AS q LEFT JOIN ${t}lanes AS l ON l.queue = q.id
       WHERE q.scope = ?1 AND q.name = ?2`,
     'sweep.peek': `
-      SELECT EXISTS (SELECT 1 FROM ${t}jobs WHERE expires < ?2 AND queue IN ${queues})
+      SELECT EXISTS (SELECT 1 FROM ${expiring(t)} WHERE expires < ?2 AND queue IN ${queues})
           OR EXISTS (SELECT 1 FROM ${t}jobs WHERE state = 1 AND lane IS NULL AND queue IN ${queues})
-          OR EXISTS (SELECT 1 FROM ${t}jobs WHERE ${RUNS} AND queue IN ${queues}
+          OR EXISTS (SELECT 1 FROM ${held(t)} WHERE ${RUNS} AND queue IN ${queues}
                        AND node NOT IN (SELECT node FROM ${t}nodes WHERE scope = ?1))
           OR EXISTS (SELECT 1 FROM ${t}keys
                      WHERE seq IS NULL AND until <= ?2 AND queue IN ${queues})

@@ -9,7 +9,7 @@
 import type { Statement } from '../sql/statements.js'
 import { peekStatements } from './peek-statements.js'
 import { scheduleStatements } from './schedule-statements.js'
-import { STAYS } from './words.js'
+import { expiring, held, STAYS } from './words.js'
 
 const JOB = `seq, queue, id, state, flags, task, grp, priority, crashes, attempt, max_attempts,
   place, due, inserted_at, since, token, node, worker, claim, lane, expires,
@@ -69,10 +69,10 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
     'queue.backlog': `
       SELECT count(*) AS waiting FROM ${t}jobs WHERE queue = ?1 AND state IN (0, 1, 3, 4)`,
     'queue.running': `
-      SELECT count(*) AS running FROM ${t}jobs
+      SELECT count(*) AS running FROM ${held(t)}
       WHERE queue = ?1 AND state = 2 AND state < 4 AND (flags & 64) <> 0`,
     'queue.someRunning': `
-      SELECT ${JOB} FROM ${t}jobs
+      SELECT ${JOB} FROM ${held(t)}
       WHERE queue = ?1 AND state = 2 AND state < 4 AND (flags & 64) <> 0
       LIMIT ?2`,
     'queue.oldest': `SELECT min(due) AS due FROM ${t}jobs WHERE queue = ?1 AND state = 1`,
@@ -189,7 +189,7 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       WHERE queue = ?1 AND state IN (0, 1, 3) AND attempt >= ?2 AND seq > ?3
       ORDER BY seq LIMIT ?4`,
     'job.expired': `
-      SELECT ${JOB} FROM ${t}jobs
+      SELECT ${JOB} FROM ${expiring(t)}
       WHERE expires < ?2
         AND queue IN (SELECT id FROM ${t}queues AS q WHERE scope = ?1 AND ${STAYS})
       ORDER BY expires LIMIT ?3`,
@@ -199,7 +199,7 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
         AND queue IN (SELECT id FROM ${t}queues AS q WHERE scope = ?1 AND ${STAYS})
       LIMIT ?2`,
     'job.orphans': `
-      SELECT ${JOB} FROM ${t}jobs
+      SELECT ${JOB} FROM ${held(t)}
       WHERE state = 2 AND state < 4 AND (flags & 64) <> 0
         AND queue IN (SELECT id FROM ${t}queues WHERE scope = ?1)
         AND node NOT IN (SELECT node FROM ${t}nodes WHERE scope = ?1)
@@ -229,7 +229,7 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
         AND (?4 IS NULL OR task = ?4) AND (?5 IS NULL OR grp = ?5) AND ?6 IS NOT NULL
       ORDER BY seq DESC LIMIT ?7`,
     'page.running': `
-      SELECT ${JOB} FROM ${t}jobs
+      SELECT ${JOB} FROM ${held(t)}
       WHERE queue = ?1 AND state = 2 AND state < 4 AND (flags & 64) <> 0 AND seq < ?2
         AND ?3 IS NOT NULL AND (?4 IS NULL OR task = ?4) AND (?5 IS NULL OR grp = ?5)
         AND ?6 IS NOT NULL
@@ -355,17 +355,17 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       WHERE scope = ?1 AND node = ?2 AND gone = 0
       RETURNING node`,
     'node.held': `
-      SELECT ${JOB} FROM ${t}jobs
+      SELECT ${JOB} FROM ${held(t)}
       WHERE state = 2 AND state < 4 AND (flags & 64) <> 0 AND node = ?3
         AND queue IN (SELECT id FROM ${t}queues WHERE scope = ?1)
       ORDER BY token LIMIT ?2`,
     'node.lost': `
-      SELECT ${JOB} FROM ${t}jobs
+      SELECT ${JOB} FROM ${held(t)}
       WHERE state = 2 AND state < 4 AND (flags & 64) <> 0 AND node = ?2
         AND claim <= ?3 AND claim NOT IN (SELECT value FROM json_each(?4))
         AND queue IN (SELECT id FROM ${t}queues WHERE scope = ?1)`,
     'node.holding': `
-      SELECT node, worker, count(*) AS held FROM ${t}jobs
+      SELECT node, worker, count(*) AS held FROM ${held(t)}
       WHERE state = 2 AND state < 4 AND (flags & 64) <> 0
         AND queue IN (SELECT id FROM ${t}queues WHERE scope = ?1)
       GROUP BY node, worker`,

@@ -3,5 +3,12 @@
 /** It does not move to another store: what does, waits there for its end. */
 export const STAYS = `coalesce(q.transit ->> '$.side', '') <> 'moving'`
 
+/**
+ * Jobs by an index that is named, since SQLite counts nothing by itself: it takes the one of all jobs
+ * of a queue for as good, and walks through these.
+ */
+export const held = (t: string): string => `${t}jobs INDEXED BY ${t}jobs_held`
+export const expiring = (t: string): string => `${t}jobs INDEXED BY ${t}jobs_expiring`
+
 /** Runs, as the index of what is held has it. */
 export const RUNS = 'state = 2 AND state < 4 AND (flags & 64) <> 0'
