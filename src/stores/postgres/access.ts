@@ -107,7 +107,11 @@ class Own {
   async open(): Promise<Pool> {
     const { patience, isBeater } = this.#parts
     const pool = await ownPool(this.#url, isBeater ? 1 : CONNECTIONS, patience)
-    pool.on('connect', (client) => this.#clients.add(client))
+    pool.on('connect', (client) => {
+      this.#clients.add(client)
+      // In the moment in which the pool hands it over nobody else hears that it breaks.
+      client.on('error', () => undefined)
+    })
     pool.on('remove', (client) => this.#clients.delete(client))
     this.#pool = pool
     return pool

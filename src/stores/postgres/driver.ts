@@ -7,9 +7,13 @@ import { PATIENCE } from './patience.js'
 
 type Driver = typeof pgModule
 
+interface OwnClient extends Parting {
+  on(event: 'error', hear: (error: Error) => void): unknown
+}
+
 export interface OwnPool extends Pool {
   on(event: 'error', hear: (error: Error) => void): unknown
-  on(event: 'connect' | 'remove', hear: (client: Parting) => void): unknown
+  on(event: 'connect' | 'remove', hear: (client: OwnClient) => void): unknown
   end(): Promise<void>
 }
 
