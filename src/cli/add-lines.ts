@@ -6,7 +6,7 @@
 import { MillraceError } from '../job/errors.js'
 import { BAD_LINES, BAD_LINES_TOLD, LINES_TOGETHER, LINE_BYTES_TOGETHER } from './bounds.js'
 import { jsonLines } from './lines.js'
-import type { Line } from './lines.js'
+import type { ReadLine } from '../copy/export-lines.js'
 import { count, jobs, safe } from './plain.js'
 import type { Shell } from './shell.js'
 import { ticking } from './ticker.js'
@@ -28,7 +28,7 @@ export interface Intake {
   readonly next: number
 }
 
-type Value = Extract<Line, { kind: 'value' }>
+type Value = Extract<ReadLine, { kind: 'value' }>
 
 export async function addLines(shell: Shell, doors: Doors): Promise<Intake> {
   const intake = new Taking(shell, doors)

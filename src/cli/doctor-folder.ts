@@ -7,7 +7,8 @@ import { accessSync, constants, lstatSync, readdirSync, statfsSync } from 'node:
 import { basename, dirname, join } from 'node:path'
 import { decodeName } from '../disk/names.js'
 import { realDisk } from '../disk/real-disk.js'
-import { readFormat, FORMAT } from '../stores/file/layout.js'
+import { readFormat } from '../disk/root.js'
+import { KIND } from '../stores/file/layout.js'
 import type { Clock } from '../time/clock.js'
 import { formatDuration } from '../time/duration.js'
 import { DOCTOR_FILES } from './bounds.js'
@@ -50,12 +51,12 @@ export function examineFolder(folder: string, clock: Clock): readonly Finding[] 
 }
 
 function format(folder: string): Finding {
-  const found = readFormat(realDisk(), folder)
+  const found = readFormat(realDisk(), folder, KIND)
   if (found === null) {
     return bad('format', 'FORMAT is not what Millrace writes: this is no store, or a damaged one')
   }
-  if (found.number === FORMAT) return ok('format', `millrace-file ${FORMAT}`)
-  const expected = `this version knows ${FORMAT}: use the version that wrote it`
+  if (found.number === KIND.format) return ok('format', `millrace-file ${KIND.format}`)
+  const expected = `this version knows ${KIND.format}: use the version that wrote it`
   return bad('format', `it has format ${found.number}, and ${expected}`)
 }
 

@@ -7,9 +7,10 @@ import { basename } from 'node:path'
 import { realHost } from '../disk/host.js'
 import { decodeName } from '../disk/names.js'
 import { realDisk } from '../disk/real-disk.js'
+import { readFormat } from '../disk/root.js'
 import { LEASE } from '../job/defaults.js'
 import { lookForKeeper } from '../stores/maildir/keeper.js'
-import { FORMAT, TRAYS, layoutOf, readFormat } from '../stores/maildir/layout.js'
+import { KIND, TRAYS, layoutOf } from '../stores/maildir/layout.js'
 import type { Clock } from '../time/clock.js'
 import { DOCTOR_FILES } from './bounds.js'
 import { medium, permissions, some, space, time, walk } from './doctor-folder.js'
@@ -19,14 +20,14 @@ import type { Finding } from './finding.js'
 import { count, many } from './plain.js'
 
 export function examineLetters(folder: string, clock: Clock): readonly Finding[] {
-  const number = readFormat(realDisk(), folder)
-  if (number !== FORMAT) {
+  const number = readFormat(realDisk(), folder, KIND)?.number ?? null
+  if (number !== KIND.format) {
     const why = number === null ? 'FORMAT is of no maildir of Millrace' : `it has format ${number}`
-    return [bad('format', `${why}; this version knows maildirs of format ${FORMAT}`)]
+    return [bad('format', `${why}; this version knows maildirs of format ${KIND.format}`)]
   }
   const files = walk(folder)
   return [
-    ok('format', `millrace-maildir ${FORMAT}`),
+    ok('format', `millrace-maildir ${KIND.format}`),
     permissions(folder, files),
     medium(folder),
     space(folder),

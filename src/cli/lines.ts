@@ -3,27 +3,19 @@
  * line that is bad is answered with its number and why, and disturbs no other; and that no more than
  * one longest line is ever held.
  */
+import type { ReadLine } from '../copy/export-lines.js'
 import { LINE_BYTES } from './bounds.js'
-
-export type Line =
-  | {
-      readonly number: number
-      readonly kind: 'value'
-      readonly value: unknown
-      readonly bytes: number
-    }
-  | { readonly number: number; readonly kind: 'bad'; readonly why: string }
 
 const NEWLINE = 10
 
 export async function* jsonLines(
   input: AsyncIterable<Uint8Array>,
   longest = LINE_BYTES,
-): AsyncGenerator<Line, void, void> {
+): AsyncGenerator<ReadLine, void, void> {
   let number = 1
   let parts: Uint8Array[] = []
   let bytes = 0
-  const take = (): Line | null => {
+  const take = (): ReadLine | null => {
     const line = bytes > longest ? tooLong(number, longest) : read(number, Buffer.concat(parts))
     parts = []
     bytes = 0
@@ -49,11 +41,11 @@ export async function* jsonLines(
   if (last !== null) yield last
 }
 
-function tooLong(number: number, longest: number): Line {
+function tooLong(number: number, longest: number): ReadLine {
   return { number, kind: 'bad', why: `longer than ${longest} bytes` }
 }
 
-function read(number: number, bytes: Buffer): Line | null {
+function read(number: number, bytes: Buffer): ReadLine | null {
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)

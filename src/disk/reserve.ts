@@ -3,6 +3,7 @@
  * While it is missing no process of the host puts in new jobs, else they would eat what was given up
  * for the verdicts; so whoever wants to tries to set it aside anew.
  */
+import { millraceError } from '../job/errors.js'
 import type { Disk } from './disk.js'
 import { isFull } from './errno.js'
 import { removeIfThere, writeAll } from './place.js'
@@ -75,4 +76,16 @@ export class Reserve {
   giveUp(): boolean {
     return removeIfThere(this.#disk, this.#path)
   }
+}
+
+/** No room for new jobs; `cause` is what the system said, if it was asked. */
+export function full(subject: string, cause?: unknown): Error {
+  return millraceError({
+    code: 'STORE_UNREACHABLE',
+    subject,
+    expected: 'room on the disk for new jobs',
+    received: 'a disk that is full: what is left of it is kept for the verdicts of running jobs',
+    remedy: 'make room and repeat the call; new jobs are taken again as soon as there is some',
+    ...(cause === undefined ? {} : { cause }),
+  })
 }

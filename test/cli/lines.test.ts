@@ -1,16 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { jsonLines } from '../../src/cli/lines.js'
-import type { Line } from '../../src/cli/lines.js'
+import type { ReadLine } from '../../src/copy/export-lines.js'
 import { chunks } from './fake-terminal.js'
 
-async function read(input: string | readonly Uint8Array[], longest?: number): Promise<Line[]> {
-  const lines: Line[] = []
+async function read(input: string | readonly Uint8Array[], longest?: number): Promise<ReadLine[]> {
+  const lines: ReadLine[] = []
   for await (const line of jsonLines(chunks(input), longest)) lines.push(line)
   return lines
 }
 
-const values = (lines: readonly Line[]): unknown[] =>
+const values = (lines: readonly ReadLine[]): unknown[] =>
   lines.flatMap((line) => (line.kind === 'value' ? [line.value] : []))
 
 describe('lines of JSON', () => {

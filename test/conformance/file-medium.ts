@@ -6,20 +6,8 @@ import { join } from 'node:path'
 import { SimDisk } from '../../src/testing/sim-disk.js'
 import { openableFileStore } from '../../src/stores/file/file-store.js'
 import type { FileStoreOptions, FileStoreParts } from '../../src/stores/file/file-store.js'
-import type { Host } from '../../src/disk/host.js'
-import type { VirtualClock } from '../../src/time/virtual.js'
 import type { OpenMedium } from 'millrace/testing'
-
-/** A host on virtual time, of which nobody can tell who is dead. */
-function virtualHost(clock: VirtualClock): Host {
-  return {
-    boot: 'virtual',
-    up: () => clock.mono(),
-    wall: () => clock.wall(),
-    proof: null,
-    liveness: () => 'alive',
-  }
-}
+import { virtualHost } from './virtual-host.js'
 
 /** Its handles check each other at every frame. */
 export function openSimulated(parts: Pick<FileStoreParts, 'segmentBytes'> = {}): OpenMedium {

@@ -3,26 +3,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Host } from '../../src/disk/host.js'
 import { SimDisk } from '../../src/testing/sim-disk.js'
 import { openableMaildirStore } from '../../src/stores/maildir/maildir-store.js'
 import type {
   MaildirStoreOptions,
   MaildirStoreParts,
 } from '../../src/stores/maildir/maildir-store.js'
-import type { VirtualClock } from '../../src/time/virtual.js'
 import type { OpenMedium } from 'millrace/testing'
-
-/** A host on virtual time, of which nobody can tell who is dead. */
-export function virtualHost(clock: VirtualClock): Host {
-  return {
-    boot: 'virtual',
-    up: () => clock.mono(),
-    wall: () => clock.wall(),
-    proof: null,
-    liveness: () => 'alive',
-  }
-}
+import { virtualHost } from './virtual-host.js'
 
 export function openSimulated(parts: Pick<MaildirStoreParts, 'segmentBytes'> = {}): OpenMedium {
   return async ({ clock, chance }) => {

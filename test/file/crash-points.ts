@@ -8,6 +8,7 @@ import { PowerCut, SimDisk } from '../../src/testing/sim-disk.js'
 import type { CrashProfile } from '../../src/testing/sim-disk.js'
 import type { Disk } from '../../src/disk/disk.js'
 import type { Host } from '../../src/disk/host.js'
+import type { Store } from '../../src/store.js'
 import { seededChance } from '../../src/time/virtual.js'
 import { hostAt, openProcess } from './machine.js'
 import type { Hands, Process } from './machine.js'
@@ -133,7 +134,7 @@ export async function survives(
   try {
     const process = await recover(ask, told, left.fork(), 'b1')
     await told.promises.check(process.store)
-    await isUsable(process, where)
+    await (await isUsable(process, where)).sweep()
     const last = await recover(ask, told, left.fork(), 'b2')
     expect(last.book(), 'who opens it later').toEqual(process.book())
   } catch (error) {
@@ -142,13 +143,17 @@ export async function survives(
   }
 }
 
-async function isUsable({ store }: Process, where: string): Promise<void> {
+/** Jobs come and go in it; answers whose they were. */
+export async function isUsable(
+  { store }: { readonly store: Store },
+  where: string,
+): Promise<PlayedNode> {
   const node = await PlayedNode.enlist(store, cardOf('node-after'))
   await store.insert([{ jobs: [newJob('after', { queue: 'after' })] }])
   const held = await node.take({ queue: 'after' })
   expect(held.id, where).toBe('after')
   await node.settle(held, { kind: 'complete', result: null })
-  await node.sweep()
+  return node
 }
 
 /** How many states were looked at. */

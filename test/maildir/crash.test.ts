@@ -2,13 +2,11 @@
 // left of the folder is opened by the next keeper: nothing that was answered is lost, nothing is torn
 // or in two places, and whoever opens it after that finds the same.
 import { afterAll, describe, expect, it } from 'vitest'
-import { newJob } from '../../src/testing/conformance/build.js'
-import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js'
 import { SimDisk } from '../../src/testing/sim-disk.js'
 import type { CrashProfile } from '../../src/testing/sim-disk.js'
 import type { Disk } from '../../src/disk/disk.js'
 import { seededChance } from '../../src/time/virtual.js'
-import { isCut } from '../file/crash-points.js'
+import { isCut, isUsable } from '../file/crash-points.js'
 import { Promises } from '../file/promises.js'
 import { STORIES } from '../file/stories.js'
 import type { Story } from '../file/stories.js'
@@ -97,14 +95,6 @@ async function survives(ask: Ask, told: Told, left: SimDisk, where: string): Pro
     if (error instanceof Error) error.message = `${where}\n${error.message}`
     throw error
   }
-}
-
-async function isUsable({ store }: Handle, where: string): Promise<void> {
-  const node = await PlayedNode.enlist(store, cardOf('node-after'))
-  await store.insert([{ jobs: [newJob('after', { queue: 'after' })] }])
-  const held = await node.take({ queue: 'after' })
-  expect(held.id, where).toBe('after')
-  await node.settle(held, { kind: 'complete', result: null })
 }
 
 /** How many states were looked at. */

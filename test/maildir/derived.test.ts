@@ -7,7 +7,7 @@ import type { Store } from '../../src/store.js'
 import type { Room } from '../../src/stores/maildir/room.js'
 import { openableMaildirStore } from '../../src/stores/maildir/maildir-store.js'
 import { SimDisk } from '../../src/testing/sim-disk.js'
-import { virtualHost } from '../conformance/maildir-medium.js'
+import { virtualHost } from '../conformance/virtual-host.js'
 import { sameAgain } from './read-again.js'
 
 // Laws over ten thousands of jobs clear the log thousands of times.

@@ -10,7 +10,7 @@ import { SimDisk } from '../../src/testing/sim-disk.js'
 import type { Store } from '../../src/store.js'
 import type { Clock } from '../../src/time/clock.js'
 import { seededChance, VirtualClock } from '../../src/time/virtual.js'
-import { virtualHost } from '../conformance/maildir-medium.js'
+import { virtualHost } from '../conformance/virtual-host.js'
 import { watchedDisk } from '../file/watched-disk.js'
 
 const KEEPER = '/mail/default/.keeper'

@@ -8,7 +8,7 @@ import { openableMaildirStore } from '../../src/stores/maildir/maildir-store.js'
 import type { Store } from '../../src/store.js'
 import type { Clock } from '../../src/time/clock.js'
 import { seededChance, VirtualClock } from '../../src/time/virtual.js'
-import { virtualHost } from '../conformance/maildir-medium.js'
+import { virtualHost } from '../conformance/virtual-host.js'
 
 /** Of the worker: shorter than the keeper's own, so that it is not followed. */
 const LEASE = 3_000

@@ -18,18 +18,6 @@ export function unreachable(subject: string, cause: unknown): Error {
   })
 }
 
-/** No room for new jobs; `cause` is what the system said, if it was asked. */
-export function full(subject: string, cause?: unknown): Error {
-  return millraceError({
-    code: 'STORE_UNREACHABLE',
-    subject,
-    expected: 'room on the disk for new jobs',
-    received: 'a disk that is full: what is left of it is kept for the verdicts of running jobs',
-    remedy: 'make room and repeat the call; new jobs are taken again as soon as there is some',
-    ...(cause === undefined ? {} : { cause }),
-  })
-}
-
 /** It was written, and nobody could look what became of it. */
 export function unknown(subject: string, cause: unknown): Error {
   return millraceError({

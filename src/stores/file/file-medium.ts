@@ -22,10 +22,11 @@ import type { Medium, News } from '../book/medium.js'
 import type { BeatData } from './file-beat.js'
 import { DropBox } from './drop-box.js'
 import { isFull, isMissing } from '../../disk/errno.js'
-import { Reserve } from '../../disk/reserve.js'
-import { estranged, full, named, reloading, wiped } from './faults.js'
+import { full, Reserve } from '../../disk/reserve.js'
+import { readFormat } from '../../disk/root.js'
+import { estranged, named, reloading, wiped } from './faults.js'
 import { FileShelf } from './file-shelf.js'
-import { establish, layoutOf, readFormat } from './layout.js'
+import { establish, KIND, layoutOf } from './layout.js'
 import type { Layout } from './layout.js'
 import { Life } from './life.js'
 import type { LifeParts } from './life.js'
@@ -75,7 +76,7 @@ export class FileMedium implements Medium {
     this.#layout = layoutOf(path, scope)
     try {
       await establish(disk, this.#layout, nonce)
-      this.#storeId = readFormat(disk, path)?.id ?? ''
+      this.#storeId = readFormat(disk, path, KIND)?.id ?? ''
       this.#judgeMedium()
       const { scope: kept, tmp } = this.#layout
       this.#reserve = new Reserve(disk, {
@@ -312,5 +313,5 @@ function unopened(): never {
 }
 
 function readFormatSafely(disk: Disk, path: string): string | null {
-  return disk.facts(`${path}/FORMAT`) === null ? null : (readFormat(disk, path)?.id ?? null)
+  return disk.facts(`${path}/FORMAT`) === null ? null : (readFormat(disk, path, KIND)?.id ?? null)
 }

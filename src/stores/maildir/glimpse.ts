@@ -19,7 +19,8 @@ import { arrange, laidIn, logOf } from './folder.js'
 import type { FolderView } from './folder.js'
 import { lookForKeeper } from './keeper.js'
 import type { KeeperParts } from './keeper.js'
-import { checkFormat, readText } from './layout.js'
+import { checkFormat } from '../../disk/root.js'
+import { KIND, readText } from './layout.js'
 import type { Layout } from './layout.js'
 import { readDeliveryName } from './letter-name.js'
 import { LogTail } from './log-tail.js'
@@ -44,7 +45,7 @@ const READ_AT_ONCE = 128
 
 export async function glimpse(parts: GlimpseParts): Promise<Glimpse> {
   const { disk, layout } = parts
-  checkFormat(disk, layout)
+  checkFormat(disk, layout.root, KIND)
   for (let tries = 0; tries < TRIES; tries++) {
     const seen = await tryOnce(parts)
     if (seen !== null) return seen

@@ -16,11 +16,11 @@
 import type { Disk } from '../../disk/disk.js'
 import { isMissing } from '../../disk/errno.js'
 import { decodeName, encodeName, isHashedName } from '../../disk/names.js'
-import { place, writeAll } from '../../disk/place.js'
-import { millraceError } from '../../job/errors.js'
+import { makeRoot, sealFormat } from '../../disk/root.js'
+import type { Kind } from '../../disk/root.js'
 
-/** The rules for names, letters and the commit log; another number is refused. */
-export const FORMAT = 1
+/** Its number is that of the rules for names, letters and the commit log. */
+export const KIND: Kind = { name: 'millrace-maildir', noun: 'maildir', format: 1 }
 
 /** The folders of a queue in which letters lie. */
 export const TRAYS = ['new', 'wait', 'cur', 'done', 'cancelled', 'dead', 'receipts'] as const
@@ -77,66 +77,12 @@ export function queueFolders(disk: Disk, layout: Layout): string[] {
 /** Makes what is missing and says which store this is. `nonce` names temporary files. */
 export async function establish(disk: Disk, layout: Layout, nonce: string): Promise<void> {
   await makeRoot(disk, layout.root)
-  await sealFormat(disk, layout, nonce)
+  await sealFormat(disk, layout.root, KIND, nonce)
   const { scope, keeper, commit, papers, tmp, post, drafts, quarantine } = layout
   for (const folder of [scope, keeper, commit, papers, tmp, post, drafts, quarantine]) {
     disk.makeFolder(folder)
   }
   for (const folder of [keeper, scope, layout.root]) await disk.syncFolder(folder)
-}
-
-/** Parents may be made, but only the last is ours to judge; its name is made durable, too. */
-async function makeRoot(disk: Disk, root: string): Promise<void> {
-  const parts = root.split('/')
-  for (let depth = 2; depth <= parts.length; depth++) {
-    const folder = parts.slice(0, depth).join('/')
-    const isRoot = depth === parts.length
-    const isNew = disk.facts(folder) === null
-    if (isNew || isRoot) disk.makeFolder(folder)
-    if (isNew) await disk.syncFolder(`${parts.slice(0, depth - 1).join('/')}/.`)
-  }
-}
-
-const FORMAT_LINE = /^millrace-maildir (\d+) ([0-9a-f-]+)\n$/
-const FORMAT_BYTES = 256
-
-async function sealFormat(disk: Disk, layout: Layout, nonce: string): Promise<void> {
-  const path = `${layout.root}/FORMAT`
-  if (disk.facts(path) === null) {
-    const line = Buffer.from(`millrace-maildir ${FORMAT} ${nonce}\n`)
-    const draft = `${layout.root}/.FORMAT.${nonce}`
-    await place({ disk, draft, path, fill: (file) => writeAll(file, line) })
-    await disk.syncFolder(layout.root)
-  }
-  checkFormat(disk, layout)
-}
-
-/** Throws FORMAT_UNSUPPORTED for what another version wrote, or nobody of ours. */
-export function checkFormat(disk: Disk, layout: Layout): void {
-  const number = readFormat(disk, layout.root)
-  if (number === FORMAT) return
-  throw millraceError({
-    code: 'FORMAT_UNSUPPORTED',
-    subject: `${layout.root}/FORMAT`,
-    expected: `a maildir of format ${FORMAT}`,
-    received: number === null ? 'a file that no maildir of Millrace has' : `format ${number}`,
-    remedy:
-      number === null
-        ? 'name another folder; this one is no maildir of Millrace'
-        : 'use the version of Millrace that wrote it',
-  })
-}
-
-/** The format that a folder says it has; null when it says nothing that we know. */
-export function readFormat(disk: Disk, root: string): number | null {
-  const file = disk.read(`${root}/FORMAT`)
-  try {
-    const bytes = Buffer.alloc(FORMAT_BYTES)
-    const match = FORMAT_LINE.exec(bytes.toString('latin1', 0, file.readAt(0, bytes)))
-    return match === null ? null : Number(match[1])
-  } finally {
-    file.close()
-  }
 }
 
 /** A whole file as text. Opens no link and waits for no pipe. */

@@ -11,7 +11,7 @@ import type { Extra, Parent, Past } from '../../job/book/extra.js'
 import { emptyExtra } from '../../job/book/extra.js'
 import type { Fields } from './fields.js'
 import type { BookWords, KeyWords, OriginWords, PastWords, RowWords } from './letter-words.js'
-import { logItem, resultItem, stepItem } from './maildir-shelf.js'
+import { itemOfLog, itemOfResult, itemOfStep } from '../book/items.js'
 
 export interface Letter {
   readonly queue: string
@@ -122,12 +122,12 @@ function readExtra(
     history: pastOf(fields.value<readonly PastWords[]>('history', [])),
     origin: origin && { ...origin, history: pastOf(origin.history) },
     kin: policy && kinOf(policy, rows),
-    result: result && resultItem(result),
+    result: result && itemOfResult(result),
     progress: fields.value<number | null>('progress', null),
-    log: log.map((line) => ({ paper: logItem(line), lines: 1 })),
+    log: log.map((line) => ({ paper: itemOfLog([line]), lines: 1 })),
     lines: log.length,
     steps: steps && {
-      kept: steps.kept.map(([name, value]) => ({ name, paper: stepItem({ name, value }) })),
+      kept: steps.kept.map(([name, value]) => ({ name, paper: itemOfStep({ name, value }) })),
       told: steps.told,
     },
     discarded: fields.value<DiscardReason | null>('discarded', null),
@@ -151,7 +151,7 @@ function pastOf(history: readonly PastWords[]): Past[] {
 /** The slots are filled in when all letters are there. */
 function kinOf(policy: ParentPolicy, rows: readonly RowWords[]): Extra['kin'] {
   const parents = rows.map(({ queue, id, end, isWaived, result }): Parent => {
-    return { queue, id, end, isWaived, result: result && resultItem(result), slot: -1 }
+    return { queue, id, end, isWaived, result: result && itemOfResult(result), slot: -1 }
   })
   const unfinished = parents.filter(({ end }) => end === null).length
   const failed = parents.filter(({ end, isWaived }) => {

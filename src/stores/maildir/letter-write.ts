@@ -14,7 +14,7 @@ import type { ExtraView, Item, Paper, Parent, Past } from '../../job/book/extra.
 import type { Ledger } from '../../job/book/ledger.js'
 import { wallTime } from '../../job/book/views.js'
 import { FieldWriter } from './fields.js'
-import { itemError, itemLog, itemPayload, itemResult, itemStep } from './maildir-shelf.js'
+import { errorOn, logOn, payloadOn, resultOn, stepOn } from '../book/items.js'
 import type { BookWords, PastWords, RowWords } from './letter-words.js'
 
 /** Of a slot that holds something. `written`: now, by the wall. */
@@ -54,7 +54,7 @@ function writeJob(
   job: NewJob,
   extra: ExtraView | undefined,
 ): void {
-  const updated = extra?.payload == null ? null : itemPayload(read(ledger, extra.payload))
+  const updated = extra?.payload == null ? null : payloadOn(read(ledger, extra.payload))
   into.encoded('payload', updated ?? job.payload)
   if (job.meta !== null) into.encoded('meta', job.meta)
   if (job.tags.length > 0) into.value('tags', job.tags)
@@ -84,7 +84,7 @@ function writeExtra(into: FieldWriter, ledger: Ledger, slot: number, extra: Extr
   const { key, origin, kin, steps, discarded, movedTo } = extra
   if (extra.expiresIn !== null) into.endless('expiresIn', extra.expiresIn)
   if (extra.progress !== null) into.value('progress', extra.progress)
-  const result = extra.result === null ? null : itemResult(read(ledger, extra.result))
+  const result = extra.result === null ? null : resultOn(read(ledger, extra.result))
   if (result !== null) into.encoded('result', result)
   if (discarded !== null) into.value('discarded', discarded)
   if (movedTo !== null) into.value('movedTo', movedTo)
@@ -92,10 +92,10 @@ function writeExtra(into: FieldWriter, ledger: Ledger, slot: number, extra: Extr
   if (extra.isDeleted) into.value('deleted', true)
   if (extra.isAway) into.value('away', true)
   if (extra.history.length > 0) into.value('history', pastWords(ledger, extra.history))
-  const log = extra.log.flatMap(({ paper }) => itemLog(read(ledger, paper)))
+  const log = extra.log.flatMap(({ paper }) => logOn(read(ledger, paper)))
   if (log.length > 0) into.value('log', log)
   if (steps !== null) {
-    const kept = steps.kept.map(({ name, paper }) => [name, itemStep(read(ledger, paper))])
+    const kept = steps.kept.map(({ name, paper }) => [name, stepOn(read(ledger, paper))])
     into.value('steps', { kept, told: steps.told })
   }
   if (origin !== null) {
@@ -117,14 +117,14 @@ function writeExtra(into: FieldWriter, ledger: Ledger, slot: number, extra: Extr
 
 function pastWords(ledger: Ledger, history: readonly Past[]): PastWords[] {
   return history.map(({ paper, error, ...past }) => {
-    return { ...past, error: paper === null ? error : itemError(read(ledger, paper)) }
+    return { ...past, error: paper === null ? error : errorOn(read(ledger, paper)) }
   })
 }
 
 function rowWords(ledger: Ledger, row: Parent): RowWords {
   const { slot, result, queue, id, end, isWaived } = row
   const at = slot < 0 ? null : [ledger.queueOf(slot).name, ledger.ids.text(slot)]
-  const said = result === null ? null : itemResult(read(ledger, result))
+  const said = result === null ? null : resultOn(read(ledger, result))
   return { queue, id, end, isWaived, at: at as RowWords['at'], result: said } // as: a pair
 }
 

@@ -16,7 +16,7 @@ import { Holders } from './holders.js'
 import { readName } from './letter-name.js'
 import { readLetter } from './letter-read.js'
 import type { Letter } from './letter-read.js'
-import { MaildirShelf } from './maildir-shelf.js'
+import { Drawer } from '../book/drawer.js'
 import type { PaperWords } from './papers.js'
 import { restore, TOKENS_PER_MS } from './restore.js'
 import type { FoundLetter, FoundPapers } from './restore.js'
@@ -71,7 +71,7 @@ export async function readBook(view: FolderView, parts: ReadingParts): Promise<R
   const base = isSameBoot ? clock.base : Math.max(host.wall(), seen) - host.up()
   const now = (): Millis => host.up() + base
   let lastToken = letters.reduce((most, { hold }) => Math.max(most, hold?.token ?? 0), 0)
-  const shelf = new MaildirShelf(() => {
+  const shelf = new Drawer(() => {
     lastToken = Math.max(lastToken + 1, Math.floor(now() * TOKENS_PER_MS))
     return lastToken
   })

@@ -14,7 +14,7 @@ import type { Hold } from '../../job/book/register.js'
 import type { Holders } from './holders.js'
 import type { HoldWords } from './letter-name.js'
 import type { Letter } from './letter-read.js'
-import type { MaildirShelf } from './maildir-shelf.js'
+import type { Drawer } from '../book/drawer.js'
 import type { PaperWords } from './papers.js'
 
 /** A letter where it lies. */
@@ -37,7 +37,7 @@ export type FoundPapers = {
 
 export interface RestoreInto {
   readonly ledger: Ledger
-  readonly shelf: MaildirShelf
+  readonly shelf: Drawer
   readonly holders: Holders
   readonly now: Millis
   readonly wallOffset: Millis

@@ -10,7 +10,8 @@ import { serve } from './clerkship.js'
 import { Deliverer } from './deliverer.js'
 import type { DelivererParts } from './deliverer.js'
 import type { KeeperParts } from './keeper.js'
-import { checkFormat, queueFolders } from './layout.js'
+import { checkFormat } from '../../disk/root.js'
+import { KIND, queueFolders } from './layout.js'
 import type { Post } from './post.js'
 import type { Room } from './room.js'
 import { Visitor } from './visitor.js'
@@ -106,7 +107,7 @@ export function beginLooking(
   why: unknown,
   tell: Tell,
 ): Looking {
-  checkFormat(parts.disk, parts.layout)
+  checkFormat(parts.disk, parts.layout.root, KIND)
   return { kind: 'looking', why, stop: follow(parts, tell) }
 }
 

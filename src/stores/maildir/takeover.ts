@@ -24,7 +24,7 @@ import { readName } from './letter-name.js'
 import type { Life } from './life.js'
 import type { Move } from './moves.js'
 import { readMail } from './mail.js'
-import { itemPayload } from './maildir-shelf.js'
+import { payloadOn } from '../book/items.js'
 import { checkEdit } from './reading.js'
 
 export interface TakeoverParts {
@@ -223,7 +223,7 @@ export class Takeover implements Takers {
   #payload(slot: number): Encoded {
     const { ledger } = this.#life.book
     const paper = ledger.findExtra(slot)?.payload ?? null
-    const updated = paper === null ? null : itemPayload(ledger.shelf.read(paper))
+    const updated = paper === null ? null : payloadOn(ledger.shelf.read(paper))
     return updated ?? ledger.shelf.jobs([slot])[0].payload
   }
 

@@ -5,15 +5,15 @@
  */
 import { Book } from '../../job/book/book.js'
 import type { Answers, FrameOf } from '../../job/book/book.js'
-import type { Item, Shelf } from '../../job/book/extra.js'
+import type { Item } from '../../job/book/extra.js'
 import type { Frame } from '../../job/book/frame.js'
 import { papersIn } from '../../job/book/load-lines.js'
 import type { Liveness } from '../../job/book/decide-sweep.js'
-import type { NewJob } from '../../job/lot.js'
 import type { Store, Traits } from '../../store.js'
 import { systemClock } from '../../time/system.js'
 import type { Clock } from '../../time/clock.js'
 import { BookStore } from '../book/book-store.js'
+import { Drawer } from '../book/drawer.js'
 import type { Medium, News } from '../book/medium.js'
 
 const TRAITS: Traits = {
@@ -70,7 +70,8 @@ class Bell {
 }
 
 function emptyRoom(): Room {
-  const book = new Book(new Drawer())
+  let tokens = 0
+  const book = new Book(new Drawer(() => ++tokens))
   return { book, bell: new Bell(book) }
 }
 
@@ -162,37 +163,3 @@ function offsetOf(clock: Clock): number {
 
 /** By how much wall and store time may part before jobs are moved. */
 const CLOCK_SLACK = 1_000
-
-/** Papers are the items themselves. */
-class Drawer implements Shelf {
-  readonly #jobs: (NewJob | undefined)[] = []
-  #tokens = 0
-
-  put(slot: number, filing: readonly Item[], item: number): void {
-    this.#jobs[slot] = filing[item] as NewJob // an insert's items are jobs
-  }
-
-  share(from: number, to: number): void {
-    this.#jobs[to] = this.#jobs[from]
-  }
-
-  drop(slot: number): void {
-    this.#jobs[slot] = undefined
-  }
-
-  paper(filing: readonly Item[], item: number): Item {
-    return filing[item]
-  }
-
-  jobs(slots: readonly number[]): readonly NewJob[] {
-    return slots.map((slot) => this.#jobs[slot] as NewJob) // whoever asks shows jobs, not receipts
-  }
-
-  token(): number {
-    return ++this.#tokens
-  }
-
-  read(paper: Item): Item {
-    return paper
-  }
-}

@@ -86,7 +86,10 @@ export class Connections {
     return !this.#isAlone
   }
 
-  /** Before a transaction that is to see rows as they are. It changes nothing that they mean, so nobody need know whether it was done. */
+  /**
+   * Before a transaction that is to see rows as they are. It changes nothing that they mean, so
+   * nobody need know whether it was done.
+   */
   async spread(handfuls: Handfuls): Promise<void> {
     if (!this.keepHandfuls) return
     try {

@@ -21,7 +21,7 @@ import { NewTurns } from './new-turns.js'
 import type { News } from './news.js'
 import type { Tx, Value } from './port.js'
 import type { Queues } from './queues.js'
-import { codecOf, payloadOn, specOf, STORED_FLAGS, storedExtra, textOfExtra } from './row.js'
+import { codecOf, specOf, STORED_FLAGS, storedExtra, storedPayload, textOfExtra } from './row.js'
 import type { JobRow, StoredKin } from './row.js'
 import type { Sheet } from './sheet.js'
 import { flushRest } from './flush-rest.js'
@@ -134,7 +134,7 @@ function description(
   }
   const paper = shelf.job(slot)
   if (paper === undefined) throw new Error(`nothing describes the job in slot ${slot}`)
-  const payload = payloadOn(paper, extra)
+  const payload = storedPayload(paper, extra)
   return { payload: payload.text, codec: codecOf(payload), spec: specOf(paper) }
 }
 

@@ -7,6 +7,8 @@ import type { Encoded } from '../../job/codec.js'
 import type { AttemptError, AttemptOutcome, DiscardReason, FinalState } from '../../job/job.js'
 import type { JobRef, Millis } from '../../job/job.js'
 import type { NewJob, ParentPolicy } from '../../job/lot.js'
+import { errorOn, itemOfLog, itemOfResult, itemOfStep, logOn, payloadOn } from '../book/items.js'
+import { resultOn, stepOn } from '../book/items.js'
 import { FRESH, HOLDS, OWN_ID, AT_WALL, CANCEL_ASKED, RECEIPT } from '../../job/book/columns.js'
 import { emptyExtra } from '../../job/book/extra.js'
 import type { Extra, ExtraView, Item, OwnKey, Paper, Past } from '../../job/book/extra.js'
@@ -212,18 +214,21 @@ export function extraOf(stored: StoredExtra, slotOf: (seq: number) => number): E
         : {
             ...kin,
             parents: kin.parents.map(({ seq, result: of, ...row }) => {
-              return { ...row, result: of && resultPaper(of), slot: seq === 0 ? -1 : slotOf(seq) }
+              return { ...row, result: of && itemOfResult(of), slot: seq === 0 ? -1 : slotOf(seq) }
             }),
           },
-    result: result === undefined ? null : resultPaper(result),
+    result: result === undefined ? null : itemOfResult(result),
     progress: stored.progress ?? null,
-    log: (log ?? []).map((lines) => ({ paper: logPaper(lines), lines: lines.length })),
+    log: (log ?? []).map((lines) => ({ paper: itemOfLog(lines), lines: lines.length })),
     lines: (log ?? []).reduce((sum, lines) => sum + lines.length, 0),
     steps:
       steps === undefined
         ? null
         : {
-            kept: steps.kept.map(({ name, value }) => ({ name, paper: stepPaper(name, value) })),
+            kept: steps.kept.map(({ name, value }) => ({
+              name,
+              paper: itemOfStep({ name, value }),
+            })),
             told: steps.told,
           },
     discarded: stored.discarded ?? null,
@@ -250,18 +255,21 @@ export function textOfExtra(extra: ExtraView, seqOf: (slot: number) => number): 
           kin: {
             ...kin,
             parents: kin.parents.map(({ slot, result: of, ...row }) => {
-              return { ...row, result: of && resultOn(of), seq: slot < 0 ? 0 : seqOf(slot) }
+              return { ...row, result: of && resultOn(item(of)), seq: slot < 0 ? 0 : seqOf(slot) }
             }),
           },
         }),
-    ...(result === null ? {} : { result: resultOn(result) ?? NO_RESULT }),
+    ...(result === null ? {} : { result: resultOn(item(result)) ?? NO_RESULT }),
     ...(extra.progress === null ? {} : { progress: extra.progress }),
-    ...(log.length === 0 ? {} : { log: log.map(({ paper }) => linesOn(paper)) }),
+    ...(log.length === 0 ? {} : { log: log.map(({ paper }) => logOn(item(paper))) }),
     ...(steps === null
       ? {}
       : {
           steps: {
-            kept: steps.kept.map(({ name, paper }) => ({ name, value: stepOn(paper) })),
+            kept: steps.kept.map(({ name, paper }) => ({
+              name,
+              value: stepOn(item(paper)) ?? NO_RESULT,
+            })),
             told: steps.told,
           },
         }),
@@ -282,47 +290,22 @@ function pastOf(past: StoredPast): Past {
 
 function storedPast({ paper, ...past }: Past): StoredPast {
   if (paper === null) return past
-  const item = paper as Item // as: every paper of a sheet is an item of a frame
-  return { ...past, error: 'ran' in item ? (item.ran?.error ?? null) : null }
+  return { ...past, error: errorOn(item(paper)) }
 }
 
 // ── Papers: what is long is, in a sheet, the item itself ────────────────────────────────────────
 
 const NO_RESULT: Encoded = { text: 'null', codec: 'json' }
-const NOBODY = { queue: '', id: '', token: 0 }
 
-function resultPaper(result: Encoded): Item {
-  return { ...NOBODY, verdict: { kind: 'complete', result }, ran: null }
-}
-
-function logPaper(log: readonly string[]): Item {
-  return { ...NOBODY, progress: null, log }
-}
-
-function stepPaper(name: string, value: Encoded): Item {
-  return { ...NOBODY, progress: null, log: [], step: { name, value } }
-}
-
-function resultOn(paper: Paper): Encoded | null {
-  const item = paper as Item // as: see above
-  return 'verdict' in item && item.verdict.kind === 'complete' ? item.verdict.result : null
-}
-
-function linesOn(paper: Paper): readonly string[] {
-  const item = paper as Item // as: see above
-  return 'log' in item ? item.log : []
-}
-
-function stepOn(paper: Paper): Encoded {
-  const item = paper as Item // as: see above
-  return ('log' in item ? item.step?.value : undefined) ?? NO_RESULT
+/** Every paper of a sheet is an item of a frame, or made here. */
+function item(paper: Paper): Item {
+  return paper as Item // as: see above
 }
 
 /** The payload as it is to be stored, when an operator's or a repeated enqueue's word changed it. */
-export function payloadOn(paper: NewJob, extra: ExtraView | undefined): Encoded {
-  const item = extra?.payload as Item | null | undefined // as: see above
-  if (item == null || !('action' in item) || item.action !== 'update') return paper.payload
-  return item.payload ?? paper.payload
+export function storedPayload(job: NewJob, extra: ExtraView | undefined): Encoded {
+  const changed = extra?.payload == null ? null : payloadOn(item(extra.payload))
+  return changed ?? job.payload
 }
 
 export function isReceiptRow(row: JobRow): boolean {
