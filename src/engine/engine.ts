@@ -30,6 +30,7 @@ import { Pausing } from './pausing.js'
 import type { Resting } from './rest.js'
 import type { PauseSpec, ResumeSpec } from './pausing.js'
 import { Roster } from './roster.js'
+import { Rumours } from './rumours.js'
 import { Solitude } from './solitude.js'
 import { Staff } from './staff.js'
 import { Steps } from './steps.js'
@@ -89,6 +90,8 @@ export class Engine {
   readonly #shop: Workshop
   readonly #staff: Staff
   readonly #pausing: Pausing
+  /** Of what we hold, and of schedules. */
+  readonly #rumours: { readonly control: Rumours; readonly schedules: Rumours }
   #ran = 0
   /** Calls of `runUntilIdle` under way. */
   #hurrying = 0
@@ -132,6 +135,10 @@ export class Engine {
       wanted: () => staff.isActive,
       onFired: options.onFired ?? null,
     })
+    this.#rumours = {
+      control: new Rumours(clock, () => void this.#heart.check()),
+      schedules: new Rumours(clock, () => this.#upkeep.scheduler.nudge()),
+    }
     this.#waiter = new Waiter({ store, clock, outage, poll })
     this.#solitude = new Solitude({
       ...{ clock, ledger },
@@ -181,6 +188,8 @@ export class Engine {
   async #close(timeout: Millis): Promise<void> {
     const { clock } = this.#options
     this.#upkeep.stop()
+    this.#rumours.control.close()
+    this.#rumours.schedules.close()
     this.#waiter.close(storeClosed('waiting for a result'))
     let enough = (): void => undefined
     const patience = new Promise<void>((resolve) => (enough = resolve))
@@ -361,12 +370,15 @@ export class Engine {
         this.#staff.makeRoom(queue)
         this.#staff.look(queue)
         this.#waiter.hint(queue)
-        void this.#heart.check()
+        if (queue === null) this.#rumours.control.hear()
+        else void this.#heart.check()
         return
       case 'sweep':
         return this.#upkeep.sweeper.nudge()
       case 'schedules':
-        return this.#upkeep.scheduler.nudge()
+        if (queue === null) this.#rumours.schedules.hear()
+        else this.#upkeep.scheduler.nudge()
+        return
     }
   }
 

@@ -286,6 +286,8 @@ export const TABLE_TRIES = 1000
 export const TABLE_SLOTS = 256
 /** Rounds of one sweep while there is more to do, before others get their turn. */
 export const SWEEP_ROUNDS = 20
+/** While others say that anything may have changed, whoever holds jobs looks after them so often. */
+export const RUMOUR_SPAN = 100
 /** Jobs that one look at waited-for ends reads. */
 export const LOOK_JOBS = 1000
 /** The shortest time between two looks while many wait; grows with how many do, up to the longest. */

@@ -43,6 +43,7 @@ const HOT: Partial<Record<Statement, readonly unknown[]>> = {
   'group.holding': [[1], ['group 7']],
   'node.held': [1, 100, ['node']],
   'node.lost': [1, 'node', 1, [2]],
+  'node.holds': [1, 'node'],
   'node.remember': [1, 'node', 1e12],
   'turn.add': [[1], [1], ['g'], [0], [0], [7], [1e12]],
   'turn.raise': [[1], ['group 7'], [0]],

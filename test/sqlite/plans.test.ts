@@ -17,6 +17,7 @@ const HOT: readonly Statement[] = [
     'group.holding',
     'node.held',
     'node.lost',
+    'node.holds',
     'node.remember',
     'turn.add',
     'turn.first',

@@ -267,6 +267,10 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       WHERE ${RUNS} AND j.node = $2 AND j.claim <= $3 AND j.claim <> ALL ($4::int[])
         AND j.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)
       ${locking}`,
+    'node.holds': `
+      SELECT j.token, j.flags FROM ${s}jobs AS j
+      WHERE ${RUNS} AND j.node = $2
+        AND j.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)`,
     'node.holding': `
       SELECT j.node, j.worker, count(*)::int AS held FROM ${s}jobs AS j
       WHERE ${RUNS} AND j.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)

@@ -4,7 +4,7 @@
  */
 import type { Card } from '../../job/book/frame.js'
 import type { Beat, BeatAnswer, CheckAsk, Checked, NodeCard } from '../../store.js'
-import { CANCEL_ASKED, RUNNING } from '../../job/book/columns.js'
+import { CANCEL_ASKED } from '../../job/book/columns.js'
 import { flush } from './flush.js'
 import { Gatherer } from './gather.js'
 import type { News } from './news.js'
@@ -80,20 +80,14 @@ export class Nodes {
   }
 
   async check(tx: Tx, ask: CheckAsk): Promise<Checked> {
-    const found = await this.#queues.look(tx, new Set(ask.held.map(({ queue }) => queue)))
-    const asked = ask.held.flatMap(({ queue, id }) => {
-      const facts = found.get(queue)
-      return facts === undefined ? [] : [[facts.id, id]]
-    })
-    const rows = await tx.each('job.find', [], asked)
-    const held = new Map(rows.map((row) => [`${row.queue}/${row.id}`, row]))
+    const holds = await tx.all('node.holds', [this.#queues.scope, ask.node])
+    const flags = new Map(holds.map((row) => [row.token, row.flags]))
     const lost: string[] = []
     const cancelling: string[] = []
-    for (const { queue, id, token } of ask.held) {
-      const row = held.get(`${found.get(queue)?.id}/${id}`)
-      const isHeld = row?.state === RUNNING && row.token === tokenOf(token)
-      if (!isHeld) lost.push(token)
-      else if ((row.flags & CANCEL_ASKED) !== 0) cancelling.push(token)
+    for (const { token } of ask.held) {
+      const known = flags.get(tokenOf(token))
+      if (known === undefined) lost.push(token)
+      else if ((known & CANCEL_ASKED) !== 0) cancelling.push(token)
     }
     const node = await this.find(tx, ask.node)
     return { gone: node === null || node.gone, lost, cancelling }

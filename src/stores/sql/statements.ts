@@ -304,6 +304,8 @@ export interface Asked {
   readonly 'node.held': JobRow
   /** scope, node, up to, open claims: what it holds and does not know of */
   readonly 'node.lost': JobRow
+  /** scope, node: of all that it holds, no more than a look after them needs */
+  readonly 'node.holds': { readonly token: number; readonly flags: number }
   /** scope: how many jobs each worker holds */
   readonly 'node.holding': { readonly node: string; readonly worker: string; readonly held: number }
 

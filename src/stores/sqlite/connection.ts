@@ -84,7 +84,7 @@ export class Connection {
   /** Grows when another connection has committed. */
   async version(): Promise<number> {
     return this.#inTurn(async () => {
-      return Number(this.#parts.handle.prepare('PRAGMA data_version').all([])[0].data_version)
+      return Number(this.#prepared('PRAGMA data_version').all([])[0].data_version)
     })
   }
 

@@ -73,26 +73,28 @@ async function loadDriver(): Promise<Driver> {
 }
 
 export function wrap(handle: DriverHandle): Handle {
+  const isOther = 'reader' in handle.prepare('SELECT 1')
   return {
     exec: (sql) => void handle.exec(sql),
-    prepare: (sql) => prepared(handle, sql),
+    prepare: (sql) => (isOther ? byPlaces(handle, sql) : byNumbers(handle, sql)),
     close: () => void handle.close(),
     raw: handle,
   }
 }
 
-function prepared(handle: DriverHandle, sql: string): Prepared {
+function byNumbers(handle: DriverHandle, sql: string): Prepared {
   let inRows: DriverStatement | null = null
-  const isOther = 'reader' in handle.prepare('SELECT 1')
-  if (!isOther) {
-    const statement = handle.prepare(sql)
-    return {
-      all: (params) => statement.all(...params) as Record<string, unknown>[], // as: rows are objects
-      rows: (params) => arraysOf((inRows ??= asArrays(handle.prepare(sql))).all(...params)),
-      run: (params) => Number(statement.run(...params).changes),
-    }
+  const statement = handle.prepare(sql)
+  return {
+    all: (params) => statement.all(...params) as Record<string, unknown>[], // as: rows are objects
+    rows: (params) => arraysOf((inRows ??= asArrays(handle.prepare(sql))).all(...params)),
+    run: (params) => Number(statement.run(...params).changes),
   }
-  // better-sqlite3 takes a numbered parameter for a named one: they are given one by one.
+}
+
+/** better-sqlite3 takes a numbered parameter for a named one: they are given one by one. */
+function byPlaces(handle: DriverHandle, sql: string): Prepared {
+  let inRows: DriverStatement | null = null
   const order: number[] = []
   const text = sql.replace(/\?(\d+)/g, (_, number: string) => {
     order.push(Number(number) - 1)

@@ -35,7 +35,7 @@ export class Plainly implements OneTrip {
       // An id of ours is taken only by its own repetition.
       const areTheirs = (flags & OWN_ID) !== 0
       if (areTheirs && all(isTaken, [queue, JSON.stringify(ids)]).length > 0) return null
-      const [{ last }] = all<{ last: number }>(texts['seq.take'], [ids.length])
+      const last = lastOf(all(texts['seq.take'], [ids.length]))
       const first = last - ids.length + 1
       const expires = lifespan === null ? null : now + lifespan
       const alike = [queue, flags, task, priority, now, lane, expires, codec]
@@ -62,12 +62,14 @@ export class Plainly implements OneTrip {
     return this.#connection.step('loose', ({ now, all, rows, run }) => {
       const fits = [queue, revision, scope, node, JSON.stringify(lanes), now]
       if (all(this.#own.isPlain, fits).length === 0) return null
-      const [{ last }] = all<{ last: number }>(texts['token.take'], [limit])
-      const before = last - limit
-      const taken = rows<unknown[]>(this.#own.first, [lane, now, limit]).map((row, at) => {
+      const found = rows<unknown[]>(this.#own.first, [lane, now, limit])
+      const last = found.length === 0 ? 0 : lastOf(all(texts['token.take'], [found.length]))
+      const before = last - found.length
+      const taken = found.map((row, at) => {
         row[TOKEN] = before + 1 + at
         return takenFrom(row, 0)
       })
+      // A claim that finds nothing writes nothing, so that its commit costs nothing and tells nobody.
       if (taken.length > 0) {
         const seqs = JSON.stringify(taken.map(({ seq }) => seq))
         run(this.#own.take, [seqs, now, before, node, worker, claim])
@@ -94,6 +96,11 @@ export class Plainly implements OneTrip {
       return new Set(done)
     })
   }
+}
+
+/** Of a counter that was raised. */
+function lastOf([{ last }]: readonly { readonly last: number }[]): number {
+  return last
 }
 
 export const plainStatements = (t: string) => ({

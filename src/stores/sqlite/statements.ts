@@ -364,6 +364,10 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       WHERE state = 2 AND state < 4 AND (flags & 64) <> 0 AND node = ?2
         AND claim <= ?3 AND claim NOT IN (SELECT value FROM json_each(?4))
         AND queue IN (SELECT id FROM ${t}queues WHERE scope = ?1)`,
+    'node.holds': `
+      SELECT token, flags FROM ${held(t)}
+      WHERE state = 2 AND state < 4 AND (flags & 64) <> 0 AND node = ?2
+        AND queue IN (SELECT id FROM ${t}queues WHERE scope = ?1)`,
     'node.holding': `
       SELECT node, worker, count(*) AS held FROM ${held(t)}
       WHERE state = 2 AND state < 4 AND (flags & 64) <> 0

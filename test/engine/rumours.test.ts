@@ -1,0 +1,64 @@
+// Hints that say only that anything may have changed: looked after at once, and not for each of them.
+import { describe, expect, it } from 'vitest'
+import { Rumours } from '../../src/engine/rumours.js'
+import { RUMOUR_SPAN } from '../../src/job/defaults.js'
+import type { Hint, Store } from '../../src/store.js'
+import { VirtualClock } from '../../src/time/virtual.js'
+import { insert, newJob, rig, working } from './harness.js'
+
+describe('rumours', () => {
+  function listening() {
+    const clock = new VirtualClock()
+    const looks: number[] = []
+    const begun = clock.mono()
+    const rumours = new Rumours(clock, () => looks.push(clock.mono() - begun))
+    return { clock, looks, rumours }
+  }
+
+  it('are looked after at once, then once a span, and the last one, too', async () => {
+    const { clock, looks, rumours } = listening()
+    for (let at = 0; at <= 25; at++) {
+      rumours.hear()
+      await clock.advance(RUMOUR_SPAN / 10)
+    }
+    await clock.advance(10 * RUMOUR_SPAN)
+    expect(looks).toEqual([0, RUMOUR_SPAN, 2 * RUMOUR_SPAN, 3 * RUMOUR_SPAN])
+    rumours.hear()
+    expect(looks).toHaveLength(5)
+  })
+
+  it('are looked after no more when it is closed', async () => {
+    const { clock, looks, rumours } = listening()
+    rumours.hear()
+    rumours.hear()
+    rumours.close()
+    await clock.advance(10 * RUMOUR_SPAN)
+    expect(looks).toEqual([0])
+  })
+
+  it('cost a node that holds jobs few looks; one that names a queue is followed each time', async () => {
+    const heard = new Set<(hint: Hint) => void>()
+    const watch: Store['watch'] = (hear) => {
+      heard.add(hear)
+      return () => heard.delete(hear)
+    }
+    const wrap = (store: Store): Store => Object.assign(store, { watch })
+    const { engine, clock, scripted } = rig({ wrap })
+    const hint = async (queue: string | null): Promise<void> => {
+      for (const hear of heard) hear({ what: 'control', queue })
+      await clock.advance(1)
+    }
+    await insert(engine, newJob('a'))
+    engine.start(working(() => new Promise<never>(() => undefined)))
+    await clock.advance(2500)
+    const before = scripted.count('check')
+    for (let at = 0; at < RUMOUR_SPAN; at++) await hint(null)
+    await clock.advance(2 * RUMOUR_SPAN)
+    expect(scripted.count('check') - before).toBe(2)
+    for (let at = 0; at < 10; at++) await hint('q')
+    expect(scripted.count('check') - before).toBe(12)
+    const closed = engine.close({ timeout: 0 })
+    await clock.advance(60_000)
+    await closed
+  })
+})
