@@ -14,7 +14,7 @@ import { MillraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
 import { sleep } from '../../time/clock.js'
 import type { Chance, Clock } from '../../time/clock.js'
-import type { Handfuls, Lock, OwnTx, Purpose, Tx } from '../sql/port.js'
+import type { Handfuls, Lock, OwnTx, Purpose, Tx, Value } from '../sql/port.js'
 import type { Asked, Statement } from '../sql/statements.js'
 import { Asking, discard, Pending } from './asking.js'
 import { BEGIN, FLUSH, NOW, settingsOf } from './beginning.js'
@@ -258,7 +258,7 @@ export class Connections {
     }
     const each: Tx['each'] = async (statement, shared, rows) => {
       if (rows.length === 0) return []
-      const columns = rows[0].map((_, at) => rows.map((row) => sent(row[at])))
+      const columns = rows[0].map((_, at) => sent(rows.map((row) => row[at]) as Value)) // as: lists have no lists in them
       return ask(statement, [...shared.map(sent), ...columns])
     }
     return {

@@ -9,7 +9,7 @@ import type { Hint } from '../../store.js'
 import type { Joined, Tx, Value } from '../sql/port.js'
 import type { Asked, Statement } from '../sql/statements.js'
 import { payloadOf } from './listen.js'
-import { arrayLiteral, marked, named, sent } from './names.js'
+import { named, sent } from './names.js'
 import { asQuery } from './user-tx.js'
 import type { Param, Row, UserQuery } from './user-tx.js'
 
@@ -96,13 +96,13 @@ function joinedTx(line: Line, texts: Readonly<Record<Statement, string>>, now: M
   }
   const each: Tx['each'] = async (statement, shared, rows) => {
     if (rows.length === 0) return []
-    const columns = rows[0].map((_, at) => literal(rows.map((row) => row[at])))
-    return ask(statement, [...shared.map(param), ...columns])
+    const columns = rows[0].map((_, at) => sent(rows.map((row) => row[at]) as Value)) // as: lists have no lists in them
+    return ask(statement, [...shared.map(sent), ...columns])
   }
   return {
     now,
     isUsers: true,
-    all: (statement, params) => ask(statement, params.map(param)),
+    all: (statement, params) => ask(statement, params.map(sent)),
     each,
     write: (statement, shared, rows, check) => {
       if (rows.length > 0) {
@@ -114,15 +114,6 @@ function joinedTx(line: Line, texts: Readonly<Record<Statement, string>>, now: M
     spread: () => undefined,
     hold: async () => undefined,
   }
-}
-
-function param(value: Value): Param {
-  if (typeof value === 'string') return marked(value)
-  return Array.isArray(value) ? literal(value) : value
-}
-
-function literal(values: readonly Value[]): string {
-  return arrayLiteral(values.map(sent) as (string | number | null)[]) // as: lists have no lists in them
 }
 
 /** Of these some libraries make text. */

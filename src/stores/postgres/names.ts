@@ -1,24 +1,33 @@
 /**
- * Text on its way to and from PostgreSQL, whose text has no NUL; names may. What cannot be sent is
- * written with a mark before it.
+ * Values on their way to and from PostgreSQL. Its text has no NUL; names may: what cannot be sent is
+ * written with a mark before it. A list goes as text, which the server reads as its type: drivers
+ * write lists out, too, in several times the time.
  */
 import type { Value } from '../sql/port.js'
 
-export function sent(value: Value): unknown {
+export function sent(value: Value): string | number | null {
   if (typeof value === 'string') return marked(value)
-  if (Array.isArray(value)) return value.map((one: string | number | null) => sent(one))
-  return value
+  if (typeof value === 'number' || value === null) return value
+  return arrayLiteral(value)
 }
 
-/** An array as text, which the server reads as its type. */
+/** A list as text. */
 export function arrayLiteral(values: readonly (string | number | null)[]): string {
-  return `{${values.map(element).join()}}`
+  let text = '{'
+  for (let at = 0; at < values.length; at++) {
+    if (at > 0) text += ','
+    text += element(values[at])
+  }
+  return `${text}}`
 }
 
-function element(value: string | number | null): string {
+function element(value: string | number | null): string | number {
   if (value === null) return 'NULL'
-  if (typeof value === 'number') return String(value)
-  return `"${value.replace(/["\\]/g, '\\$&')}"`
+  return typeof value === 'number' ? value : `"${escaped(marked(value))}"`
+}
+
+function escaped(text: string): string {
+  return text.includes('"') || text.includes('\\') ? text.replace(/["\\]/g, '\\$&') : text
 }
 
 export function marked(text: string): string {

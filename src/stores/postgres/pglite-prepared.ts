@@ -5,7 +5,6 @@
  * would ask it.
  */
 import type { Query } from './client.js'
-import { arrayLiteral } from './names.js'
 import type { Pglite, PgliteTx, Reading, Rows } from './pglite-turn.js'
 import { ANSWERED, TYPES } from './reading.js'
 
@@ -14,7 +13,7 @@ const READING: Reading = {
 }
 
 /** What `sent` makes of values. */
-type Sent = string | number | null | (string | number | null)[]
+type Sent = string | number | null
 
 const known = new WeakMap<object, Prepared>()
 
@@ -68,6 +67,5 @@ function last(answers: readonly Rows[]): Rows {
 /** With escapes that mean the same whatever the session's settings are. */
 function written(value: Sent): string {
   if (value === null) return 'NULL'
-  const text = Array.isArray(value) ? arrayLiteral(value) : String(value)
-  return `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+  return `E'${String(value).replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
 }

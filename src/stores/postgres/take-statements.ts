@@ -6,6 +6,8 @@
  * $1 queue, $2 revision, $3 scope, $4 lane, $5 all lanes, $6 node, $7 worker, $8 claim, $9 limit, $10 now;
  * of a handful $11, a token before the first of any handful of the queue.
  */
+import { takenFrom } from '../sql/row.js'
+import type { Taken } from '../sql/row.js'
 import { NOW } from './beginning.js'
 import { isInNone } from './handful-statements.js'
 import { firstOfLane, inTime, TAKEN } from './words.js'
@@ -23,7 +25,7 @@ export const takePlainly = (s: string): string => `
     SELECT seq, now, before + row_number() OVER (ORDER BY ${ORDER}) AS token FROM first),
   changed AS (${runs(s, 'numbered')}),
   ${signs(s, '')}
-  SELECT fit.now, (SELECT count(*) FROM more)::int AS more, ${nextDue(s)}, 0 AS floor, k.*
+  ${answer(s, '0')}
   FROM fit LEFT JOIN changed AS k ON true`
 
 /** It has been through nothing, and will leave nothing behind. */
@@ -52,13 +54,43 @@ export const takeHandful = (s: string): string => `
   taken AS (
     SELECT * FROM changed
     UNION ALL
-    SELECT seq, id, flags | 64::int2, task, priority, crashes, attempt + 1, max_attempts, place, due,
-           inserted_at, token, payload, codec, spec, extra
+    SELECT NULL, id, NULL, task, priority, NULL, NULL, max_attempts, NULL, due,
+           NULL, token, payload, codec, spec, NULL
     FROM numbered WHERE is_new),
   ${signs(s, `AND ${isInNone(s, '$1', '$11')}`)}
-  SELECT fit.now, (SELECT count(*) FROM more)::int AS more, ${nextDue(s)},
-         (SELECT min(h.first) FROM ${s}handfuls AS h WHERE h.queue = $1 AND h.first >= $11) AS floor, k.*
+  ${answer(s, `(SELECT min(h.first) FROM ${s}handfuls AS h WHERE h.queue = $1 AND h.first >= $11)`)}
   FROM fit LEFT JOIN taken AS k ON true`
+
+/**
+ * A row for each job, and one where none was taken. What is told of the claim stands in the first: the
+ * driver reads each value of each row as a text of its own, and a null for nothing.
+ */
+function answer(s: string, floor: string): string {
+  const once = (value: string, name: string): string =>
+    `CASE WHEN row_number() OVER () = 1 THEN ${value} END AS ${name}`
+  return `
+  SELECT ${once('fit.now', 'now')}, ${once('(SELECT count(*) FROM more)::int', 'more')},
+         ${once(nextDue(s), 'next')}, ${once(floor, 'floor')}, k.*`
+}
+
+/** Where the columns of a job begin, behind those of the claim. */
+const JOB_AT = 4
+
+/** A row of either. Of a new job in a handful nothing is told that is the same for all of them. */
+export function takenOf(row: readonly unknown[]): Taken | null {
+  if (row[JOB_AT + 1] === null) return null
+  const taken = takenFrom(row, JOB_AT)
+  if (row[JOB_AT] !== null) return taken
+  taken.seq = NOT_TOLD
+  taken.flags = CLAIMED
+  taken.crashes = 0
+  taken.attempt = 1
+  taken.place = NOT_TOLD
+  taken.inserted_at = NOT_TOLD
+  return taken
+}
+const CLAIMED = 64
+const NOT_TOLD = 0
 
 /** What of a job's row is answered, but for what stands in `firstOfLane` and for the token. */
 const NEEDED = `j.id, j.flags, j.task, j.crashes, j.attempt, j.max_attempts, j.due, j.inserted_at, j.payload,
@@ -126,5 +158,5 @@ function signs(s: string, skips: string): string {
 /** When the first of the lane that is not due yet is. */
 function nextDue(s: string): string {
   return `(SELECT j.due FROM ${s}jobs AS j WHERE j.lane = $4 AND j.state IN (0, 3)
-          ORDER BY j.due LIMIT 1) AS next`
+          ORDER BY j.due LIMIT 1)`
 }

@@ -4,11 +4,10 @@
  */
 import type { Millis } from '../../job/job.js'
 import type { Alike, OneTrip, PlainEnds, PlainTake, PlainTaken } from '../sql/port.js'
-import { takenFrom } from '../sql/row.js'
 import type { Connections, Volley } from './connection.js'
 import { sent } from './names.js'
 import { completePlainly } from './handful-statements.js'
-import { takeHandful, takePlainly } from './take-statements.js'
+import { takeHandful, takenOf, takePlainly } from './take-statements.js'
 import { insertAlike } from './volley-statements.js'
 
 export class Volleys implements OneTrip {
@@ -73,7 +72,7 @@ export class Volleys implements OneTrip {
     if (rows.length === 0) return null
     const [[now, more, next, first]] = rows
     if (inHand && first !== null) this.#floors.set(queue, first)
-    const taken = rows.flatMap((row) => (row[JOB_AT] === null ? [] : takenFrom(row, JOB_AT)))
+    const taken = rows.map(takenOf).filter((job) => job !== null)
     return { now, next: more > 0 ? now : next, rows: taken }
   }
 
@@ -92,7 +91,7 @@ export class Volleys implements OneTrip {
   }
 }
 
-/** The columns of a claim: these, and those of a job, which are null where none was taken. */
+/** The first of the rows of a claim: these, and those of a job, which are null where none was taken. */
 type TakenRow = readonly [
   now: Millis,
   more: number,
@@ -100,7 +99,6 @@ type TakenRow = readonly [
   floor: number | null,
   ...job: unknown[],
 ]
-const JOB_AT = 4
 
 /** Of the answer of `insertAlike`; null: nothing was done. */
 function addedOf(row: unknown, ids: readonly string[]): ReadonlySet<string> | null {

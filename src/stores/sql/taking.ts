@@ -21,9 +21,9 @@ export function taken(facts: QueueFacts, rows: readonly Taken[], now: Millis): C
   return rows.map((row) => jobs?.get(row.seq) ?? plainly(facts.name, settings, row, now))
 }
 
-/** As the claim took them: the database answers in an order of its own. */
+/** As the claim took them, token by token: the database answers in an order of its own. */
 export function inOrder(a: Taken, b: Taken): number {
-  return b.priority - a.priority || a.place - b.place || a.seq - b.seq
+  return (a.token ?? 0) - (b.token ?? 0)
 }
 
 const MADE = {
