@@ -68,11 +68,11 @@ const VOLLEYS = {
     params: [1, 0, 1, 'default', 0, 0, 0, null, 1e12, ['a'], ['group 7'], ['1']],
   },
   takePlainly: {
-    text: takePlainly(SCHEMA),
+    text: takePlainly(SCHEMA, true),
     params: [1, 0, 1, 1, [1], 'node', 'worker', 1, 10, 1e12],
   },
   takeHandful: {
-    text: takeHandful(SCHEMA),
+    text: takeHandful(SCHEMA, true),
     params: [1, 0, 1, 1, [1], 'node', 'worker', 1, 10, 1e12, 7],
   },
   spread: {

@@ -126,7 +126,7 @@ function literal(values: readonly Value[]): string {
 }
 
 /** Of these some libraries make text. */
-const NUMBERS = new Set(['seq', 'max_attempts', 'token', 'last', 'child'])
+const NUMBERS = new Set(['seq', 'max_attempts', 'token', 'last', 'child', 'xid'])
 
 function read(row: Row): Row {
   return Object.fromEntries(

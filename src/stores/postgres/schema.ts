@@ -51,6 +51,21 @@ export const VERSIONS: readonly Version[] = [
        UNIQUE (scope, name)
      )`,
 
+      // Of queues with such a limit: how many wait, counted then. Who comes and goes since is told beside
+      // it, so that nobody waits for anybody; with a number: reserved, while that transaction is open.
+      `CREATE TABLE ${s}backlogs (
+       queue      int PRIMARY KEY,
+       waiting    bigint NOT NULL,
+       counted_at float8 NOT NULL
+     )`,
+      `CREATE TABLE ${s}backlog_moves (
+       queue int NOT NULL,
+       id    bigint GENERATED ALWAYS AS IDENTITY,
+       moved int NOT NULL,
+       xid   bigint,
+       PRIMARY KEY (queue, id)
+     )`,
+
       `CREATE TABLE ${s}paused_groups (
        queue int NOT NULL,
        grp   text COLLATE "C" NOT NULL,
@@ -241,6 +256,8 @@ export const VERSIONS: readonly Version[] = [
       `DROP TABLE ${s}jobs`,
       `DROP TABLE ${s}lanes`,
       `DROP TABLE ${s}paused_groups`,
+      `DROP TABLE ${s}backlog_moves`,
+      `DROP TABLE ${s}backlogs`,
       `DROP TABLE ${s}queues`,
       `DROP TABLE ${s}scopes`,
       `DROP TABLE ${s}token_grant`,

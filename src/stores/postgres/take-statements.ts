@@ -4,8 +4,10 @@
  * job says from then on that it runs, or they stand in a handful (`handful-statements.ts`).
  *
  * $1 queue, $2 revision, $3 scope, $4 lane, $5 all lanes, $6 node, $7 worker, $8 claim, $9 limit, $10 now;
- * of a handful $11, a token before the first of any handful of the queue.
+ * of a handful $11, a token before the first of any handful of the queue. `isLimited`: it is told what
+ * leaves the backlog.
  */
+import { leaving } from './backlog-statements.js'
 import { NOW } from './beginning.js'
 import { isInNone } from './handful-statements.js'
 import { firstOfLane, inTime, TAKEN } from './words.js'
@@ -13,7 +15,7 @@ import { firstOfLane, inTime, TAKEN } from './words.js'
 /** Where claims of this kind look, and in which order they take. */
 const ORDER = 'priority DESC, place, seq'
 
-export const takePlainly = (s: string): string => `
+export const takePlainly = (s: string, isLimited: boolean): string => `
   ${whatFits(s)},
   first AS (
     SELECT f.*, fit.before, fit.now
@@ -22,6 +24,7 @@ export const takePlainly = (s: string): string => `
   numbered AS (
     SELECT seq, now, before + row_number() OVER (ORDER BY ${ORDER}) AS token FROM first),
   changed AS (${runs(s, 'numbered')}),
+  ${isLimited ? `moved AS (${leaving(s, 'changed')}),` : ''}
   ${signs(s, '')}
   SELECT fit.now, (SELECT count(*) FROM more)::int AS more, ${nextDue(s)}, 0 AS floor, k.*
   FROM fit LEFT JOIN changed AS k ON true`
@@ -31,7 +34,7 @@ const IS_NEW = `j.flags = 0 AND j.attempt = 0 AND j.crashes = 0 AND j.token IS N
              AND j.extra IS NULL AND j.expires IS NULL`
 
 /** The same for who is alone in it with the queue; of jobs that are new the rows stay as they are. */
-export const takeHandful = (s: string): string => `
+export const takeHandful = (s: string, isLimited: boolean): string => `
   ${whatFits(s)},
   first AS MATERIALIZED (
     SELECT f.*, fit.before, fit.now
@@ -55,6 +58,7 @@ export const takeHandful = (s: string): string => `
     SELECT seq, id, flags | 64::int2, task, priority, crashes, attempt + 1, max_attempts, place, due,
            inserted_at, token, payload, codec, spec, extra
     FROM numbered WHERE is_new),
+  ${isLimited ? `moved AS (${leaving(s, 'taken')}),` : ''}
   ${signs(s, `AND ${isInNone(s, '$1', '$11')}`)}
   SELECT fit.now, (SELECT count(*) FROM more)::int AS more, ${nextDue(s)},
          (SELECT min(h.first) FROM ${s}handfuls AS h WHERE h.queue = $1 AND h.first >= $11) AS floor, k.*

@@ -43,6 +43,7 @@ import { declare, override } from './saying.js'
 import { plan, scheduleRows, tick } from './scheduling.js'
 import { note, tokenOf } from './settling.js'
 import { count, get, groupRows, list, nodeRows, parentsOf, queueRows } from './showing.js'
+import type { Look } from './showing.js'
 import { sweep } from './sweeping.js'
 import { Turnstile } from './turnstile.js'
 
@@ -238,7 +239,7 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async count(ask: CountAsk): ReturnType<Store['count']> {
-    return this.#show((tx, { queues }) => count(tx, queues, ask))
+    return this.#show((tx, { queues, database }) => count(tx, queues, ask, database.countsAtOnce))
   }
 
   async explain(refs: readonly JobRef[]): Promise<readonly (Explained | null)[]> {
@@ -260,7 +261,10 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async queues(page: PageAsk): Promise<Paged<QueueRow>> {
-    return this.#show((tx, { queues, nodes }) => queueRows(tx, queues, nodes, page))
+    const { countsAtOnce } = this.#check().database
+    const look: Look = (work) => this.#show((tx, { queues, nodes }) => work(tx, queues, nodes))
+    if (countsAtOnce < Infinity) return queueRows(look, page, countsAtOnce)
+    return look((tx, queues, nodes) => queueRows((work) => work(tx, queues, nodes), page, Infinity))
   }
 
   async nodes(page: PageAsk): Promise<Paged<NodeRow>> {
