@@ -35,6 +35,11 @@ const HOT: Partial<Record<Statement, readonly unknown[]>> = {
   'job.spent': [1, 100],
   'job.orphans': [1, 100],
   'ended.past': [[1], [7], [1e12], [100]],
+  'backlog.read': [1],
+  'backlog.move': [[1], [1]],
+  'backlog.fold': [1],
+  'backlog.forget': [1],
+  'backlog.reserve': [1, 1, 1],
   'page.any': [1, 1e9, [0, 1], null, null, 1e12, 100, 1_000],
   'page.running': [1, 1e9, [2], null, null, 1e12, 100],
   'queue.someRunning': [1, 10],
@@ -113,6 +118,8 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
       FROM generate_series(1, ${BACKLOG}) AS n;
       INSERT INTO millrace.turns (lane, queue, grp, priority, pass, tie, floor)
       SELECT 1, 1, 'group ' || n, 0, n, n, 0 FROM generate_series(1, 20000) AS n;
+      INSERT INTO millrace.backlogs (queue, waiting, counted_at) VALUES (1, 150000, 0);
+      INSERT INTO millrace.backlog_moves (queue, moved) SELECT n % 100, 1 FROM generate_series(1, 20000) AS n;
       INSERT INTO millrace.turns (lane, queue, grp, priority, pass, tie, floor)
       SELECT 1, 1, '', n, 0, 0, 0 FROM generate_series(0, 2) AS n`)
   }, 120_000)
@@ -120,12 +127,20 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
 
   for (const [name, params] of Object.entries(HOT)) {
     it(`${name} reads no whole table`, async () => {
-      expect(await plan(name as Statement, params)).not.toMatch(/Seq Scan on (jobs|turns)/)
+      expect(await plan(name as Statement, params)).not.toMatch(
+        /Seq Scan on (jobs|turns|backlog_moves)/,
+      )
     })
   }
 
   it.each(Object.entries(VOLLEYS))('%s reads no whole table', async (_, { text, params }) => {
-    expect(await planOf(text, params)).not.toMatch(/Seq Scan on (jobs|turns)/)
+    expect(await planOf(text, params)).not.toMatch(/Seq Scan on (jobs|turns|backlog_moves)/)
+  })
+
+  it('a limited backlog is looked up without a look at any job', async () => {
+    for (const name of ['backlog.read', 'backlog.move', 'backlog.fold'] as const) {
+      expect(await plan(name, HOT[name] ?? [])).not.toMatch(/on jobs/)
+    }
   })
 
   it('job.take stops at its limit: it sorts no more than that', async () => {

@@ -95,6 +95,24 @@ export class JoinedQueues extends Queues {
     }
   }
 
+  /** Of what was reserved by now for the same transaction: what these did not need after all. */
+  async giveBack(tx: Tx, xid: number): Promise<void> {
+    for (const [queue, room] of this.#reserved) {
+      if (room > 0) await tx.all('backlog.reserve', [queue, -room, xid])
+    }
+  }
+
+  /** So many of these are in; answers whether more was reserved. */
+  used(jobs: readonly NewJob[], answers: readonly Inserted[]): boolean {
+    answers.forEach(({ status }, at) => {
+      const id = this.#facts.get(jobs[at].queue)?.id
+      const room = id === undefined ? undefined : this.#reserved.get(id)
+      if (id === undefined || room === undefined || status !== 'inserted') return
+      this.#reserved.set(id, room - 1)
+    })
+    return [...this.#reserved.values()].some((room) => room > 0)
+  }
+
   override reserved(queue: number): number | null {
     return this.#reserved.get(queue) ?? null
   }
@@ -109,6 +127,7 @@ export async function insertJoined(
 ): Promise<Inserted[]> {
   const { tx } = joined
   const queues = new JoinedQueues(scope)
+  let xid = 0
   if (joined.isApart) {
     let learned: Learned | null = null
     await apart((own) => {
@@ -117,7 +136,7 @@ export async function insertJoined(
     })
     if (learned !== null) queues.keep(learned)
     if (queues.hasLimits(lot.jobs)) {
-      const [{ xid }] = await tx.all('tx.number', [])
+      xid = (await tx.all('tx.number', []))[0].xid
       await apart((own) => queues.reserve(own, lot.jobs, xid))
     }
   } else {
@@ -128,6 +147,7 @@ export async function insertJoined(
     const [answers] = await insert(tx, queues, [lot], news)
     await joined.done()
     await joined.tell(news.hints())
+    if (queues.used(lot.jobs, answers)) await apart((own) => queues.giveBack(own, xid))
     return answers
   } catch (error) {
     throw error instanceof Again ? inTheWay(error) : error
