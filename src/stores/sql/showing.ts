@@ -130,12 +130,13 @@ export async function countsOf(tx: Tx, { id }: QueueFacts): Promise<Counts> {
 /** One transaction of its own. */
 export type Look = <T>(work: (tx: Tx, queues: Queues, nodes: Nodes) => Promise<T>) => Promise<T>
 
-/** Each queue in as many looks as it takes, so that others come between. */
-export async function queueRows(
-  look: Look,
-  page: PageAsk,
-  atOnce: number,
-): Promise<Paged<QueueRow>> {
+/** Each queue in as many looks as it takes, so that others come between; in one, where nobody waits. */
+export function queueRows(look: Look, page: PageAsk, atOnce: number): Promise<Paged<QueueRow>> {
+  if (atOnce < Infinity) return rowsBy(look, page, atOnce)
+  return look((tx, queues, nodes) => rowsBy((work) => work(tx, queues, nodes), page, atOnce))
+}
+
+async function rowsBy(look: Look, page: PageAsk, atOnce: number): Promise<Paged<QueueRow>> {
   const { found, isMore } = await look((tx, queues, nodes) => namedRows(tx, queues, nodes, page))
   const items: QueueRow[] = []
   for (const { facts, ...row } of found) {
