@@ -143,6 +143,12 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
     }
   })
 
+  it('a page of all jobs is found in order, by their numbers', async () => {
+    expect(await plan('dump.jobs', [[1], 7, 1_000])).not.toMatch(/Sort/)
+    expect(await plan('dump.jobs', [[1, 2, 3], 7, 1_000])).not.toMatch(/Sort/)
+    expect(await plan('dump.numbers', [7, 1_000, [1, 2, 3]])).not.toMatch(/Sort|Seq Scan/)
+  })
+
   it('job.take stops at its limit: it sorts no more than that', async () => {
     const text = await plan('job.take', HOT['job.take'] ?? [])
     expect(text).toMatch(/Index Scan using jobs_ready/)

@@ -70,6 +70,11 @@ describe('plans in SQLite', () => {
     expect(walks(text)).toEqual([])
   })
 
+  it('a page of all jobs is found in order, by their numbers', () => {
+    const steps = [...plan(texts['dump.jobs']), ...plan(texts['dump.numbers'])]
+    expect(steps.filter((line) => line.includes('TEMP B-TREE'))).toEqual([])
+  })
+
   it('a backlog is counted by indexes alone', () => {
     const steps = plan(texts['backlog.count']).filter((line) => line.includes('jobs'))
     expect(steps.length).toBe(3)

@@ -142,11 +142,18 @@ export function jobStatements(s: string, locking: Locking) {
                WHERE j.queue = k.queue AND j.state = k.state AND j.state >= 5
                  AND j.since <= k.until
                ORDER BY j.since, j.seq LIMIT k.most ${locking}${locking && ' SKIP LOCKED'}) AS f`,
+    // By number: by the queues all that is left would be sorted for each page.
     'dump.jobs': `
       SELECT ${J} FROM ${s}jobs AS j
-      WHERE j.queue = ANY ($1::int[]) AND j.seq > $2
+      WHERE j.queue + 0 = ANY ($1::int[]) AND j.seq > $2
         AND (j.state < 8 OR j.extra::json ->> 'isAway' IS NULL)
       ORDER BY j.seq LIMIT $3`,
+    'dump.numbers': `
+      SELECT f.seq FROM unnest($3::int[]) AS k (queue),
+      LATERAL (SELECT j.seq FROM ${s}jobs AS j
+               WHERE j.queue = k.queue AND j.seq > $1
+                 AND (j.state < 8 OR j.extra::json ->> 'isAway' IS NULL)
+               ORDER BY j.seq LIMIT $2) AS f`,
     'page.any': `
       SELECT ${J} FROM (SELECT * FROM ${s}jobs WHERE queue = $1 AND seq < $2
                         ORDER BY seq DESC LIMIT $8) AS j

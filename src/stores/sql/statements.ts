@@ -201,8 +201,10 @@ export interface Asked {
   /** queue, below, scan: the last one of such a scan, if it was not the last of all */
   readonly 'page.bound': { readonly seq: number }
 
-  /** queues, after, limit: by number, without what was moved away */
+  /** queues, after, limit: by number, of queues that are nearly all, without what was moved away */
   readonly 'dump.jobs': JobRow
+  /** after, limit; each queue: the first numbers of each, without what was moved away */
+  readonly 'dump.numbers': { readonly seq: number }
 
   // ── Keys, kin, settlements ───────────────────────────────────────────────────────────────────
   /** each queue, key */

@@ -212,11 +212,16 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       SELECT ${JOB} FROM ${t}jobs
       WHERE queue = ?1 AND state = ?2 AND state >= 5 AND since <= ?3
       ORDER BY since, seq LIMIT ?4`,
+    // By number: by the queues all that is left would be sorted for each page.
     'dump.jobs': `
       SELECT ${JOB} FROM ${t}jobs
-      WHERE queue IN (SELECT value FROM json_each(?1)) AND seq > ?2
+      WHERE +queue IN (SELECT value FROM json_each(?1)) AND seq > ?2
         AND (state < 8 OR extra ->> '$.isAway' IS NULL)
       ORDER BY seq LIMIT ?3`,
+    'dump.numbers': `
+      SELECT seq FROM ${t}jobs
+      WHERE queue = ?3 AND seq > ?1 AND (state < 8 OR extra ->> '$.isAway' IS NULL)
+      ORDER BY seq LIMIT ?2`,
     'page.any': `
       SELECT ${JOB} FROM (SELECT * FROM ${t}jobs WHERE queue = ?1 AND seq < ?2
                           ORDER BY seq DESC LIMIT ?8)
