@@ -40,7 +40,8 @@ export function jobStatements(s: string, locking: Locking) {
     'job.deleted': `
       SELECT j.seq FROM unnest($1::int[], $2::text[]) AS k (queue, id)
       JOIN ${s}jobs AS j ON j.queue = k.queue AND j.id = k.id
-      WHERE j.state = 8 AND j.extra::json ->> 'isDeleted' = 'true'`,
+      -- Not by the index of what has ended, which has all receipts of the queue.
+      WHERE j.state + 0 = 8 AND j.extra::json ->> 'isDeleted' = 'true'`,
     'job.find': `
       SELECT ${J} FROM unnest($1::int[], $2::text[]) AS k (queue, id)
       JOIN ${s}jobs AS j ON j.queue = k.queue AND j.id = k.id
