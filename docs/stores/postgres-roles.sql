@@ -31,7 +31,8 @@ GRANT USAGE ON SEQUENCE millrace.seq_blocks TO millrace_producer;
 -- ── A worker does all that a Millrace does, but owns no table ───────────────────────────────────────
 GRANT SELECT ON millrace.versions TO millrace_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
-  millrace.scopes, millrace.queues, millrace.paused_groups, millrace.lanes, millrace.jobs,
+  millrace.scopes, millrace.queues, millrace.backlogs, millrace.backlog_moves,
+  millrace.paused_groups, millrace.lanes, millrace.jobs,
   millrace.turns, millrace.handfuls, millrace.keys, millrace.kin, millrace.settled, millrace.grants,
   millrace.throttles, millrace.nodes, millrace.schedules, millrace.retired,
   millrace.token_ceiling, millrace.token_grant

@@ -2,6 +2,7 @@
  * A store whose outages are lived through: every verb that a copy uses may be repeated, so what could
  * not be reached, or did not answer, is asked again for a while. Anything else that fails is told.
  * Workers who could not be heard meanwhile are not taken for dead: a sweep hears how long it was calm.
+ * Behind each page others have the event loop: some stores answer without ever waiting for anything.
  */
 import { MillraceError } from '../job/errors.js'
 import type { Millis } from '../job/job.js'
@@ -41,7 +42,11 @@ export function patient({ store, name }: End, clock: Clock, tell: (error: Error)
   }
   const verbs: End['store'] = {
     traits: store.traits,
-    dump: (ask) => again(() => store.dump(ask)),
+    dump: async (ask) => {
+      const page = await again(() => store.dump(ask))
+      await new Promise<void>((resolve) => clock.soon(resolve))
+      return page
+    },
     load: (items) => again(() => store.load(items)),
     control: (command, cursor) => again(() => store.control(command, cursor)),
     get: (refs) => again(() => store.get(refs)),

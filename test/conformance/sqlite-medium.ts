@@ -4,11 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openFile } from '../../src/stores/sqlite/driver.js'
 import { openableSqliteStore } from '../../src/stores/sqlite/sqlite-store.js'
-import type { OpenMedium } from 'millrace/testing'
+import type { Medium, MediumAsk, OpenMedium } from 'millrace/testing'
 
-export const openSqlite: OpenMedium = async ({ clock, chance }) => {
+export const openSqlite: OpenMedium = sqliteMedium(() => undefined)
+
+/** `at`: is told where each one lies. */
+export function sqliteMedium(at: (path: string) => void): OpenMedium {
+  return async ({ clock, chance }) => open({ clock, chance }, at)
+}
+
+async function open({ clock, chance }: MediumAsk, at: (path: string) => void): Promise<Medium> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-sqlite-'))
   const open = new Set<() => void>()
+  at(join(folder, 'jobs.db'))
   return {
     async connect({ scope = 'default' } = {}) {
       const path = join(folder, 'jobs.db')

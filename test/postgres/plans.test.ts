@@ -35,6 +35,11 @@ const HOT: Partial<Record<Statement, readonly unknown[]>> = {
   'job.spent': [1, 100],
   'job.orphans': [1, 100],
   'ended.past': [[1], [7], [1e12], [100]],
+  'backlog.read': [1],
+  'backlog.move': [[1], [1]],
+  'backlog.fold': [1],
+  'backlog.forget': [1],
+  'backlog.reserve': [1, 1, 1],
   'page.any': [1, 1e9, [0, 1], null, null, 1e12, 100, 1_000],
   'page.running': [1, 1e9, [2], null, null, 1e12, 100],
   'queue.someRunning': [1, 10],
@@ -69,11 +74,11 @@ const VOLLEYS = {
     params: [1, 0, 1, 'default', 0, 0, 0, null, 1e12, ['a'], ['group 7'], ['1']],
   },
   takePlainly: {
-    text: takePlainly(SCHEMA),
+    text: takePlainly(SCHEMA, true),
     params: [1, 0, 1, 1, [1], 'node', 'worker', 1, 10, 1e12],
   },
   takeHandful: {
-    text: takeHandful(SCHEMA),
+    text: takeHandful(SCHEMA, true),
     params: [1, 0, 1, 1, [1], 'node', 'worker', 1, 10, 1e12, 7],
   },
   spread: {
@@ -84,6 +89,54 @@ const VOLLEYS = {
     text: completePlainly(SCHEMA),
     params: [1, [1], [0], [1], ['job 7'], [7], 1e12],
   },
+}
+
+describe.skipIf(server.isMissing)(`plans made for tables that are empty yet${server.why}`, () => {
+  let client: pg.Client
+  beforeAll(async () => {
+    const url = await server.database()
+    const store = openablePostgresStore({ url }, {})
+    await store.open({ scope: 'default' })
+    await store.close()
+    client = new pg.Client({ connectionString: url })
+    await client.connect()
+  })
+  afterAll(() => client.end())
+
+  // A plan is kept, and a burst of jobs outruns whatever would have it made anew.
+  const named = ['job.find', 'job.deleted', 'job.complete'] as const
+  it.each(named)('%s finds jobs by their ids, and not in their queue', async (name) => {
+    const text = statements(SCHEMA, 'FOR UPDATE OF j')[name]
+    const lines = await explained(client, 'force_generic_plan', text, HOT[name] ?? [])
+    expect(lines.join('\n')).toMatch(/jobs_queue_id_key/)
+    expect(lines.join('\n')).not.toMatch(/jobs_list/)
+  })
+
+  it('a repeated insert, too', async () => {
+    const { text, params } = VOLLEYS.insertAlike
+    const lines = await explained(client, 'force_generic_plan', text, params)
+    expect(lines.join('\n')).not.toMatch(/jobs_list/)
+  })
+})
+
+/** As a handle asks: prepared, within its settings. */
+async function explained(
+  client: pg.Client,
+  mode: string,
+  text: string,
+  params: readonly unknown[],
+): Promise<string[]> {
+  await client.query('BEGIN')
+  await client.query('SET LOCAL enable_seqscan = off')
+  await client.query('SET LOCAL enable_hashjoin = off')
+  await client.query('SET LOCAL enable_mergejoin = off')
+  await client.query(`SET LOCAL plan_cache_mode = ${mode}`)
+  await client.query(`PREPARE hot AS ${text}`)
+  const args = params.map(literal).join(', ')
+  const { rows } = await client.query<Record<string, string>>(`EXPLAIN EXECUTE hot(${args})`)
+  await client.query('ROLLBACK')
+  await client.query('DEALLOCATE hot')
+  return rows.map((row) => row['QUERY PLAN'] ?? '')
 }
 
 describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
@@ -114,6 +167,8 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
       FROM generate_series(1, ${BACKLOG}) AS n;
       INSERT INTO millrace.turns (lane, queue, grp, priority, pass, tie, floor)
       SELECT 1, 1, 'group ' || n, 0, n, n, 0 FROM generate_series(1, 20000) AS n;
+      INSERT INTO millrace.backlogs (queue, waiting, counted_at) VALUES (1, 150000, 0);
+      INSERT INTO millrace.backlog_moves (queue, moved) SELECT n % 100, 1 FROM generate_series(1, 20000) AS n;
       INSERT INTO millrace.turns (lane, queue, grp, priority, pass, tie, floor)
       SELECT 1, 1, '', n, 0, 0, 0 FROM generate_series(0, 2) AS n`)
   }, 120_000)
@@ -121,12 +176,31 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
 
   for (const [name, params] of Object.entries(HOT)) {
     it(`${name} reads no whole table`, async () => {
-      expect(await plan(name as Statement, params)).not.toMatch(/Seq Scan on (jobs|turns)/)
+      expect(await plan(name as Statement, params)).not.toMatch(
+        /Seq Scan on (jobs|turns|backlog_moves)/,
+      )
     })
   }
 
   it.each(Object.entries(VOLLEYS))('%s reads no whole table', async (_, { text, params }) => {
-    expect(await planOf(text, params)).not.toMatch(/Seq Scan on (jobs|turns)/)
+    expect(await planOf(text, params)).not.toMatch(/Seq Scan on (jobs|turns|backlog_moves)/)
+  })
+
+  it('a limited backlog is looked up without a look at any job', async () => {
+    for (const name of ['backlog.read', 'backlog.move', 'backlog.fold'] as const) {
+      expect(await plan(name, HOT[name] ?? [])).not.toMatch(/on jobs/)
+    }
+  })
+
+  // As a server is asked; PGlite plans for each value, and may sort.
+  it('a page of all jobs is found in order, by their numbers', async () => {
+    const pages = { 'dump.jobs': [[1, 2, 3], 7, 1_000], 'dump.numbers': [7, 1_000, [1, 2, 3]] }
+    for (const [name, params] of Object.entries(pages)) {
+      const text = statements(SCHEMA, '')[name as Statement]
+      const lines = (await explained(client, 'force_generic_plan', text, params)).join('\n')
+      expect(lines).toMatch(/Index (Only )?Scan/)
+      expect(lines).not.toMatch(/Sort|Seq Scan/)
+    }
   })
 
   it('job.take stops at its limit: it sorts no more than that', async () => {
@@ -136,7 +210,7 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
     expect(text.match(/Sort Key/g)?.length ?? 0).toBeLessThanOrEqual(2)
   })
 
-  /** As a handle asks: prepared, within its settings; custom first, and as it is planned for good. */
+  /** Custom first, and as it is planned for good. */
   function plan(name: Statement, params: readonly unknown[]): Promise<string> {
     return planOf(texts[name], params)
   }
@@ -144,17 +218,7 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
   async function planOf(text: string, params: readonly unknown[]): Promise<string> {
     const lines: string[] = []
     for (const mode of ['force_custom_plan', 'force_generic_plan']) {
-      await client.query('BEGIN')
-      await client.query('SET LOCAL enable_seqscan = off')
-      await client.query('SET LOCAL enable_hashjoin = off')
-      await client.query('SET LOCAL enable_mergejoin = off')
-      await client.query(`SET LOCAL plan_cache_mode = ${mode}`)
-      await client.query(`PREPARE hot AS ${text}`)
-      const args = params.map(literal).join(', ')
-      const { rows } = await client.query<Record<string, string>>(`EXPLAIN EXECUTE hot(${args})`)
-      await client.query('ROLLBACK')
-      await client.query('DEALLOCATE hot')
-      lines.push(...rows.map((row) => row['QUERY PLAN'] ?? ''))
+      lines.push(...(await explained(client, mode, text, params)))
     }
     expect(lines.length).toBeGreaterThan(0)
     return lines.join('\n')

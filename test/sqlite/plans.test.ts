@@ -25,7 +25,7 @@ const HOT: readonly Statement[] = [
   ...(['turn.grouped', 'turn.move', 'turn.close', 'turn.open', 'turn.openDue'] as const),
   ...(['turn.remove', 'turn.next', 'key.started', 'kin.children'] as const),
   ...(['claim.peek', 'sweep.peek', 'queue.running', 'node.holding'] as const),
-  'group.someRunning',
+  ...(['group.someRunning', 'backlog.read', 'backlog.move', 'backlog.forget'] as const),
 ]
 
 describe('plans in SQLite', () => {
@@ -69,6 +69,19 @@ describe('plans in SQLite', () => {
 
   it.each(Object.entries(plain))('in one trip, %s walks through no table', (_, text) => {
     expect(walks(text)).toEqual([])
+  })
+
+  it('a page of all jobs is found in order, by their numbers', () => {
+    const steps = [...plan(texts['dump.jobs']), ...plan(texts['dump.numbers'])]
+    expect(steps.filter((line) => line.includes('TEMP B-TREE'))).toEqual([])
+  })
+
+  it('a backlog is counted by indexes alone', () => {
+    const steps = plan(texts['backlog.count']).filter((line) => line.includes('jobs'))
+    expect(steps.length).toBe(3)
+    expect(steps.filter((line) => !/USING COVERING INDEX|INDEX \w+_jobs_held/.test(line))).toEqual(
+      [],
+    )
   })
 
   it.each([texts['job.take'], plain.first])('a plain claim finds its jobs in order', (text) => {

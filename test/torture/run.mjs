@@ -8,6 +8,7 @@
 //   npm run torture -- open-transaction [--minutes 30] [--groups 10]   beside one that stays open
 //   npm run torture -- moves [--minutes 2] [--from sqlite]  moved to and fro while both sides work
 //   npm run torture -- moves --legs 2                     the short form
+//   npm run torture -- copy [--jobs 1000000]              a folder of so many to SQLite and PostgreSQL
 //   npm run torture -- crash [--states 2000]              every crash point on the simulated disk
 //   npm run torture -- claims [--processes 16]      who claims one job at a time gets its share
 //   npm run torture -- claims --jobs 500                  the short form, with looser bounds
@@ -31,7 +32,10 @@ const CUT = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
              WHERE application_name LIKE 'millrace%'`
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const OPEN = 'open-transaction'
-const WAYS = { crash, file, maildir, sqlite, postgres, moves, [OPEN]: open, claims, block, gates }
+const WAYS = {
+  ...{ crash, file, maildir, sqlite, postgres, moves, copy },
+  ...{ [OPEN]: open, claims, block, gates },
+}
 /** Where a store of a host lies. */
 const FOLDERS = {
   file: (folder) => `file:${folder}/queues`,
@@ -137,6 +141,21 @@ function moves({ minutes = 2, workers = 2, legs, from }) {
       })
     } finally {
       await proxy.close()
+      await server.destroy()
+    }
+  })
+}
+
+function copy({ jobs = 1_000_000 }) {
+  return onAFolder(async (folder) => {
+    const { PostgresCluster } = await import('../servers/cluster.mjs')
+    const { copies } = await import('./copies.mjs')
+    const server = await PostgresCluster.create({ settings: { fsync: 'on' } })
+    try {
+      const postgres = server.url(await server.createDatabase())
+      const targets = { sqlite: FOLDERS.sqlite(folder), postgres }
+      return await copies({ from: FOLDERS.file(folder), targets, jobs, onProgress: console.log })
+    } finally {
       await server.destroy()
     }
   })

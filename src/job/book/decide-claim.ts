@@ -238,13 +238,23 @@ export function outlook(ledger: Ledger, ask: ClaimAsk, time: Millis): Outlook {
   let isDue = false
   let aloneDue = false
   behindGates({ ledger, queue, ask, now, tally }, () => {
-    const hasJob = (pool: Pool): boolean => pool.first() >= 0
+    const hasJob = (pool: Pool): boolean => hasInTime(ledger, queue, pool, now)
     aloneDue = poolsOf(ledger, queue, ask.tasks, ALONE).some(hasJob)
     isDue = poolsOf(ledger, queue, ask.tasks, 0).some(hasJob) || (aloneDue && ask.alone)
   })
   aloneDue &&= opens === OPEN
   const next = isDue ? now : earlier(nextDue(ledger, queue, ask), queue.groups.nextOpening())
   return { nextIn: next === null ? null : Math.max(0, Math.max(next, opens) - now), aloneDue }
+}
+
+/** Whether anything of it can be taken; what is late is passed by for good, as in a claim. */
+function hasInTime(ledger: Ledger, queue: QueueBook, pool: Pool, now: Millis): boolean {
+  for (;;) {
+    const slot = pool.first()
+    if (slot < 0 || !isLate(ledger, queue, slot, now)) return slot >= 0
+    pool.shift()
+    if (queue.groups.isBlocking) take(ledger, queue, slot, true)
+  }
 }
 
 function nextDue(ledger: Ledger, queue: QueueBook, ask: ClaimAsk): Millis | null {

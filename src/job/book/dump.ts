@@ -24,8 +24,8 @@ import { Heap } from './heap.js'
 import type { Ledger } from './ledger.js'
 
 /**
- * The first slots behind a number of insertion, at most `limit`; of these queues, or of all. What was
- * moved away is not among them.
+ * Slots of the first that were inserted behind that number, in the order of their insertion; of these
+ * queues, or of all. A look finds those of many pages, since it looks at every slot that there is.
  */
 export function oldest(
   ledger: Ledger,
@@ -33,21 +33,74 @@ export function oldest(
   after: number,
   limit: number,
 ): number[] {
+  const slots: number[] = []
+  for (let from = after; from < ledger.seqs;) {
+    const { seqs, slots: seen, upTo } = aheadOf(ledger, queues, from)
+    for (let at = firstBehind(seqs, from); at < seqs.length; at++) {
+      if (!isToTell(ledger, seen[at]) || ledger.columns.seq.get(seen[at]) !== seqs[at]) continue
+      slots.push(seen[at])
+      if (slots.length === limit) return slots
+    }
+    from = upTo
+  }
+  seenAhead.delete(ledger)
+  return slots
+}
+
+/** Of all with a number above `from`, up to `upTo`: by number. New ones have higher numbers. */
+interface Ahead {
+  readonly of: string
+  readonly from: number
+  readonly upTo: number
+  readonly seqs: readonly number[]
+  readonly slots: readonly number[]
+}
+
+/** Jobs that one look finds. */
+const AHEAD = 50_000
+/** By the last look at each. */
+const seenAhead = new WeakMap<Ledger, Ahead>()
+
+function aheadOf(ledger: Ledger, queues: ReadonlySet<number> | null, from: number): Ahead {
+  const of = queues === null ? '' : [...queues].join()
+  const seen = seenAhead.get(ledger)
+  if (seen?.of === of && seen.from <= from && from < seen.upTo) return seen
   const { columns } = ledger
   const kept = new Heap()
   for (let slot = 0; slot < columns.used; slot++) {
-    if (columns.state.get(slot) === FREE) continue
+    if (!isToTell(ledger, slot)) continue
     if (queues?.has(columns.queue.get(slot)) === false) continue
     const seq = columns.seq.get(slot)
     // A heap gives its least first, so what is to leave must be least.
-    if (seq <= after || (kept.size === limit && -seq < kept.key)) continue
-    if (columns.state.get(slot) === RECEIPT && isAway(ledger, slot)) continue
+    if (seq <= from || (kept.size === AHEAD && -seq < kept.key)) continue
     kept.push(-seq, 0, slot)
-    if (kept.size > limit) kept.pop()
+    if (kept.size > AHEAD) kept.pop()
   }
+  const isFull = kept.size === AHEAD
   const slots: number[] = []
   while (kept.size > 0) slots.push(kept.pop())
-  return slots.reverse()
+  slots.reverse()
+  const seqs = slots.map((slot) => columns.seq.get(slot))
+  const upTo = isFull ? seqs[seqs.length - 1] : ledger.seqs
+  const ahead = { of, from, upTo, seqs, slots }
+  seenAhead.set(ledger, ahead)
+  return ahead
+}
+
+function isToTell(ledger: Ledger, slot: number): boolean {
+  const state = ledger.columns.state.get(slot)
+  return state !== FREE && !(state === RECEIPT && isAway(ledger, slot))
+}
+
+/** Where the first of these numbers above `from` stands. */
+function firstBehind(seqs: readonly number[], from: number): number {
+  let [low, high] = [0, seqs.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (seqs[middle] > from) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 const NOTHING = emptyExtra()

@@ -6,6 +6,7 @@
  *
  * It runs with the rights of whoever made the tables, so that a producer needs none on them.
  */
+import { countOf, toldOf } from './backlog-statements.js'
 import { NAME_BYTES, PAYLOAD_BYTES, PRIORITY_LIMIT, TAGS } from '../../job/defaults.js'
 
 /** On which processes of a scope hear of each other; the function says the same in SQL. */
@@ -219,8 +220,12 @@ export function enqueueFunction(s: string): readonly string[] {
        END IF;
        IF jsonb_typeof(limits -> 'backlog') = 'number' THEN
          top := (limits ->> 'backlog')::float8;
-         SELECT count(*) INTO waiting FROM ${s}jobs AS j
-         WHERE j.queue = queue_no AND j.state IN (0, 1, 3, 4);
+         -- Counted by others, and told since; or for the first time.
+         SELECT b.waiting + ${toldOf(s, 'b.queue')} INTO waiting
+         FROM ${s}backlogs AS b WHERE b.queue = queue_no;
+         IF waiting IS NULL THEN
+           waiting := ${countOf(s, 'queue_no')};
+         END IF;
          IF waiting >= top THEN
            RAISE EXCEPTION 'millrace.enqueue: queue % is full: % of % wait', queue, waiting, top
              USING ERRCODE = '54000', HINT = 'try again later, or raise limits.backlog';
@@ -246,6 +251,9 @@ export function enqueueFunction(s: string): readonly string[] {
              USING ERRCODE = '23505', HINT = 'give it another id, or wait until its receipt is gone';
          END IF;
          RETURN the_id;
+       END IF;
+       IF jsonb_typeof(limits -> 'backlog') = 'number' THEN
+         INSERT INTO ${s}backlog_moves AS m (queue, moved) VALUES (queue_no, 1);
        END IF;
        PERFORM pg_notify(
          '${CHANNEL_PREFIX}' || left(encode(sha256(convert_to('${name}/' || the_scope, 'UTF8')), 'hex'), ${CHANNEL_DIGITS}),

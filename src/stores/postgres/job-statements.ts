@@ -40,7 +40,8 @@ export function jobStatements(s: string, locking: Locking) {
     'job.deleted': `
       SELECT j.seq FROM unnest($1::int[], $2::text[]) AS k (queue, id)
       JOIN ${s}jobs AS j ON j.queue = k.queue AND j.id = k.id
-      WHERE j.state = 8 AND j.extra::json ->> 'isDeleted' = 'true'`,
+      -- Not by the index of what has ended, which has all receipts of the queue.
+      WHERE j.state + 0 = 8 AND j.extra::json ->> 'isDeleted' = 'true'`,
     'job.find': `
       SELECT ${J} FROM unnest($1::int[], $2::text[]) AS k (queue, id)
       JOIN ${s}jobs AS j ON j.queue = k.queue AND j.id = k.id
@@ -142,11 +143,18 @@ export function jobStatements(s: string, locking: Locking) {
                WHERE j.queue = k.queue AND j.state = k.state AND j.state >= 5
                  AND j.since <= k.until
                ORDER BY j.since, j.seq LIMIT k.most ${locking}${locking && ' SKIP LOCKED'}) AS f`,
+    // By number: by the queues all that is left would be sorted for each page.
     'dump.jobs': `
       SELECT ${J} FROM ${s}jobs AS j
-      WHERE j.queue = ANY ($1::int[]) AND j.seq > $2
+      WHERE j.queue + 0 = ANY ($1::int[]) AND j.seq > $2
         AND (j.state < 8 OR j.extra::json ->> 'isAway' IS NULL)
       ORDER BY j.seq LIMIT $3`,
+    'dump.numbers': `
+      SELECT f.seq FROM unnest($3::int[]) AS k (queue),
+      LATERAL (SELECT j.seq FROM ${s}jobs AS j
+               WHERE j.queue = k.queue AND j.seq > $1
+                 AND (j.state < 8 OR j.extra::json ->> 'isAway' IS NULL)
+               ORDER BY j.seq LIMIT $2) AS f`,
     'page.any': `
       SELECT ${J} FROM (SELECT * FROM ${s}jobs WHERE queue = $1 AND seq < $2
                         ORDER BY seq DESC LIMIT $8) AS j

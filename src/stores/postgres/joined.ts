@@ -117,7 +117,7 @@ function joinedTx(line: Line, texts: Readonly<Record<Statement, string>>, now: M
 }
 
 /** Of these some libraries make text. */
-const NUMBERS = new Set(['seq', 'max_attempts', 'token', 'last', 'child'])
+const NUMBERS = new Set(['seq', 'max_attempts', 'token', 'last', 'child', 'xid'])
 
 function read(row: Row): Row {
   return Object.fromEntries(

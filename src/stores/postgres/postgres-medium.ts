@@ -45,6 +45,9 @@ export interface PostgresStoreParts {
   readonly beatModule?: string | null
 }
 
+/** Rows that PGlite counts in some milliseconds. */
+const COUNTS_AT_ONCE = 5_000
+
 /** Dead rows that a claim may have to pass by: some tenths of a millisecond. */
 const RAISE_AFTER = 2_000
 
@@ -121,6 +124,7 @@ export class PostgresMedium implements SqlMedium {
       spread: (handfuls) => connections.spread(handfuls),
       oneTrip: new Volleys(connections, place.schema, now),
       raiseAfter: RAISE_AFTER,
+      countsAtOnce: isEmbedded === true ? COUNTS_AT_ONCE : Infinity,
       join: (tx) => join(tx, joining),
       tell: (hints) => teller.tell(hints),
     }

@@ -9,6 +9,7 @@
  * group.
  */
 import type { Statement } from '../sql/statements.js'
+import { backlogStatements } from './backlog-statements.js'
 import { jobStatements } from './job-statements.js'
 import { peekStatements } from './peek-statements.js'
 import { J, QUEUE, RUNS, stateAt, STAYS } from './words.js'
@@ -33,6 +34,7 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
   return {
     ...jobStatements(s, locking),
     ...peekStatements(s),
+    ...backlogStatements(s),
 
     // ── Scopes ───────────────────────────────────────────────────────────────────────────────────
     'scope.add': `
@@ -74,19 +76,15 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       WHERE q.scope = $1 AND q.name > $2 AND ${isKnown(s)}
       ORDER BY q.name LIMIT $3`,
     'queue.counts': `
-      SELECT ${stateAt('$2::float8')} AS state, count(*)::int AS jobs
-      FROM ${s}jobs AS j WHERE j.queue = $1 AND j.state < 8
+      SELECT ${stateAt('$2::float8')} AS state, count(*)::int AS jobs, max(j.seq) AS last,
+             min(j.due) FILTER (WHERE j.state = 1) AS oldest
+      FROM (SELECT seq, state, due FROM ${s}jobs WHERE queue = $1 AND seq > $3
+            ORDER BY seq LIMIT $4::bigint) AS j
       GROUP BY 1`,
-    'queue.backlog': `
-      SELECT (count(*) - coalesce((SELECT sum(f.held) FROM ${s}handfuls AS f WHERE f.queue = $1), 0))::int
-             AS waiting
-      FROM ${s}jobs AS j WHERE j.queue = $1::int AND j.state IN (0, 1, 3, 4)`,
     'queue.running': `
       SELECT count(*)::int AS running FROM ${s}jobs AS j WHERE j.queue = $1 AND ${RUNS}`,
     'queue.someRunning': `
       SELECT ${J} FROM ${s}jobs AS j WHERE j.queue = $1 AND ${RUNS} LIMIT $2`,
-    'queue.oldest': `
-      SELECT min(j.due) AS due FROM ${s}jobs AS j WHERE j.queue = $1 AND j.state = 1`,
     'queue.next': `
       SELECT ${J} FROM ${s}jobs AS j,
              LATERAL (SELECT ${stateAt('$2::float8')} = 1 AS is_due) AS d

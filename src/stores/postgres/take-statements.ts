@@ -4,10 +4,12 @@
  * job says from then on that it runs, or they stand in a handful (`handful-statements.ts`).
  *
  * $1 queue, $2 revision, $3 scope, $4 lane, $5 all lanes, $6 node, $7 worker, $8 claim, $9 limit, $10 now;
- * of a handful $11, a token before the first of any handful of the queue.
+ * of a handful $11, a token before the first of any handful of the queue. `isLimited`: it is told what
+ * leaves the backlog.
  */
 import { takenFrom } from '../sql/row.js'
 import type { Taken } from '../sql/row.js'
+import { leaving } from './backlog-statements.js'
 import { NOW } from './beginning.js'
 import { isInNone } from './handful-statements.js'
 import { firstOfLane, inTime, TAKEN } from './words.js'
@@ -15,7 +17,7 @@ import { firstOfLane, inTime, TAKEN } from './words.js'
 /** Where claims of this kind look, and in which order they take. */
 const ORDER = 'priority DESC, place, seq'
 
-export const takePlainly = (s: string): string => `
+export const takePlainly = (s: string, isLimited: boolean): string => `
   ${whatFits(s)},
   first AS (
     SELECT f.*, fit.before, fit.now
@@ -24,6 +26,7 @@ export const takePlainly = (s: string): string => `
   numbered AS (
     SELECT seq, now, before + row_number() OVER (ORDER BY ${ORDER}) AS token FROM first),
   changed AS (${runs(s, 'numbered')}),
+  ${isLimited ? `moved AS (${leaving(s, 'changed')}),` : ''}
   ${signs(s, '')}
   ${answer(s, '0')}
   FROM fit LEFT JOIN changed AS k ON true`
@@ -33,7 +36,7 @@ const IS_NEW = `j.flags = 0 AND j.attempt = 0 AND j.crashes = 0 AND j.token IS N
              AND j.extra IS NULL AND j.expires IS NULL`
 
 /** The same for who is alone in it with the queue; of jobs that are new the rows stay as they are. */
-export const takeHandful = (s: string): string => `
+export const takeHandful = (s: string, isLimited: boolean): string => `
   ${whatFits(s)},
   first AS MATERIALIZED (
     SELECT f.*, fit.before, fit.now
@@ -57,6 +60,7 @@ export const takeHandful = (s: string): string => `
     SELECT NULL, id, NULL, task, priority, NULL, NULL, max_attempts, NULL, due,
            NULL, token, payload, codec, spec, NULL
     FROM numbered WHERE is_new),
+  ${isLimited ? `moved AS (${leaving(s, 'taken')}),` : ''}
   ${signs(s, `AND ${isInNone(s, '$1', '$11')}`)}
   ${answer(s, `(SELECT min(h.first) FROM ${s}handfuls AS h WHERE h.queue = $1 AND h.first >= $11)`)}
   FROM fit LEFT JOIN taken AS k ON true`

@@ -10,10 +10,13 @@ import { completePlainly } from './handful-statements.js'
 import { takeHandful, takenOf, takePlainly } from './take-statements.js'
 import { insertAlike } from './volley-statements.js'
 
+type Taking = `${'takePlainly' | 'takeHandful'}${'' | 'Limited'}`
+
 export class Volleys implements OneTrip {
   readonly #connections: Connections
   readonly #now: (() => Millis) | undefined
-  readonly #texts: Readonly<Record<'insert' | 'take' | 'takeHandful' | 'complete', string>>
+  readonly #texts: Readonly<Record<'insert' | 'complete', string>>
+  readonly #takes: Readonly<Record<Taking, string>>
   /** By queue: the first of its handfuls, when one was last taken. */
   readonly #floors = new Map<number, number>()
 
@@ -23,9 +26,13 @@ export class Volleys implements OneTrip {
     this.#now = now
     this.#texts = {
       insert: insertAlike(schema),
-      take: takePlainly(schema),
-      takeHandful: takeHandful(schema),
       complete: completePlainly(schema),
+    }
+    this.#takes = {
+      takePlainly: takePlainly(schema, false),
+      takePlainlyLimited: takePlainly(schema, true),
+      takeHandful: takeHandful(schema, false),
+      takeHandfulLimited: takeHandful(schema, true),
     }
   }
 
@@ -59,9 +66,11 @@ export class Volleys implements OneTrip {
     ].map(sent)
     const inHand = ask.inHand && this.#connections.keepHandfuls
     const floor = this.#floors.get(queue) ?? 0
-    const volley: Volley = inHand
-      ? { name: 'job.takeHandful', text: this.#texts.takeHandful, values: [...values, floor] }
-      : { name: 'job.takePlainly', text: this.#texts.take, values }
+    const how: Taking = `${inHand ? 'takeHandful' : 'takePlainly'}${ask.isLimited ? 'Limited' : ''}`
+    const volley: Volley = {
+      ...{ name: `job.${how}`, text: this.#takes[how] },
+      values: inHand ? [...values, floor] : values,
+    }
     // What may be run again may be forgotten with the power.
     const answer = await this.#connections.volley('loose', [queue], {
       ...volley,

@@ -15,6 +15,7 @@ import type { Settings } from '../../job/settings.js'
 import { decideClaim } from '../../job/book/decide-claim.js'
 import { claimed, isFrugal } from '../../job/book/views.js'
 import { OPEN } from '../../job/book/window.js'
+import { tellMoves } from './backlog.js'
 import { bringDue } from './due.js'
 import { flush } from './flush.js'
 import { Gatherer } from './gather.js'
@@ -58,6 +59,14 @@ export async function raiseFloors(tx: Tx, queues: Queues, queue: string): Promis
   const lanes = await tx.each('lane.of', [], [[facts.id]])
   for (const { id } of lanes) tx.write('turn.raiseAll', [id], ONCE)
   queues.took(queue, null)
+  foldIfTold(tx, queues, facts)
+}
+
+/** For who is alone with the queue. */
+function foldIfTold(tx: Tx, queues: Queues, { id }: QueueFacts): void {
+  if (!queues.hasTold(id)) return
+  tx.write('backlog.fold', [id], ONCE)
+  queues.folded(id)
 }
 
 function nothing(settings: Settings): ClaimAnswer {
@@ -155,6 +164,12 @@ class Claim {
     this.#queues.plainly(this.#facts.name, { facts: this.#facts, lanes: this.#lanes })
     const jobs = taken(this.#facts, rows, tx.now)
     this.#queues.took(this.#facts.name, rows.length)
+    tellMoves(
+      tx,
+      this.#queues,
+      new Map([[this.#facts.id, this.#facts]]),
+      new Map([[this.#facts.id, -rows.length]]),
+    )
     const isFull = rows.length === ask.limit
     const more = isFull ? await tx.each('lane.ready', [], [[shared[0], tx.now]]) : []
     const nextIn = more.length > 0 ? 0 : await this.#nextDue(shared)
@@ -181,6 +196,7 @@ class Claim {
   // ── In turns, behind gates ───────────────────────────────────────────────────────────────────
 
   async #takeInTurns(limit: number): Promise<ClaimAnswer> {
+    foldIfTold(this.#tx, this.#queues, this.#facts)
     const turns = new Turns(this.#tx, this.#queues, this.#facts, this.#lanes, this.#ask)
     const jobs: Claimed[] = []
     for (let looks = 1; ; looks++) {

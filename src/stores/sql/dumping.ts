@@ -17,6 +17,7 @@ import { Gatherer } from './gather.js'
 import type { Tx } from './port.js'
 import type { Queues } from './queues.js'
 import { settingsOf } from './queues.js'
+import type { JobRow } from './row.js'
 import type { QueueFacts } from './sheet.js'
 import { fromText } from './text.js'
 
@@ -74,7 +75,11 @@ async function dumpQueues(tx: Tx, queues: Queues, ask: DumpAsk): Promise<Paged<P
 async function dumpJobs(tx: Tx, queues: Queues, ask: DumpAsk): Promise<Paged<Portable>> {
   const { cursor, limit } = ask.page
   const ids = (await asked(tx, queues, ask)).map(({ id }) => id)
-  const rows = await tx.all('dump.jobs', [ids, Number(cursor ?? 0), limit + 1])
+  const after = Number(cursor ?? 0)
+  const rows =
+    ask.queues === null
+      ? await tx.all('dump.jobs', [ids, after, limit + 1])
+      : await firstOf(tx, ids, after, limit + 1)
   const more = rows.length > limit
   const page = rows.slice(0, limit)
   const gatherer = new Gatherer(tx, queues)
@@ -96,6 +101,27 @@ async function dumpJobs(tx: Tx, queues: Queues, ask: DumpAsk): Promise<Paged<Por
     return { items: jobs.slice(0, at), cursor: String(page[at].seq - 1) }
   }
   return { items: jobs, cursor: more ? String(page[limit - 1].seq) : null }
+}
+
+/** Of some queues among others, which may have many more. */
+async function firstOf(
+  tx: Tx,
+  queues: readonly number[],
+  after: number,
+  limit: number,
+): Promise<JobRow[]> {
+  const found = await tx.each(
+    'dump.numbers',
+    [after, limit],
+    queues.map((id) => [id]),
+  )
+  const seqs = found.map(({ seq }) => seq).sort((a, b) => a - b)
+  const rows = await tx.each(
+    'job.read',
+    [],
+    seqs.slice(0, limit).map((seq) => [seq]),
+  )
+  return rows.sort((a, b) => a.seq - b.seq)
 }
 
 async function dumpKeys(tx: Tx, queues: Queues, ask: DumpAsk): Promise<Paged<Portable>> {

@@ -13,10 +13,12 @@ import {
   RETRYABLE,
   RUNNING,
   SCHEDULED,
+  WAITING,
 } from '../../job/book/columns.js'
 import { CRASHES_UNTIL_ALONE } from '../../job/defaults.js'
 import { ALONE, DEAD } from '../../job/book/queue.js'
 import { Again } from './again.js'
+import { tellMoves } from './backlog.js'
 import { NewTurns } from './new-turns.js'
 import type { News } from './news.js'
 import type { Tx, Value } from './port.js'
@@ -43,6 +45,7 @@ export async function flush(tx: Tx, queues: Queues, sheet: Sheet, news: News): P
     changes.added(sheet, tx.isUsers ? withoutTurn(row) : row)
   }
   changes.write(tx)
+  tellMoves(tx, queues, sheet.queues, changes.moved)
   flushRest(tx, queues, sheet)
   news.of(sheet.book)
   for (const queue of changes.left) news.jobs(queue)
@@ -172,6 +175,8 @@ function pick(row: JobRow, columns: readonly (keyof JobRow)[]): Value[] {
 class Changes {
   /** Gated queues in which one ended that others may have waited for. */
   readonly left = new Set<string>()
+  /** By queue: how many came to its backlog; below zero: went. */
+  readonly moved = new Map<number, number>()
   readonly #add: Value[][] = []
   readonly #change: Value[][] = []
   readonly #describe: Value[][] = []
@@ -184,6 +189,7 @@ class Changes {
 
   removed(sheet: Sheet, before: JobRow): void {
     this.#remove.push([before.seq])
+    this.#moves(before, -1)
     if (before.state === RUNNING || (before.flags & HOLDS) !== 0) this.#opens(sheet, before)
     if (before.state === RUNNING) this.#leaves(sheet, before)
     if (storedExtra(before.extra).kin !== undefined) this.#kinForget.push([before.seq])
@@ -191,11 +197,14 @@ class Changes {
 
   added(sheet: Sheet, row: JobRow): void {
     this.#add.push(pick(row, JOB_COLUMNS))
+    this.#moves(row, 1)
     this.#takesTurn(sheet, row)
     this.#kin(row.seq, undefined, storedExtra(row.extra).kin)
   }
 
   weigh(sheet: Sheet, before: JobRow, row: JobRow): void {
+    this.#moves(before, -1)
+    this.#moves(row, 1)
     if (CHANGING.some((column) => row[column] !== before[column])) {
       this.#change.push(pick(row, CHANGING))
     }
@@ -212,6 +221,11 @@ class Changes {
     if (before.extra !== row.extra) {
       this.#kin(row.seq, storedExtra(before.extra).kin, storedExtra(row.extra).kin)
     }
+  }
+
+  #moves({ queue, state }: JobRow, by: 1 | -1): void {
+    if (state === RUNNING || state > WAITING) return
+    this.moved.set(queue, (this.moved.get(queue) ?? 0) + by)
   }
 
   #takesTurn(sheet: Sheet, row: JobRow): void {

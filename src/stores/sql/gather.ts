@@ -9,6 +9,7 @@ import type { PortableJob } from '../../job/portable.js'
 import { RECEIPT } from '../../job/book/columns.js'
 import { queueRate } from '../../job/book/rates.js'
 import type { RateView } from '../../job/book/rates.js'
+import { isLimited, waitingIn } from './backlog.js'
 import type { Lock, Tx } from './port.js'
 import type { Queues } from './queues.js'
 import { settingsOf } from './queues.js'
@@ -45,7 +46,7 @@ export class Gatherer {
   async queues(
     names: Iterable<string>,
     make: 'make' | 'find',
-    how: Lock | 'known' = this.#how,
+    how: Lock = this.#how,
   ): Promise<void> {
     const unread = [...new Set(names)].filter((name) => !this.#names.has(name))
     if (unread.length === 0) return
@@ -192,7 +193,7 @@ export class Gatherer {
   /** All that the insertion of these may meet. */
   async arrivals(jobs: readonly NewJob[]): Promise<void> {
     const names = jobs.map(({ queue }) => queue)
-    await this.queues(names, 'make', 'known')
+    await this.queues(names, 'make', 'beside')
     await this.jobs(jobs)
     await this.keys(
       jobs.flatMap(({ queue, unique }) => (unique === null ? [] : [[queue, unique.key] as const])),
@@ -239,12 +240,14 @@ export class Gatherer {
   }
 
   async #backlogs(): Promise<void> {
-    for (const facts of this.sheet.queues.values()) {
-      const { backlog } = settingsOf(facts).limits
-      if (backlog === Infinity) continue
-      // Nobody may add to it between the count and what comes of it.
-      if (!this.#queues.isAloneWith(this.tx, facts.id)) throw this.#queues.limited(facts.id)
-      const [{ waiting }] = await this.tx.all('queue.backlog', [facts.id])
+    const limited = [...this.sheet.queues.values()].filter(isLimited)
+    // In one order, as all hold them.
+    for (const facts of limited.sort((a, b) => a.id - b.id)) {
+      const reserved = this.#queues.reserved(facts.id)
+      const waiting =
+        reserved === null
+          ? await waitingIn(this.tx, facts.id)
+          : settingsOf(facts).limits.backlog - reserved
       this.sheet.backlogs.set(facts.id, waiting)
     }
   }

@@ -8,6 +8,7 @@ import type { ClaimAnswer, ClaimAsk } from '../../job/claim.js'
 import { effective } from '../../job/effective.js'
 import { isFrugal } from '../../job/book/views.js'
 import type { Settlement, Verdict } from '../../job/verdict.js'
+import { isLimited } from './backlog.js'
 import type { Database, PlainEnds } from './port.js'
 import type { Queues } from './queues.js'
 import { lanesFor, settingsOf } from './queues.js'
@@ -35,6 +36,7 @@ export async function claimPlainly(
     ...{ scope: queues.scope, queue: facts.id, revision: facts.stored.revision },
     ...{ lane: shared[0], lanes: lanes.map(({ id }) => id) },
     ...{ node, worker, claim, limit, inHand: leavesNothing(settings, COMPLETION) },
+    isLimited: isLimited(facts),
   })
   if (got === null) {
     queues.plainly(queue, null)
@@ -43,6 +45,7 @@ export async function claimPlainly(
   const { now, next } = got
   const rows = got.rows.toSorted(inOrder)
   queues.took(queue, rows.length)
+  if (isLimited(facts) && rows.length > 0) queues.told(facts.id)
   const nextIn = next === null ? null : Math.max(0, next - now)
   const jobs = taken(facts, rows, now)
   return { jobs, nextIn, frugal: isFrugal(settings), aloneDue: false, settings }

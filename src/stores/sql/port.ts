@@ -145,6 +145,8 @@ export interface PlainTake {
   readonly limit: number
   /** When it is completed, a job of the queue leaves nothing: it may be taken in a handful. */
   readonly inHand: boolean
+  /** The backlog of the queue is limited: it is told what leaves it. */
+  readonly isLimited: boolean
 }
 
 export interface PlainTaken {
@@ -199,6 +201,8 @@ export interface Database {
    * passes by more dead rows; Infinity: there are none.
    */
   readonly raiseAfter: number
+  /** So many rows are counted in one piece, where that holds up the event loop; Infinity: it does not. */
+  readonly countsAtOnce: number
   /** The user's own transaction. Throws OPTION_INVALID, TX_UNSUPPORTED for what is none of this database. */
   join(tx: unknown): Promise<Joined>
   /** Tells everyone, this process included, after what it is about was committed. */

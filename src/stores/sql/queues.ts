@@ -29,6 +29,9 @@ export interface Learned {
   readonly lanes: Map<string, number>
 }
 
+/** Of moves of a backlog: a handle that claims and lets nobody in must not leave more for those who do. */
+const TOLD_BY_ONE = 500
+
 export class Queues {
   readonly scope: number
   /** By transaction: rows that it has made itself may yet come to nothing. */
@@ -36,14 +39,13 @@ export class Queues {
   readonly #ids = new Map<string, number>()
   readonly #settings = new Map<number, StoredSettings>()
   readonly #lanes = new Map<string, number>()
-  readonly #limited = new Set<number>()
   readonly #turned = new Set<string>()
   readonly #once = new Set<string>()
   readonly #plain = new Map<string, PlainQueue>()
-  /** With which queues transactions are alone. */
-  readonly #alone = new WeakMap<Tx, readonly number[]>()
   /** By queue: jobs that were taken plainly since the floors of its turns were raised here. */
   readonly #taken = new Map<string, number>()
+  /** By queue: moves of its backlog that this handle told since it saw them added up. */
+  readonly #told = new Map<number, number>()
 
   readonly #raiseAfter: number
 
@@ -55,14 +57,13 @@ export class Queues {
 
   /**
    * The queues of these names as they are behind a lock: nobody changes what they say until the end
-   * of the transaction. With `make`, those that nobody knew are known from now on. 'known': as whoever
-   * inserts must.
+   * of the transaction. With `make`, those that nobody knew are known from now on.
    */
   async enter(
     tx: Tx,
     names: Iterable<string>,
     mode: 'make' | 'find',
-    how: Lock | 'known' = 'known',
+    how: Lock = 'beside',
   ): Promise<Map<string, QueueFacts>> {
     const wanted = [...new Set(names)]
     const unknown = wanted.filter((name) => this.#id(tx, name) === undefined)
@@ -72,15 +73,8 @@ export class Queues {
       await this.look(tx, unknown)
     }
     const ids = wanted.flatMap((name) => this.#id(tx, name) ?? [])
-    const locked = new Map<Lock, number[]>()
-    for (const id of ids) {
-      const lock = how !== 'known' ? how : this.isAlone(id) ? 'apart' : 'beside'
-      locked.set(lock, [...(locked.get(lock) ?? []), id])
-    }
-    const alone = [...(locked.get('alone') ?? []), ...(locked.get('apart') ?? [])]
-    this.#alone.set(tx, [...(this.#alone.get(tx) ?? []), ...alone])
-    const locks = [...locked].map(([lock, queues]) => tx.lock(queues, lock))
-    const [found] = await Promise.all([this.look(tx, wanted), ...locks])
+    const locked = tx.lock(ids, how)
+    const [found] = await Promise.all([this.look(tx, wanted), locked])
     return found
   }
 
@@ -107,20 +101,24 @@ export class Queues {
     return this.#lanes.get(laneName(queue, task, 0)) ?? null
   }
 
-  /** Whether whoever inserts must be alone with it, because its backlog is limited. */
-  isAlone(id: number): boolean {
-    return this.#limited.has(id)
+  /** For how many jobs room was reserved apart; null: it is to be looked for. */
+  reserved(_queue: number): number | null {
+    return null
   }
 
-  /** Whether this transaction is: what others have learned since it began helps it no more. */
-  isAloneWith(tx: Tx, id: number): boolean {
-    return this.#alone.get(tx)?.includes(id) === true
+  /** A move of its backlog was told. */
+  told(queue: number): void {
+    this.#told.set(queue, (this.#told.get(queue) ?? 0) + 1)
   }
 
-  /** From now on whoever inserts is alone with it; begin again. */
-  limited(id: number): Again {
-    this.#limited.add(id)
-    return new Again(`queue ${id} has a limit`)
+  /** Whether so much was told by this handle that it should be added up by who is alone with the queue. */
+  hasTold(queue: number): boolean {
+    return (this.#told.get(queue) ?? 0) >= TOLD_BY_ONE
+  }
+
+  /** It was added up. */
+  folded(queue: number): void {
+    this.#told.delete(queue)
   }
 
   /** Whether the last claim of it had to be alone: gates, or groups that take turns. */
@@ -165,7 +163,6 @@ export class Queues {
 
   /** A transaction begins, or begins again: what it learned before may be wrong. */
   begin(tx: Tx): Learned {
-    this.#alone.delete(tx)
     const learned = { ids: new Map<string, number>(), lanes: new Map<string, number>() }
     this.#learning.set(tx, learned)
     return learned

@@ -7,6 +7,7 @@ import type { SettingsLayer, StoredSettings } from '../../job/settings.js'
 import { effective } from '../../job/effective.js'
 import { overridden, sameLayer } from '../book/layers.js'
 import type { OverrideChange } from '../../store.js'
+import { isLimited } from './backlog.js'
 import { flush } from './flush.js'
 import { Gatherer } from './gather.js'
 import type { News } from './news.js'
@@ -77,6 +78,10 @@ async function say(
     toText(stored.overrides),
     after.rate?.key ?? null,
   ])
+  // From now on it is told what comes and goes, or not any more: what was counted is worth nothing.
+  if (isLimited(facts) !== isLimited({ ...facts, stored })) {
+    await tx.all('backlog.forget', [facts.id])
+  }
   await reconsider(tx, queues, facts, layer, stored, news)
   await tx.all('turn.openAll', [facts.id, facts.pass])
   news.control(queue)

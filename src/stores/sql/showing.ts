@@ -67,16 +67,21 @@ export async function list(tx: Tx, queues: Queues, ask: ListAsk): Promise<Paged<
   return { items, cursor }
 }
 
+/** `atOnce`: see `Database.countsAtOnce`. */
 export async function count(
   tx: Tx,
   queues: Queues,
   ask: CountAsk,
+  atOnce: number,
 ): Promise<{ readonly counts: Counts; readonly cursor: string | null }> {
   const facts = (await queues.look(tx, [ask.queue])).get(ask.queue)
   if (facts === undefined) return { counts: NOTHING, cursor: null }
   const { states, ...rest } = ask.which
   const isWhole = Object.values(rest).every((value) => value === undefined)
-  if (isWhole) return { counts: only(await countsOf(tx, facts), states), cursor: null }
+  if (isWhole) {
+    const { counts, after } = await slice(tx, facts.id, Number(ask.cursor ?? 0), atOnce)
+    return { counts: only(counts, states), cursor: after === null ? null : String(after) }
+  }
   const page = { limit: SCAN_JOBS, cursor: ask.cursor }
   const found = await select(tx, facts.id, ask.which, page)
   const counts: Record<State, number> = { ...NOTHING }
@@ -91,20 +96,66 @@ function only(counts: Counts, states: readonly State[] | undefined): Counts {
   return chosen
 }
 
-export async function countsOf(tx: Tx, { id }: QueueFacts): Promise<Counts> {
-  const counts: Record<State, number> = { ...NOTHING }
-  for (const { state, jobs } of await tx.all('queue.counts', [id, tx.now])) {
-    counts[STATES[state]] = jobs
-  }
-  return counts
+/** A part of a queue, by number. */
+interface Slice {
+  readonly counts: Counts
+  /** When the first of those that were made available was due. */
+  readonly oldest: Instant | null
+  /** Where to go on; null: this was the last. */
+  readonly after: number | null
 }
 
-export async function queueRows(
-  tx: Tx,
-  queues: Queues,
-  nodes: Nodes,
-  page: PageAsk,
-): Promise<Paged<QueueRow>> {
+/** Beyond every number of rows. */
+const ALL = 2 ** 53 - 1
+
+async function slice(tx: Tx, queue: number, after: number, atOnce: number): Promise<Slice> {
+  const counts: Record<State, number> = { ...NOTHING }
+  const limit = Math.min(atOnce, ALL)
+  const rows = await tx.all('queue.counts', [queue, tx.now, after, limit])
+  for (const { state, jobs } of rows) if (state < RECEIPT) counts[STATES[state]] = jobs
+  const dues = rows.flatMap(({ oldest }) => oldest ?? [])
+  const isFull = rows.reduce((sum, { jobs }) => sum + jobs, 0) === limit
+  return {
+    counts,
+    oldest: dues.length === 0 ? null : Math.min(...dues),
+    after: isFull ? Math.max(...rows.map(({ last }) => last)) : null,
+  }
+}
+
+/** In one piece. */
+export async function countsOf(tx: Tx, { id }: QueueFacts): Promise<Counts> {
+  return (await slice(tx, id, 0, Infinity)).counts
+}
+
+/** One transaction of its own. */
+export type Look = <T>(work: (tx: Tx, queues: Queues, nodes: Nodes) => Promise<T>) => Promise<T>
+
+/** Each queue in as many looks as it takes, so that others come between; in one, where nobody waits. */
+export function queueRows(look: Look, page: PageAsk, atOnce: number): Promise<Paged<QueueRow>> {
+  if (atOnce < Infinity) return rowsBy(look, page, atOnce)
+  return look((tx, queues, nodes) => rowsBy((work) => work(tx, queues, nodes), page, atOnce))
+}
+
+async function rowsBy(look: Look, page: PageAsk, atOnce: number): Promise<Paged<QueueRow>> {
+  const { found, isMore } = await look((tx, queues, nodes) => namedRows(tx, queues, nodes, page))
+  const items: QueueRow[] = []
+  for (const { facts, ...row } of found) {
+    const counts: Record<State, number> = { ...NOTHING }
+    let oldestDue: Instant | null = null
+    for (let after: number | null = 0; after !== null;) {
+      const from: number = after
+      const part = await look((tx) => slice(tx, facts.id, from, atOnce))
+      for (const state of STATES) counts[state] += part.counts[state]
+      if (part.oldest !== null) oldestDue = Math.min(part.oldest, oldestDue ?? Infinity)
+      after = part.after
+    }
+    oldestDue ??= await look((tx) => firstTimer(tx, facts))
+    items.push({ ...row, counts, oldestDue: oldestDue === null ? null : shown(oldestDue) })
+  }
+  return { items, cursor: isMore ? (items.at(-1)?.name ?? null) : null }
+}
+
+async function namedRows(tx: Tx, queues: Queues, nodes: Nodes, page: PageAsk) {
   const { scope } = queues
   const after = page.cursor ?? ''
   const rows = await tx.all('queue.page', [scope, after, page.limit + 1])
@@ -114,29 +165,24 @@ export async function queueRows(
     if (gone) continue
     for (const { queue } of card.workers) workers.set(queue, (workers.get(queue) ?? 0) + 1)
   }
-  const items: QueueRow[] = []
-  for (const row of rows.slice(0, page.limit)) {
+  const found = rows.slice(0, page.limit).map((row) => {
     const facts = queues.factsOf(row)
-    items.push({
+    return {
+      facts,
       name: facts.name,
-      counts: await countsOf(tx, facts),
       paused: facts.paused !== null || whole.paused_since !== null,
       workers: workers.get(facts.name) ?? 0,
-      oldestDue: await oldestDue(tx, facts),
-    })
-  }
-  const last = items.at(-1)
-  return { items, cursor: rows.length > page.limit && last !== undefined ? last.name : null }
+    }
+  })
+  return { found, isMore: rows.length > page.limit }
 }
 
-/** When the first of its waiting jobs was or is due. */
-async function oldestDue(tx: Tx, { id }: QueueFacts): Promise<Instant | null> {
+/** When the first of those is due whose time has not come, or was not noticed. */
+async function firstTimer(tx: Tx, { id }: QueueFacts): Promise<Instant | null> {
   const lanes = await tx.each('lane.of', [], [[id]])
   const asked = lanes.map((lane) => [lane.id])
-  const [first] = await tx.all('queue.oldest', [id])
-  if (first?.due != null) return shown(first.due)
   const next = await tx.each('lane.next', [], asked)
-  return next.length === 0 ? null : shown(Math.min(...next.map(({ due }) => due)))
+  return next.length === 0 ? null : Math.min(...next.map(({ due }) => due))
 }
 
 /** What lies beyond every `Date` is shown as the last. */

@@ -43,6 +43,7 @@ import { declare, override } from './saying.js'
 import { plan, scheduleRows, tick } from './scheduling.js'
 import { note, tokenOf } from './settling.js'
 import { count, get, groupRows, list, nodeRows, parentsOf, queueRows } from './showing.js'
+import type { Look } from './showing.js'
 import { sweep } from './sweeping.js'
 import { Turnstile } from './turnstile.js'
 
@@ -206,8 +207,7 @@ export class SqlStore<S extends string> implements Store<S> {
 
   async check(ask: CheckAsk): Promise<Checked> {
     const { database, queues } = this.#check()
-    const { scope } = queues
-    await this.#keep(database.spread({ of: 'nodes', scope, nodes: [ask.node] }))
+    await this.#keep(database.spread({ of: 'nodes', scope: queues.scope, nodes: [ask.node] }))
     return this.#run('read', (tx, { nodes }) => nodes.check(tx, ask))
   }
 
@@ -238,7 +238,9 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async count(ask: CountAsk): ReturnType<Store['count']> {
-    return this.#show((tx, { queues }) => count(tx, queues, ask))
+    const { countsAtOnce } = this.#check().database
+    if (ask.cursor !== null) await this.#turn()
+    return this.#show((tx, { queues }) => count(tx, queues, ask, countsAtOnce))
   }
 
   async explain(refs: readonly JobRef[]): Promise<readonly (Explained | null)[]> {
@@ -260,7 +262,12 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async queues(page: PageAsk): Promise<Paged<QueueRow>> {
-    return this.#show((tx, { queues, nodes }) => queueRows(tx, queues, nodes, page))
+    const { countsAtOnce } = this.#check().database
+    const look: Look = async (work) => {
+      if (countsAtOnce < Infinity) await this.#turn()
+      return this.#show((tx, { queues, nodes }) => work(tx, queues, nodes))
+    }
+    return queueRows(look, page, countsAtOnce)
   }
 
   async nodes(page: PageAsk): Promise<Paged<NodeRow>> {
@@ -316,6 +323,11 @@ export class SqlStore<S extends string> implements Store<S> {
   watch(onHint: (hint: Hint) => void): () => void {
     this.#watchers.add(onHint)
     return () => this.#watchers.delete(onHint)
+  }
+
+  /** Between two pieces of one call: timers and whoever else waits for the event loop have it. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#medium.commits.clock.soon(resolve))
   }
 
   /** What rows say, and so of what is held, too. */

@@ -85,16 +85,39 @@ export interface Asked {
   readonly 'queue.known': Id
   /** scope, after, limit: those of which anything is left, by name */
   readonly 'queue.page': QueueRow
-  /** queue, now: jobs by state, those that are due as available */
-  readonly 'queue.counts': { readonly state: number; readonly jobs: number }
-  /** queue: all that is unfinished and does not run */
-  readonly 'queue.backlog': { readonly waiting: number }
+  /**
+   * queue, now, after, limit: by state, of so many jobs and receipts by number, with the last of these;
+   * those that are due as available; when the first of those that were made available was due
+   */
+  readonly 'queue.counts': {
+    readonly state: number
+    readonly jobs: number
+    readonly last: number
+    readonly oldest: Millis | null
+  }
+  /** queue: all that is unfinished and does not run, as it was last counted and told since; none: not */
+  readonly 'backlog.read': {
+    readonly waiting: number
+    readonly counted_at: Millis
+    /** How many moves were told since that are not added up yet. */
+    readonly told: number
+  }
+  /** queue, now: counts it. For who holds it alone, as all that follow but `move`. */
+  readonly 'backlog.count': { readonly waiting: number }
+  /** each queue, how many came; below zero: went */
+  readonly 'backlog.move': Id
+  /** queue: adds up what was told */
+  readonly 'backlog.fold': Id
+  /** queue: from now on nobody tells, or everybody begins to */
+  readonly 'backlog.forget': Id
+  /** queue, how many, for which transaction of the user's: they count until that has ended */
+  readonly 'backlog.reserve': Id
+  /** The number of this transaction. */
+  readonly 'tx.number': { readonly xid: number }
   /** queue */
   readonly 'queue.running': { readonly running: number }
   /** queue, limit */
   readonly 'queue.someRunning': JobRow
-  /** queue: when the first of those that are available was due */
-  readonly 'queue.oldest': { readonly due: Millis | null }
   /** queue, now: the one that comes next of all that waits, though no claim would take it */
   readonly 'queue.next': JobRow
   /** queue, group, since, by: answers when it was not so before */
@@ -178,8 +201,10 @@ export interface Asked {
   /** queue, below, scan: the last one of such a scan, if it was not the last of all */
   readonly 'page.bound': { readonly seq: number }
 
-  /** queues, after, limit: by number, without what was moved away */
+  /** queues, after, limit: by number, of queues that are nearly all, without what was moved away */
   readonly 'dump.jobs': JobRow
+  /** after, limit; each queue: the first numbers of each, without what was moved away */
+  readonly 'dump.numbers': { readonly seq: number }
 
   // ── Keys, kin, settlements ───────────────────────────────────────────────────────────────────
   /** each queue, key */

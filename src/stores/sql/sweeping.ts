@@ -34,12 +34,13 @@ export async function sweep(
   const gatherer = new Gatherer(tx, queues, 'beside')
   const { sheet } = gatherer
   const all = await tx.all('queue.all', [queues.scope])
-  for (const row of all) gatherer.add(queues.factsOf(row))
+  const locked = new Set(all.map(({ id }) => id))
+  await tx.lock([...locked], 'beside')
+  // As they are behind the lock; one that came meanwhile has its turn next time.
+  for (const row of await tx.all('queue.all', [queues.scope])) {
+    if (locked.has(row.id)) gatherer.add(queues.factsOf(row))
+  }
   const facts = [...sheet.queues.values()]
-  await tx.lock(
-    facts.map(({ id }) => id),
-    'beside',
-  )
   const held = await heldByTheSilent(tx, queues, nodes, ask, gatherer)
   const waiting = [
     ...(await tx.all('job.expired', [queues.scope, tx.now, ask.limit + 1])),

@@ -57,7 +57,7 @@ export class Plainly implements OneTrip {
   }
 
   take(ask: PlainTake): Promise<PlainTaken | null> {
-    const { scope, queue, revision, lane, lanes, node, worker, claim, limit } = ask
+    const { scope, queue, revision, lane, lanes, node, worker, claim, limit, isLimited } = ask
     const texts = this.#texts
     return this.#connection.step('loose', ({ now, all, rows, run }) => {
       const fits = [queue, revision, scope, node, JSON.stringify(lanes), now]
@@ -74,6 +74,7 @@ export class Plainly implements OneTrip {
         const seqs = JSON.stringify(taken.map(({ seq }) => seq))
         run(this.#own.take, [seqs, now, before, node, worker, claim])
         run(this.#own.touch, [scope, node, now])
+        if (isLimited) run(texts['backlog.move'], [queue, -taken.length])
       }
       for (const { seq, extra } of taken) if (extra !== null) run(texts['key.started'], [now, seq])
       const more = taken.length === limit && all(texts['lane.ready'], [lane, now]).length > 0

@@ -43,6 +43,13 @@ export const VERSIONS: readonly Version[] = [
        UNIQUE (scope, name)
      )`,
 
+      // Of queues with such a limit: how many wait, counted then and told since.
+      `CREATE TABLE ${t}backlogs (
+       queue      INTEGER PRIMARY KEY,
+       waiting    INTEGER NOT NULL,
+       counted_at REAL    NOT NULL
+     )`,
+
       `CREATE TABLE ${t}paused_groups (
        queue INTEGER NOT NULL,
        grp   TEXT    NOT NULL,
@@ -207,6 +214,7 @@ export const VERSIONS: readonly Version[] = [
       `DROP TABLE ${t}jobs`,
       `DROP TABLE ${t}lanes`,
       `DROP TABLE ${t}paused_groups`,
+      `DROP TABLE ${t}backlogs`,
       `DROP TABLE ${t}queues`,
       `DROP TABLE ${t}scopes`,
       `DROP TABLE ${t}counters`,

@@ -49,6 +49,9 @@ export interface SqliteStoreParts {
   readonly beatModule?: string | null
 }
 
+/** Rows that are counted in some milliseconds. */
+const COUNTS_AT_ONCE = 10_000
+
 /** What crosses from the store to the thread that beats for it. */
 export interface BeatData {
   readonly path: string
@@ -107,6 +110,7 @@ export class SqliteMedium implements SqlMedium {
       transact: (purpose, work) => connection.transact(purpose, work),
       oneTrip: new Plainly(connection, texts, prefix),
       raiseAfter: Infinity,
+      countsAtOnce: COUNTS_AT_ONCE,
       join: async (tx) => join(tx, { texts, own: handle, now }),
       durable: () => connection.durable(),
       // Its claims change rows.

@@ -7,6 +7,7 @@
  * 6 cancelled, 7 discarded, 8 receipt; 64 among the flags says that a job holds its group.
  */
 import type { Statement } from '../sql/statements.js'
+import { backlogStatements } from './backlog-statements.js'
 import { peekStatements } from './peek-statements.js'
 import { scheduleStatements } from './schedule-statements.js'
 import { expiring, held, STAYS } from './words.js'
@@ -63,11 +64,12 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       ORDER BY name LIMIT ?3`,
     'queue.counts': `
       SELECT CASE WHEN state IN (0, 3) AND due <= ?2 THEN 1 ELSE state END AS state,
-             count(*) AS jobs
-      FROM ${t}jobs WHERE queue = ?1 AND state < 8
+             count(*) AS jobs, max(seq) AS last,
+             min(CASE WHEN state = 1 THEN due END) AS oldest
+      FROM (SELECT seq, state, due FROM ${t}jobs WHERE queue = ?1 AND seq > ?3
+            ORDER BY seq LIMIT ?4)
       GROUP BY 1`,
-    'queue.backlog': `
-      SELECT count(*) AS waiting FROM ${t}jobs WHERE queue = ?1 AND state IN (0, 1, 3, 4)`,
+    ...backlogStatements(t),
     'queue.running': `
       SELECT count(*) AS running FROM ${held(t)}
       WHERE queue = ?1 AND state = 2 AND state < 4 AND (flags & 64) <> 0`,
@@ -75,7 +77,6 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       SELECT ${JOB} FROM ${held(t)}
       WHERE queue = ?1 AND state = 2 AND state < 4 AND (flags & 64) <> 0
       LIMIT ?2`,
-    'queue.oldest': `SELECT min(due) AS due FROM ${t}jobs WHERE queue = ?1 AND state = 1`,
     'queue.next': `
       SELECT ${JOB} FROM (
         SELECT *, state = 1 OR (state <> 4 AND due <= ?2) AS is_due
@@ -211,11 +212,16 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       SELECT ${JOB} FROM ${t}jobs
       WHERE queue = ?1 AND state = ?2 AND state >= 5 AND since <= ?3
       ORDER BY since, seq LIMIT ?4`,
+    // By number: by the queues all that is left would be sorted for each page.
     'dump.jobs': `
       SELECT ${JOB} FROM ${t}jobs
-      WHERE queue IN (SELECT value FROM json_each(?1)) AND seq > ?2
+      WHERE +queue IN (SELECT value FROM json_each(?1)) AND seq > ?2
         AND (state < 8 OR extra ->> '$.isAway' IS NULL)
       ORDER BY seq LIMIT ?3`,
+    'dump.numbers': `
+      SELECT seq FROM ${t}jobs
+      WHERE queue = ?3 AND seq > ?1 AND (state < 8 OR extra ->> '$.isAway' IS NULL)
+      ORDER BY seq LIMIT ?2`,
     'page.any': `
       SELECT ${JOB} FROM (SELECT * FROM ${t}jobs WHERE queue = ?1 AND seq < ?2
                           ORDER BY seq DESC LIMIT ?8)

@@ -23,6 +23,33 @@ const laws: Laws = {
     assert.deepEqual((await node.settle(held, RELEASE)).status, 'done')
   },
 
+  'what was not started in time is nothing to wait for': async (rig) => {
+    const node = await rig.node()
+    await rig.put()
+    await rig.put({ expiresIn: 1_000 })
+    await rig.clock.advance(1_001)
+    const answer = await node.claim({ limit: 1 })
+    assert.deepEqual([answer.jobs.length, answer.nextIn], [1, null])
+    await rig.put({ expiresIn: 1_000 })
+    await rig.put({ delay: 5_000 })
+    assert.equal((await node.claim({ limit: 0 })).nextIn, 0)
+    await rig.clock.advance(1_001)
+    assert.equal((await node.claim({ limit: 0 })).nextIn, 3_999)
+  },
+
+  'nor is the head of a group that blocks': async (rig) => {
+    await rig.declare({ order: 'blocking' })
+    const node = await rig.node()
+    await rig.put({ group: 'a' })
+    await rig.put({ group: 'b', expiresIn: 1_000 })
+    await rig.put({ group: 'b' })
+    await rig.put({ group: 'c', expiresIn: 1_000 })
+    await rig.clock.advance(1_001)
+    assert.equal((await node.claim({ limit: 1 })).nextIn, 0)
+    const answer = await node.claim({ limit: 1 })
+    assert.deepEqual([answer.jobs.length, answer.nextIn], [1, null])
+  },
+
   'sweep discards what expired, and tells by how much it was late': async (rig) => {
     const ref = await rig.put({ task: 't', group: 'g', expiresIn: 1_000 })
     await rig.clock.advance(1_250)
