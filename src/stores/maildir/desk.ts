@@ -8,7 +8,7 @@ import type { Disk } from '../../disk/disk.js'
 import { isMissing } from '../../disk/errno.js'
 import { Deeds } from './deeds.js'
 import type { Layout } from './layout.js'
-import { Moves } from './moves.js'
+import { Moves, unitsOf } from './moves.js'
 import type { Errand, Move } from './moves.js'
 import { HERE, LOST, makeTrays, REMADE, THERE, WRITTEN } from './porter.js'
 import type { Carried, Porter } from './porter.js'
@@ -26,6 +26,8 @@ export interface DeskParts {
 
 /** Moves done before others get their turn: some 5 ms. */
 const AT_ONCE = 128
+/** And no more text than this, which is copied on its way to a thread. */
+const UNITS_AT_ONCE = 1024 * 1024
 /** More moves than this are not left behind: whoever comes with more work waits for them. */
 const MOVES_WAITING = 20_000
 /** Nor are letters with more text than this. */
@@ -45,6 +47,7 @@ export class Desk {
   #upTo = 0
   /** In the porter's hands. */
   #underWay: readonly Errand[] = []
+  #unitsUnderWay = 0
   #working: Promise<void> | null = null
   /** Never left empty while it works, or whoever waits for a slice would spin. */
   #slice: Promise<void> | null = null
@@ -86,7 +89,7 @@ export class Desk {
 
   /** No more is to be left behind. */
   get isFull(): boolean {
-    return this.waiting > MOVES_WAITING || this.#moves.units > UNITS_WAITING
+    return this.waiting > MOVES_WAITING || this.#moves.units + this.#unitsUnderWay > UNITS_WAITING
   }
 
   get isClean(): boolean {
@@ -122,7 +125,9 @@ export class Desk {
 
   /** Until nothing is left of what it has now. Throws what the disk throws; the rest stays. */
   async work(): Promise<void> {
-    await this.#begin()
+    const upTo = this.#given
+    do await this.#begin()
+    while (this.oldest <= upTo)
   }
 
   /** Until more may be left behind. Throws as `work` does. */
@@ -142,23 +147,32 @@ export class Desk {
   }
 
   async #work(): Promise<void> {
-    const due = this.#moves.due(() => this.#upTo)
+    let due = this.#due()
     for (;;) {
-      const errands = this.#next(due)
+      let errands = this.#next(due)
+      // What has come to its end tells nothing of what was added since.
+      if (errands.length === 0) errands = this.#next((due = this.#due()))
       if (errands.length === 0) return
       this.#slice = this.#carry(errands).then(this.#parts.pause)
       await this.#slice
     }
   }
 
+  #due(): Iterator<Errand> {
+    return this.#moves.due(() => this.#upTo)
+  }
+
   #next(due: Iterator<Errand>): Errand[] {
     const errands: Errand[] = []
     if (this.#isClosed && !this.#moves.isEmpty) throw new Error('the desk is closed')
-    while (errands.length < AT_ONCE) {
+    let units = 0
+    while (errands.length < AT_ONCE && units < UNITS_AT_ONCE) {
       const next = due.next()
       if (next.done === true) break
       errands.push(next.value)
+      units += next.value.kind === 'put' ? unitsOf(next.value) : 0
     }
+    this.#unitsUnderWay = units
     return errands
   }
 
@@ -168,6 +182,7 @@ export class Desk {
     for (const errand of errands) for (const path of toldOf(errand)) this.#deeds.expect(path)
     const { done, error } = await this.#carried(errands)
     this.#underWay = []
+    this.#unitsUnderWay = 0
     done.forEach((said, at) => this.#did(errands[at], said))
     for (const errand of errands.slice(done.length)) {
       this.#moves.putBack(errand)

@@ -47,7 +47,7 @@ interface Waiting {
 /** How long letters wait for what becomes of them. */
 const LINGER: Millis = 50
 /** And as long again, while calls go on and as many letters wait, … */
-const FEW = 256
+const FEW = 64
 /** … up to this. */
 const LINGER_MOST: Millis = 1_000
 /** So many places of the log are remembered to be marked as done. */
@@ -259,6 +259,12 @@ export class Journal {
   async clear(): Promise<void> {
     this.#clearing ??= this.#clear().finally(() => (this.#clearing = null))
     await this.#clearing
+  }
+
+  /** The same for all that was decided until now, also where one is under way that began before. */
+  async clearAll(): Promise<void> {
+    await this.#clearing?.catch(() => undefined) // whoever began it hears of it
+    await this.clear()
   }
 
   /** A disk that is full leaves all as it is: the next clearing goes on. */

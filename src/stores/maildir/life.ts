@@ -185,7 +185,7 @@ export class Life {
     try {
       if (this.failure === null) {
         await this.durable()
-        await this.clear()
+        await this.#journal.clearAll()
       }
     } finally {
       this.letGo()

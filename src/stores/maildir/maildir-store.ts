@@ -89,9 +89,7 @@ export function openableMaildirStore(
   const porterFor =
     parts.porter ??
     ((its: PorterParts) =>
-      parts.disk === undefined
-        ? porterOf(its, parts.clock ?? systemClock)
-        : new DiskPorter(its))
+      parts.disk === undefined ? porterOf(its, parts.clock ?? systemClock) : new DiskPorter(its))
   const open = (scope: string): Promise<Room> =>
     Room.open({
       ...{ ...keeperParts(scope), durability, warn },

@@ -155,6 +155,7 @@ export class Moves {
   }
 }
 
-function unitsOf({ text, spare }: Sheet): number {
+/** How long what is to be written is. */
+export function unitsOf({ text, spare }: Readonly<Sheet>): number {
   return (text?.length ?? 0) + (spare?.length ?? 0)
 }
