@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { SimDisk } from '../../src/testing/sim-disk.js'
 import type { CrashProfile } from '../../src/testing/sim-disk.js'
 import type { Disk } from '../../src/disk/disk.js'
+import type { Porter, PorterParts } from '../../src/stores/maildir/porter.js'
 import { seededChance } from '../../src/time/virtual.js'
 import { isCut, isUsable } from '../file/crash-points.js'
 import { Promises } from '../file/promises.js'
@@ -13,6 +14,7 @@ import type { Story } from '../file/stories.js'
 import { watchedDisk } from '../file/watched-disk.js'
 import { hostAt, openHandle, SCOPE, ROOT } from './machine.js'
 import type { Handle, Hands, Process } from './machine.js'
+import { LatePorter } from './late-porter.js'
 import { readAgain, wordsOf } from './read-again.js'
 import { readOnlyDisk } from './read-only-disk.js'
 
@@ -26,12 +28,23 @@ const NESTED_STATES = isLong ? 8 : 2
 const A_DAY = 24 * 3_600_000
 
 const PROFILES: readonly CrashProfile[] = ['kill', 'any-subset', 'ext4-ordered']
-const SIZES = { 'one log': 1024 * 1024, 'a log that is cleared all the time': 1_500 }
+const ONE_LOG = 1024 * 1024
+const SHORT_LOG = 1_500
+const MACHINES: Readonly<Record<string, Pick<Process, 'segmentBytes' | 'porter'>>> = {
+  'one log': { segmentBytes: ONE_LOG },
+  'a log that is cleared all the time': { segmentBytes: SHORT_LOG },
+  'one log, a late porter': { segmentBytes: ONE_LOG, porter: late },
+  'a log that is cleared all the time, a late porter': { segmentBytes: SHORT_LOG, porter: late },
+}
+
+function late(parts: PorterParts): Porter {
+  return new LatePorter(parts)
+}
 
 interface Ask {
   readonly story: Story
   readonly profile: CrashProfile
-  readonly segmentBytes: number
+  readonly machine: (typeof MACHINES)[string]
 }
 
 interface Told {
@@ -43,7 +56,7 @@ interface Told {
 }
 
 /** The call with that number is not made, nor any after it. */
-async function tell({ story, segmentBytes }: Ask, cut: number): Promise<Told> {
+async function tell({ story, machine: its }: Ask, cut: number): Promise<Told> {
   const disk = new SimDisk()
   const hands: Hands = { ms: 1_000_000 }
   const promises = new Promises()
@@ -55,7 +68,7 @@ async function tell({ story, segmentBytes }: Ask, cut: number): Promise<Told> {
     fork.cut()
   })
   const host = hostAt(hands, 1, 1)
-  const machine: Process = { disk: watched, host, rooms: new Map(), segmentBytes }
+  const machine: Process = { disk: watched, host, rooms: new Map(), ...its }
   const ended = story({
     promises,
     pass: (ms) => (hands.ms += ms),
@@ -73,7 +86,7 @@ async function tell({ story, segmentBytes }: Ask, cut: number): Promise<Told> {
 /** After a kill the host goes on; after a power cut it starts anew. */
 function recover(ask: Ask, told: Told, disk: Disk, pid: number): Promise<Handle> {
   const host = hostAt(told.hands, ask.profile === 'kill' ? 1 : 2, pid)
-  return openHandle({ disk, host, rooms: new Map(), segmentBytes: ask.segmentBytes }, pid)
+  return openHandle({ disk, host, rooms: new Map(), ...ask.machine }, pid)
 }
 
 async function survives(ask: Ask, told: Told, left: SimDisk, where: string): Promise<void> {
@@ -127,12 +140,12 @@ describe('a maildir whose power goes at any call', () => {
   afterAll(() => console.log(`maildir: ${JSON.stringify(total)}`))
 
   for (const [name, story] of Object.entries(STORIES)) {
-    for (const [size, segmentBytes] of Object.entries(SIZES)) {
+    for (const [size, machine] of Object.entries(MACHINES)) {
       it.each(PROFILES)(
         `keeps its promises: ${name}, ${size} (%s)`,
         { timeout: isLong ? A_DAY : 240_000 },
         async (profile) => {
-          const ask = { story, profile, segmentBytes }
+          const ask = { story, profile, machine }
           const whole = await tell(ask, Infinity)
           for (let cut = firstCut(profile); cut <= whole.calls + STRIDE; cut += STRIDE) {
             const told = await tell(ask, cut)

@@ -4,6 +4,7 @@ import { digest } from '../../src/job/book/digest.js'
 import type { Disk } from '../../src/disk/disk.js'
 import type { Host } from '../../src/disk/host.js'
 import { openableMaildirStore } from '../../src/stores/maildir/maildir-store.js'
+import type { Porter, PorterParts } from '../../src/stores/maildir/porter.js'
 import type { MaildirStoreOptions, Rooms } from '../../src/stores/maildir/maildir-store.js'
 import type { Store } from '../../src/store.js'
 import { seededChance } from '../../src/time/virtual.js'
@@ -36,6 +37,8 @@ export interface Process {
   readonly host: Host
   readonly rooms: Rooms
   readonly segmentBytes: number
+  /** [One who does at once what he is handed.] */
+  readonly porter?: (parts: PorterParts) => Porter
 }
 
 export interface Handle {
@@ -51,11 +54,12 @@ export async function openHandle(
   options: Omit<MaildirStoreOptions, 'path'> = {},
 ): Promise<Handle> {
   const warnings: string[] = []
-  const { disk, host, rooms, segmentBytes } = process
+  const { disk, host, rooms, segmentBytes, porter } = process
   const store = openableMaildirStore(
     { ...options, path: ROOT },
     {
       ...{ disk, host, rooms, segmentBytes },
+      ...(porter === undefined ? {} : { porter }),
       chance: seededChance(nonce),
       pause: async () => undefined,
       warn: (message) => warnings.push(message),

@@ -1,21 +1,22 @@
 /**
- * The desk does the moves that are safe in the commit log: writes letters, moves and removes them,
- * in slices, without a sync; and, when the log is to be cleared, syncs what it has written since.
- * What it could not do stays with it and is tried again.
+ * The desk sees to the moves that are safe in the commit log: it hands them to the porter in slices,
+ * without a sync; and, when the log is to be cleared, has synced what was written since. It knows
+ * what is under way, of which deeds the system will tell, and what is not safe yet where it lies.
+ * What could not be done stays with it and is tried again.
  */
 import type { Disk } from '../../disk/disk.js'
 import { isMissing } from '../../disk/errno.js'
-import { removeIfThere, writeAll } from '../../disk/place.js'
-import { MillraceError } from '../../job/errors.js'
-import { TRAYS } from './layout.js'
+import { Deeds } from './deeds.js'
 import type { Layout } from './layout.js'
-import { Moves } from './moves.js'
-import type { Move, Sheet } from './moves.js'
+import { Moves, unitsOf } from './moves.js'
+import type { Errand, Move } from './moves.js'
+import { HERE, LOST, makeTrays, REMADE, THERE, WRITTEN } from './porter.js'
+import type { Carried, Porter } from './porter.js'
 
 export interface DeskParts {
   readonly disk: Disk
   readonly layout: Layout
-  readonly nonce: string
+  readonly porter: Porter
   /** Lets others have their turn. */
   readonly pause: () => Promise<void>
   /** The folders of a queue are there now. */
@@ -25,69 +26,81 @@ export interface DeskParts {
 
 /** Moves done before others get their turn: some 5 ms. */
 const AT_ONCE = 128
-/** Syncs under way at once: more than there are threads for them gain nothing. */
-const SYNCS = 16
+/** And no more text than this, which is copied on its way to a thread. */
+const UNITS_AT_ONCE = 1024 * 1024
+/** More moves than this are not left behind: whoever comes with more work waits for them. */
+const MOVES_WAITING = 20_000
+/** Nor are letters with more text than this. */
+const UNITS_WAITING = 32 * 1024 * 1024
 
 export class Desk {
   readonly #parts: DeskParts
   readonly #moves = new Moves()
+  readonly #deeds = new Deeds()
   /** Files that were written and not synced, and folders whose names were not. */
   #files = new Set<string>()
   readonly #syncing = new Set<string>()
   #folders = new Set<string>()
   readonly #known = new Set<string>()
-  #drafts = 0
+  /** The number of what it was given last, and up to which it is to be done now. */
+  #given = 0
+  #upTo = 0
+  /** In the porter's hands. */
+  #underWay: readonly Errand[] = []
+  #unitsUnderWay = 0
   #working: Promise<void> | null = null
+  /** Never left empty while it works, or whoever waits for a slice would spin. */
+  #slice: Promise<void> | null = null
+  #isClosed = false
 
   constructor(parts: DeskParts) {
     this.#parts = parts
   }
 
-  /** Paths of which the system will tell, since the desk did something there; the last and before. */
-  #own = new Map<string, number>()
-  #ownBefore = new Map<string, number>()
-
   /** It was the desk that did something there. Each deed is heard of once. */
   isOwn(path: string): boolean {
-    for (const deeds of [this.#own, this.#ownBefore]) {
-      const count = deeds.get(path)
-      if (count === undefined) continue
-      if (count === 1) deeds.delete(path)
-      else deeds.set(path, count - 1)
-      return true
-    }
-    return false
+    return this.#deeds.isOwn(path)
   }
 
-  /** What nobody has told of by the next call but one is never told. Answers what that is. */
+  /** Of what it was not told, or may have been told of others. */
   forget(): readonly string[] {
-    const untold = [...this.#ownBefore.keys()]
-    this.#ownBefore = this.#own
-    this.#own = new Map()
-    return untold
+    return this.#deeds.forget()
   }
 
   /** Where files are on their way from or to. */
   *underWay(): Generator<string> {
-    yield* this.#moves.removals
+    yield* this.#moves.removals.keys()
     for (const [path, { lies }] of this.#moves.sheets) {
       yield path
       if (lies !== null) yield lies
     }
+    for (const errand of this.#underWay) yield* namesOf(errand)
   }
 
   /** How many moves are still to be done. */
   get waiting(): number {
-    return this.#moves.size
+    return this.#moves.size + this.#underWay.length
+  }
+
+  /** The number of the oldest move that is not done; Infinity: all are. */
+  get oldest(): number {
+    return Math.min(this.#moves.oldest, ...this.#underWay.map(({ since }) => since))
+  }
+
+  /** No more is to be left behind. */
+  get isFull(): boolean {
+    return this.waiting > MOVES_WAITING || this.#moves.units + this.#unitsUnderWay > UNITS_WAITING
   }
 
   get isClean(): boolean {
     const isSynced = this.#files.size === 0 && this.#syncing.size === 0
-    return this.#moves.isEmpty && isSynced && this.#folders.size === 0
+    return this.waiting === 0 && isSynced && this.#folders.size === 0
   }
 
-  take(moves: readonly Move[]): void {
-    for (const move of moves) this.#moves.add(move)
+  /** `number`: of these moves; it never falls. */
+  take(moves: readonly Move[], number = this.#given): void {
+    this.#given = number
+    for (const move of moves) this.#moves.add(move, number)
   }
 
   /** Somebody else did this; its names, and what is in it, are made safe with the rest. */
@@ -98,7 +111,7 @@ export class Desk {
 
   /** As it was found: moves that nobody did, files and folders that nobody may have synced. */
   adopt(moves: Moves, unsure: { files: readonly string[]; folders: readonly string[] }): void {
-    for (const was of moves.removals) this.#moves.add({ was, path: null, text: null })
+    for (const was of moves.removals.keys()) this.#moves.add({ was, path: null, text: null })
     for (const [path, { lies, text }] of moves.sheets) this.#moves.add({ was: lies, path, text })
     for (const path of unsure.files) this.#files.add(path)
     for (const folder of unsure.folders) this.#folders.add(this.#full(folder))
@@ -110,118 +123,125 @@ export class Desk {
     }
   }
 
-  /** Until nothing is left to be done. Throws what the disk throws; the rest stays. */
+  /** Until nothing is left of what it has now. Throws what the disk throws; the rest stays. */
   async work(): Promise<void> {
+    const upTo = this.#given
+    do await this.#begin()
+    while (this.oldest <= upTo)
+  }
+
+  /** Until more may be left behind. Throws as `work` does. */
+  async makeRoom(): Promise<void> {
+    while (this.isFull) await Promise.race([this.#begin(), this.#slice])
+  }
+
+  /** No slice is begun any more; one that is under way ends. */
+  close(): void {
+    this.#isClosed = true
+  }
+
+  #begin(): Promise<void> {
+    this.#upTo = this.#given
     this.#working ??= this.#work().finally(() => (this.#working = null))
-    await this.#working
+    return this.#working
   }
 
   async #work(): Promise<void> {
-    while (!this.#moves.isEmpty) {
-      this.#slice()
-      await this.#parts.pause()
+    let due = this.#due()
+    for (;;) {
+      let errands = this.#next(due)
+      // What has come to its end tells nothing of what was added since.
+      if (errands.length === 0) errands = this.#next((due = this.#due()))
+      if (errands.length === 0) return
+      this.#slice = this.#carry(errands).then(this.#parts.pause)
+      await this.#slice
     }
   }
 
-  #slice(): void {
-    let room = AT_ONCE
-    const { removals, sheets } = this.#moves
-    for (const path of removals) {
-      if (room-- === 0) return
-      this.#remove(path)
-      removals.delete(path)
+  #due(): Iterator<Errand> {
+    return this.#moves.due(() => this.#upTo)
+  }
+
+  #next(due: Iterator<Errand>): Errand[] {
+    const errands: Errand[] = []
+    if (this.#isClosed && !this.#moves.isEmpty) throw new Error('the desk is closed')
+    let units = 0
+    while (errands.length < AT_ONCE && units < UNITS_AT_ONCE) {
+      const next = due.next()
+      if (next.done === true) break
+      errands.push(next.value)
+      units += next.value.kind === 'put' ? unitsOf(next.value) : 0
     }
-    for (const [path, sheet] of sheets) {
-      if (room-- === 0) return
-      this.#put(path, sheet)
-      sheets.delete(path)
+    this.#unitsUnderWay = units
+    return errands
+  }
+
+  async #carry(errands: readonly Errand[]): Promise<void> {
+    this.#underWay = errands
+    // The system may tell of a deed before the porter does.
+    for (const errand of errands) for (const path of toldOf(errand)) this.#deeds.expect(path)
+    const { done, error } = await this.#carried(errands)
+    this.#underWay = []
+    this.#unitsUnderWay = 0
+    done.forEach((said, at) => this.#did(errands[at], said))
+    for (const errand of errands.slice(done.length)) {
+      this.#moves.putBack(errand)
+      for (const path of toldOf(errand)) this.#deeds.revoke(path)
+    }
+    if (error !== null) throw error
+  }
+
+  async #carried(errands: readonly Errand[]): Promise<Carried> {
+    try {
+      for (const errand of errands) if (errand.kind === 'put') this.#makeTrays(errand.path)
+      const carried = this.#parts.porter.carry(errands)
+      return carried instanceof Promise ? await carried : carried
+    } catch (error) {
+      return { done: [], error: error instanceof Error ? error : new Error(String(error)) }
     }
   }
 
-  #remove(path: string): void {
-    if (removeIfThere(this.#parts.disk, this.#full(path))) this.#did(path)
-    this.#files.delete(path)
-    this.#syncing.delete(path)
+  #did(errand: Errand, said: number): void {
+    const { path } = errand
+    const lies = errand.kind === 'put' ? errand.lies : null
+    if (toldOf(errand).includes(path) && (said & HERE) === 0) this.#deeds.revoke(path)
+    if (lies !== null && lies !== path && (said & THERE) === 0) this.#deeds.revoke(lies)
+    if ((said & REMADE) !== 0) {
+      this.#known.delete(queueIn(path))
+      this.#makeTrays(path)
+    }
+    if ((said & LOST) !== 0) this.#parts.warn(`${lies} was to be moved and is not there`)
+    this.#settle(errand, said)
+  }
+
+  /** What is to be synced, and what no longer. */
+  #settle(errand: Errand, said: number): void {
+    const { path } = errand
     this.#named(path)
-  }
-
-  #put(path: string, sheet: Sheet): void {
-    this.#makeRoom(path)
-    if (sheet.text === null) this.#rename(path, sheet)
-    else this.#write(path, sheet, sheet.text)
-    sheet.lies = path
-    sheet.text = sheet.spare = null
-    this.#named(path)
-  }
-
-  #write(path: string, { lies }: Sheet, text: string): void {
-    const { disk, layout, nonce } = this.#parts
-    const draft = `${layout.tmp}/${nonce}-${++this.#drafts}`
-    const file = disk.create(draft)
-    try {
-      try {
-        writeAll(file, Buffer.from(text))
-      } finally {
-        file.close()
-      }
-      this.#place(draft, path)
-    } catch (error) {
-      removeIfThere(disk, draft)
-      throw error
+    if (errand.kind === 'remove') {
+      this.#files.delete(path)
+      this.#syncing.delete(path)
+      return
     }
-    this.#files.add(path)
-    if (lies !== null && lies !== path) this.#remove(lies)
+    const { lies } = errand
+    const isMoved = lies !== null && lies !== path
+    if (isMoved) this.#named(lies)
+    if ((said & WRITTEN) !== 0) this.#files.add(path)
+    if (!isMoved) return
+    const isOwed = this.#files.delete(lies)
+    const isOwedNow = this.#syncing.delete(lies)
+    if ((said & WRITTEN) !== 0) return
+    if (isOwed) this.#files.add(path)
+    if (isOwedNow) this.#syncing.add(path)
   }
 
-  /** Somebody may have removed the folders of the queue. */
-  #place(draft: string, path: string): void {
-    const { disk } = this.#parts
-    try {
-      disk.rename(draft, this.#full(path))
-    } catch (error) {
-      if (!isMissing(error)) throw error
-      this.#known.delete(path.slice(0, path.indexOf('/')))
-      this.#makeRoom(path)
-      disk.rename(draft, this.#full(path))
-    }
-    this.#did(path)
-  }
-
-  #did(path: string): void {
-    this.#own.set(path, (this.#own.get(path) ?? 0) + 1)
-  }
-
-  #rename(path: string, sheet: Sheet): void {
-    const { disk, warn } = this.#parts
-    const { lies, spare } = sheet
-    if (lies === null || lies === path) return
-    try {
-      disk.rename(this.#full(lies), this.#full(path))
-      this.#did(lies)
-      this.#did(path)
-    } catch (error) {
-      if (!isMissing(error)) throw error
-      if (spare !== null) return this.#write(path, sheet, spare)
-      // Somebody took it away by hand; what became of it is seen when the folder is looked at.
-      if (disk.facts(this.#full(path)) === null) warn(`${lies} was to be moved and is not there`)
-    }
-    if (this.#files.delete(lies)) this.#files.add(path)
-    if (this.#syncing.delete(lies)) this.#syncing.add(path)
-    this.#named(lies)
-  }
-
-  /** The folders of a queue are made together, so that who looks sees all of them. */
-  #makeRoom(path: string): void {
-    const { disk, layout } = this.#parts
-    const queue = path.slice(0, path.indexOf('/'))
+  #makeTrays(path: string): void {
+    const { disk, layout, onQueue } = this.#parts
+    const queue = queueIn(path)
     if (this.#known.has(queue)) return
-    const folder = `${layout.scope}/${queue}`
-    if (!queue.startsWith('.')) {
-      disk.makeFolder(folder)
-      for (const tray of TRAYS) disk.makeFolder(`${folder}/${tray}`)
-      disk.makeFolder(`${folder}/tmp`)
-      this.#folders.add(layout.scope).add(folder)
-      this.#parts.onQueue(queue)
+    if (makeTrays(disk, layout, path)) {
+      this.#folders.add(layout.scope).add(this.#full(queue))
+      onQueue(queue)
     }
     this.#known.add(queue)
   }
@@ -241,26 +261,12 @@ export class Desk {
     this.#files = new Set()
     this.#folders = new Set()
     while (this.#syncing.size > 0) {
-      const some = [...this.#syncing].slice(0, SYNCS)
-      await Promise.all(some.map((path) => this.#syncFile(path)))
+      const some = [...this.#syncing].slice(0, AT_ONCE)
+      await this.#parts.porter.sync(some)
+      // One that was moved on meanwhile stands there under its new name, and is synced again.
+      for (const path of some) this.#syncing.delete(path)
     }
     for (const folder of folders) await this.#syncFolder(folder)
-  }
-
-  async #syncFile(path: string): Promise<void> {
-    try {
-      const file = this.#parts.disk.read(this.#full(path))
-      try {
-        await file.sync()
-      } finally {
-        file.close()
-      }
-    } catch (error) {
-      // Somebody took it away by hand, or it is no file of ours that was put away.
-      if (!isMissing(error) && !MillraceError.is(error)) throw error
-    }
-    // One that was moved on meanwhile stands there under its new name, and is synced again.
-    this.#syncing.delete(path)
   }
 
   async #syncFolder(folder: string): Promise<void> {
@@ -270,4 +276,21 @@ export class Desk {
       if (!isMissing(error)) throw error // somebody removed the folder of a queue
     }
   }
+}
+
+function queueIn(path: string): string {
+  return path.slice(0, path.indexOf('/'))
+}
+
+function namesOf(errand: Errand): readonly string[] {
+  return errand.kind === 'remove' || errand.lies === null
+    ? [errand.path]
+    : [errand.path, errand.lies]
+}
+
+/** Of what the system will tell, if it is done: a file that stays where it is tells nothing. */
+function toldOf(errand: Errand): readonly string[] {
+  const names = namesOf(errand)
+  if (errand.kind === 'remove' || errand.text !== null) return [...new Set(names)]
+  return errand.lies === null || errand.lies === errand.path ? [] : names
 }

@@ -165,7 +165,7 @@ export function logOf(
   // Where a letter lay for a moment it may lie still: its move may have been undone.
   const leaving = leavingIn(moves)
   for (const path of touched) {
-    if (!moves.sheets.has(path) && !leaving.has(path)) moves.removals.add(path)
+    if (!moves.sheets.has(path) && !leaving.has(path)) moves.removals.set(path, 0)
   }
   const unsure = { files: [...all.sheets.keys()], folders: [...folders] }
   return { moves, all, segments, torn, unsure }

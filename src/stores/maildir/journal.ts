@@ -14,6 +14,7 @@ import type { Clock, Timer } from '../../time/clock.js'
 import { doneRecord, headRecord, movesRecord } from './commit-log.js'
 import type { Desk } from './desk.js'
 import { unknown } from './faults.js'
+import type { Millis } from '../../job/job.js'
 import type { Layout } from './layout.js'
 import type { Move } from './moves.js'
 import { append, makeSegment, removeSegment } from './segment.js'
@@ -44,9 +45,15 @@ interface Waiting {
 }
 
 /** How long letters wait for what becomes of them. */
-const LINGER = 50
-/** More moves than this are not left behind: whoever comes with more work waits for them. */
-const MOVES_WAITING = 20_000
+const LINGER: Millis = 50
+/** And as long again, while calls go on and as many letters wait, … */
+const FEW = 64
+/** … up to this. */
+const LINGER_MOST: Millis = 1_000
+/** So many places of the log are remembered to be marked as done. */
+const MARKS = 1_024
+/** A log of so many segments' sizes is not left behind: whoever comes with more work waits for it. */
+const SEGMENTS_WAITING = 4
 
 export class Journal {
   readonly #parts: JournalParts
@@ -60,8 +67,11 @@ export class Journal {
   #isScheduled = false
   #clearing: Promise<void> | null = null
   #lingering: Timer | null = null
-  /** The last record whose moves the desk was given. */
-  #done: Waiting | null = null
+  /** By when it is to be done that letters linger now; when the desk was given something last. */
+  #lingerUntil: Millis = 0
+  #gaveAt: Millis = 0
+  /** What the desk was given and no mark says that it is done, and where that ends in the log. */
+  #given: { readonly number: number; readonly segment: Segment; readonly end: number }[] = []
   #failure: Error | null = null
 
   /** `old`: segments of before, whose letters are not safe where they belong. */
@@ -127,16 +137,23 @@ export class Journal {
       throw unknown(layout.commit, error)
     }
     if (this.#failure !== null) throw unknown(layout.commit, this.#failure)
-    if (this.#desk.waiting > MOVES_WAITING) await this.#catchUp()
+    if (this.#desk.isFull) await this.#catchUp(() => this.#desk.makeRoom())
+    if (this.#isLong) await this.#catchUp(() => this.clear())
   }
 
-  /** Without room letters wait, and nobody waits for them. */
-  async #catchUp(): Promise<void> {
+  /** Without room on the disk letters wait, and nobody waits for them. */
+  async #catchUp(how: () => Promise<void>): Promise<void> {
     try {
-      await this.#desk.work()
+      await how()
     } catch (error) {
-      if (!isFull(error)) throw error
+      // What ends the life is told to whoever calls next: what was decided is safe in the log.
+      if (!isFull(error) && this.#failure === null) throw error
     }
+  }
+
+  get #isLong(): boolean {
+    const bytes = this.#old.reduce((sum, old) => sum + old.bytes, this.#segment.bytes)
+    return bytes > SEGMENTS_WAITING * this.#parts.segmentBytes
   }
 
   async #flush(target: number): Promise<void> {
@@ -173,20 +190,40 @@ export class Journal {
   #release(target: number): void {
     if (target <= this.#durable) return // written and released meanwhile, without a sync
     const count = target - this.#durable
-    for (const { moves } of this.#waiting.slice(0, count)) this.#desk.take(moves)
-    this.#done = this.#waiting.at(count - 1) ?? this.#done
+    const some = this.#waiting.slice(0, count)
+    for (const { moves } of some) this.#desk.take(moves, target)
+    const last = some.at(-1)
+    if (this.#given.length === MARKS) this.#given.pop() // one mark will say it for both
+    if (last !== undefined) {
+      this.#given.push({ number: target, segment: last.segment, end: last.end })
+    }
     this.#waiting = this.#waiting.slice(count)
     this.#durable = target
+    this.#gaveAt = this.#parts.clock?.mono() ?? 0
   }
 
   /**
    * Letters follow; whoever waits for an answer does not wait for them. What comes and goes within
-   * that moment is never a file.
+   * that moment is never a file; and while much is going on the moment is longer, since most of it
+   * comes and goes.
    */
   #work(): void {
     const { clock } = this.#parts
     if (clock === null) return this.#workNow()
-    this.#lingering ??= clock.after(LINGER, () => this.#workNow(), { ref: false })
+    if (this.#lingering !== null || this.#given.length === 0) return
+    this.#lingerUntil = clock.mono() + LINGER_MOST
+    this.#linger(clock, LINGER)
+  }
+
+  #linger(clock: Clock, delay: Millis): void {
+    const look = (): void => {
+      const now = clock.mono()
+      const isBusy = now - this.#gaveAt < LINGER && this.#desk.waiting > FEW
+      const left = this.#lingerUntil - now
+      if (isBusy && left > 0 && !this.#desk.isFull) this.#linger(clock, Math.min(LINGER, left))
+      else this.#workNow()
+    }
+    this.#lingering = clock.after(delay, look, { ref: false })
   }
 
   #workNow(): void {
@@ -195,6 +232,7 @@ export class Journal {
     void this.#desk.work().then(
       () => this.#mark(),
       (error: unknown) => {
+        if (this.#failure !== null) return // nobody works on what it left; the next life does
         this.#parts.warn(`letters wait in the commit log: ${String(error)}`)
       },
     )
@@ -202,10 +240,12 @@ export class Journal {
 
   /** Says in the log that all was done until there, so that it is not done again over what people did. */
   #mark(): void {
-    const done = this.#done
-    if (done === null || this.#desk.waiting > 0 || this.#failure !== null) return
-    this.#done = null
+    if (this.#failure !== null) return
+    const { oldest } = this.#desk
+    const count = this.#given.findIndex(({ number }) => number >= oldest)
+    const done = this.#given.splice(0, count < 0 ? this.#given.length : count).at(-1)
     // A segment that was cleared meanwhile says nothing any more.
+    if (done === undefined) return
     if (done.segment !== this.#segment && !this.#old.includes(done.segment)) return
     const makeRoom = (): boolean => this.#parts.spare.giveUp(false)
     try {
@@ -219,6 +259,12 @@ export class Journal {
   async clear(): Promise<void> {
     this.#clearing ??= this.#clear().finally(() => (this.#clearing = null))
     await this.#clearing
+  }
+
+  /** The same for all that was decided until now, also where one is under way that began before. */
+  async clearAll(): Promise<void> {
+    await this.#clearing?.catch(() => undefined) // whoever began it hears of it
+    await this.clear()
   }
 
   /** A disk that is full leaves all as it is: the next clearing goes on. */
@@ -259,6 +305,7 @@ export class Journal {
 
   letGo(): void {
     this.#lingering?.cancel()
+    this.#desk.close()
     for (const { file } of [...this.#old, this.#segment]) file.close()
   }
 }

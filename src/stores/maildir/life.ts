@@ -22,6 +22,7 @@ import type { FolderView } from './folder.js'
 import { Journal } from './journal.js'
 import type { JournalParts } from './journal.js'
 import type { Move } from './moves.js'
+import type { Porter } from './porter.js'
 import { putAway } from './putting-away.js'
 import type { Reading } from './reading.js'
 import type { Segment } from './segment.js'
@@ -30,6 +31,7 @@ import type { Spare } from './spare.js'
 
 export interface LifeParts extends Omit<JournalParts, 'desk' | 'onFailure'> {
   readonly nonce: string
+  readonly porter: Porter
   readonly fence: number
   readonly hostname: string
   /** A sync failed in the life before: nothing that was done then is trusted. */
@@ -183,7 +185,7 @@ export class Life {
     try {
       if (this.failure === null) {
         await this.durable()
-        await this.clear()
+        await this.#journal.clearAll()
       }
     } finally {
       this.letGo()

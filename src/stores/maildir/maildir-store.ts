@@ -20,6 +20,9 @@ import { hostSegment } from './letter-name.js'
 import { MaildirStore } from './handles.js'
 import type { KeeperParts } from './keeper.js'
 import { MaildirMedium } from './maildir-medium.js'
+import { DiskPorter } from './porter.js'
+import type { Porter, PorterParts } from './porter.js'
+import { porterOf } from './porter-port.js'
 import { Room } from './room.js'
 
 export interface MaildirStoreOptions {
@@ -44,6 +47,8 @@ export interface MaildirStoreParts {
   readonly pause?: () => Promise<void>
   readonly warn?: (message: string) => void
   readonly segmentBytes?: number
+  /** Who does what the desk hands him [on the real disk a thread, when it is worth it]. */
+  readonly porter?: (parts: PorterParts) => Porter
   /** The rooms of this process [those of the real one]. */
   readonly rooms?: Rooms
 }
@@ -81,9 +86,14 @@ export function openableMaildirStore(
     layout: layoutOf(path, scope),
     hostname: hostSegment(hostname()),
   })
+  const porterFor =
+    parts.porter ??
+    ((its: PorterParts) =>
+      parts.disk === undefined ? porterOf(its, parts.clock ?? systemClock) : new DiskPorter(its))
   const open = (scope: string): Promise<Room> =>
     Room.open({
       ...{ ...keeperParts(scope), durability, warn },
+      porter: porterFor(keeperParts(scope)),
       ...{ clock: rounds, newId },
       pause: parts.pause ?? turn,
       segmentBytes: parts.segmentBytes ?? SEGMENT_BYTES,

@@ -119,7 +119,7 @@ export class Room {
   }
 
   static async open(parts: RoomParts): Promise<Room> {
-    const { disk, layout, nonce } = parts
+    const { disk, layout, nonce, porter } = parts
     try {
       await establish(disk, layout, nonce)
       judgeMedium(parts)
@@ -137,6 +137,7 @@ export class Room {
       }
       return room
     } catch (error) {
+      await porter.close()
       throw named(layout.scope, error)
     }
   }
@@ -146,6 +147,8 @@ export class Room {
     const onFailure = (life: Life): void => this.#readAnew(life)
     const mustFence = this.#keeper.mustFence && !this.#isFenced
     const onQueue = (folder: string): void => this.#hands.listen(folder)
+    // What the life before had under way ends before the folder is read.
+    await this.#parts.porter.rest()
     const life = await beginLife({
       ...{ ...this.#parts, generation, fence, isDoubtful, onFailure, onQueue, mustFence },
       spare: this.#spare,
@@ -232,7 +235,11 @@ export class Room {
 
   async close(): Promise<void> {
     this.#timer?.cancel()
-    if (this.isDeposed) return this.#keeper.letGo()
+    const { porter } = this.#parts
+    if (this.isDeposed) {
+      await porter.close()
+      return this.#keeper.letGo()
+    }
     this.#hands.close()
     await this.#loading
     const life = this.#life
@@ -240,6 +247,7 @@ export class Room {
     try {
       await life?.close()
     } finally {
+      await porter.close()
       this.#keeper.leave()
     }
   }
