@@ -102,10 +102,14 @@ describe.skipIf(here.isMissing)(`an insert that is awaited${here.why}`, () => {
     await cluster.query('GRANT ALL ON SCHEMA millrace TO bound', { database })
     await cluster.query('GRANT ALL ON ALL TABLES IN SCHEMA millrace TO bound', { database })
     await cluster.query('GRANT ALL ON ALL SEQUENCES IN SCHEMA millrace TO bound', { database })
-    await cluster.query(
-      'REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) FROM PUBLIC',
+    // From 17 on it has one parameter more.
+    const found = await cluster.query(
+      "SELECT oid::regprocedure::text AS it FROM pg_proc WHERE proname = 'pg_logical_emit_message'",
       { database },
     )
+    for (const { it } of found) {
+      await cluster.query(`REVOKE EXECUTE ON FUNCTION ${String(it)} FROM PUBLIC`, { database })
+    }
     const url = new URL(cluster.url(database))
     url.username = url.password = 'bound'
     const store = await prepared(url.href, 'second')
