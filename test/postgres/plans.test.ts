@@ -91,15 +91,21 @@ const VOLLEYS = {
   },
 }
 
+/** A connection to a database that a store has just made its tables in. */
+async function onTables(): Promise<pg.Client> {
+  const url = await server.database()
+  const store = openablePostgresStore({ url }, {})
+  await store.open({ scope: 'default' })
+  await store.close()
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  return client
+}
+
 describe.skipIf(server.isMissing)(`plans made for tables that are empty yet${server.why}`, () => {
   let client: pg.Client
   beforeAll(async () => {
-    const url = await server.database()
-    const store = openablePostgresStore({ url }, {})
-    await store.open({ scope: 'default' })
-    await store.close()
-    client = new pg.Client({ connectionString: url })
-    await client.connect()
+    client = await onTables()
   })
   afterAll(() => client.end())
 
@@ -144,12 +150,7 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
   const texts = statements(SCHEMA, 'FOR UPDATE OF j')
 
   beforeAll(async () => {
-    const url = await server.database()
-    const store = openablePostgresStore({ url }, {})
-    await store.open({ scope: 'default' })
-    await store.close()
-    client = new pg.Client({ connectionString: url })
-    await client.connect()
+    client = await onTables()
     // The database, since the server's own daemon could count meanwhile.
     await client.query('ALTER TABLE millrace.jobs SET (autovacuum_enabled = off)')
     await client.query('ALTER TABLE millrace.turns SET (autovacuum_enabled = off)')

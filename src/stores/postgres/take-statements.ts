@@ -7,6 +7,7 @@
  * of a handful $11, a token before the first of any handful of the queue. `isLimited`: it is told what
  * leaves the backlog.
  */
+import { HOLDS } from '../../job/book/columns.js'
 import { takenFrom } from '../sql/row.js'
 import type { Taken } from '../sql/row.js'
 import { leaving } from './backlog-statements.js'
@@ -86,14 +87,13 @@ export function takenOf(row: readonly unknown[]): Taken | null {
   const taken = takenFrom(row, JOB_AT)
   if (row[JOB_AT] !== null) return taken
   taken.seq = NOT_TOLD
-  taken.flags = CLAIMED
+  taken.flags = HOLDS
   taken.crashes = 0
   taken.attempt = 1
   taken.place = NOT_TOLD
   taken.inserted_at = NOT_TOLD
   return taken
 }
-const CLAIMED = 64
 const NOT_TOLD = 0
 
 /** What of a job's row is answered, but for what stands in `firstOfLane` and for the token. */
