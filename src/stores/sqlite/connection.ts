@@ -1,7 +1,8 @@
 /**
  * One connection, and the transactions on it, one after the other. A transaction that writes begins
- * IMMEDIATE, so only its beginning can find the database busy; then it waits with growing, jittered
- * breaths on the event loop, which neither spins nor starves another process.
+ * IMMEDIATE, and one that reads takes its view of the file at once, so only their beginnings can find
+ * the database busy, and commits where the journal is not the write-ahead log; then they wait with
+ * growing, jittered breaths on the event loop, which neither spins nor starves another process.
  *
  * A commit only writes to the log. Whoever is to be answered what survives a power cut waits for
  * `durable`, which syncs the log beside the event loop (`log-sync.ts`), while others go on. On a
@@ -22,6 +23,9 @@ import { lend } from './transactions.js'
 const BUSY_MOST = 30_000
 const BREATH_MIN = 1
 const BREATH_MAX = 50
+
+/** Begins to read: a plain BEGIN waits for the first statement, which may find the database busy. */
+const VIEW = 'SELECT 1 FROM sqlite_master LIMIT 1'
 
 /** A transaction whose statements are texts, prepared when they are first asked. */
 export interface Step {
@@ -83,9 +87,11 @@ export class Connection {
 
   /** Grows when another connection has committed. */
   async version(): Promise<number> {
-    return this.#inTurn(async () => {
-      return Number(this.#prepared('PRAGMA data_version').all([])[0].data_version)
-    })
+    return this.#inTurn(() =>
+      this.#parts.patience.with(() => {
+        return Number(this.#prepared('PRAGMA data_version').all([])[0].data_version)
+      }),
+    )
   }
 
   /** After all that were asked for before it. */
@@ -127,12 +133,11 @@ export class Connection {
   }
 
   async #transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T> {
-    const { handle } = this.#parts
     if (purpose !== 'read') this.#setSync(purpose)
     await this.#begin(purpose)
     try {
       const answer = await work(this.#tx())
-      handle.exec('COMMIT')
+      await this.#commit()
       if (purpose !== 'read') this.#parts.log?.wrote()
       return answer
     } catch (error) {
@@ -142,7 +147,6 @@ export class Connection {
   }
 
   async #step<T>(purpose: Purpose, work: (step: Step) => T): Promise<T> {
-    const { handle } = this.#parts
     this.#setSync(purpose)
     await this.#begin(purpose)
     try {
@@ -161,7 +165,7 @@ export class Connection {
         this.#rollBack()
         return answer
       }
-      handle.exec('COMMIT')
+      await this.#commit()
       this.#parts.log?.wrote()
       return answer
     } catch (error) {
@@ -185,7 +189,21 @@ export class Connection {
 
   async #begin(purpose: Purpose): Promise<void> {
     const { handle, patience } = this.#parts
-    await patience.with(() => handle.exec(purpose === 'read' ? 'BEGIN' : 'BEGIN IMMEDIATE'))
+    await patience.with(() => {
+      if (purpose !== 'read') return handle.exec('BEGIN IMMEDIATE')
+      handle.exec('BEGIN')
+      try {
+        this.#prepared(VIEW).all([])
+      } catch (error) {
+        this.#rollBack()
+        throw error
+      }
+    })
+  }
+
+  async #commit(): Promise<void> {
+    const { handle, patience } = this.#parts
+    await patience.with(() => handle.exec('COMMIT'))
   }
 
   #rollBack(): void {

@@ -72,11 +72,15 @@ async function loadDriver(): Promise<Driver> {
   })
 }
 
+/** Asks the database nothing: even a statement that is only prepared can find it locked. */
 export function wrap(handle: DriverHandle): Handle {
-  const isOther = 'reader' in handle.prepare('SELECT 1')
+  let isOther: boolean | null = null
   return {
     exec: (sql) => void handle.exec(sql),
-    prepare: (sql) => (isOther ? byPlaces(handle, sql) : byNumbers(handle, sql)),
+    prepare: (sql) => {
+      isOther ??= 'reader' in handle.prepare('SELECT 1')
+      return isOther ? byPlaces(handle, sql) : byNumbers(handle, sql)
+    },
     close: () => void handle.close(),
     raw: handle,
   }

@@ -57,7 +57,7 @@ export class SqliteGround implements Ground {
     await this.#patience.with(() => tablesOf(this.#prefix).begin.forEach((sql) => handle.exec(sql)))
     try {
       const answer = await work(async (sql) => handle.exec(sql))
-      handle.exec('COMMIT')
+      await this.#patience.with(() => handle.exec('COMMIT'))
       return answer
     } catch (error) {
       handle.exec('ROLLBACK')
