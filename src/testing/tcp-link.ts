@@ -49,9 +49,13 @@ export interface LinkAsk {
   readonly tell: (fault: TcpFault) => void
 }
 
-/** By a reset: whoever is at the other end hears of it at once, and loses what was under way. */
+/**
+ * By a reset: whoever is at the other end hears of it at once, and loses what was under way. Where it
+ * is being told the end already it is let go without: Node does not reset such a socket, nor close it.
+ */
 export function cut(socket: Socket): void {
-  if (socket.connecting) socket.destroy()
+  const isEnding = socket.writableEnded && !socket.writableFinished
+  if (socket.connecting || isEnding) socket.destroy()
   else socket.resetAndDestroy()
 }
 

@@ -399,6 +399,17 @@ describe('a proxy that is closed', () => {
     for (const client of clients) expect(await client.ended()).toBe('ECONNRESET')
     expect(clerk.executed).toEqual([])
   })
+
+  it.each(['to-server', 'to-client'] as const)(
+    'comes to its end while the end of a stream is told (%s)',
+    async (closed) => {
+      await through()
+      await newClient().ask('a')
+      proxy.inflict({ kind: 'half-closed', closed })
+      await proxy.close()
+      expect(proxy.links).toEqual([])
+    },
+  )
 })
 
 describe('options of a proxy', () => {
