@@ -10,7 +10,7 @@ import { STORIES } from './stories.js'
 const isLong = process.env.MILLRACE_TORTURE === 'crash'
 const states = Number(process.env.MILLRACE_TORTURE_STATES ?? 2_000)
 const LONG = { states, nestedEvery: 7, nestedStates: Math.ceil(states / 50) }
-const SHORT = { states: 3, nestedEvery: 200, nestedStates: 2 }
+const SHORT = { states: 2, nestedEvery: 200, nestedStates: 2 }
 
 const A_DAY = 24 * 3_600_000
 

@@ -147,9 +147,9 @@ const laws: Laws = {
     assert.equal((await second.claim()).jobs.length, 1)
   },
 
-  'twenty thousand jobs of a group at its cap do not hold up the next group': async (rig) => {
+  'thousands of jobs of a group at its cap do not hold up the next group': async (rig) => {
     await rig.declare({ groups: { concurrency: 1 } })
-    for (const _ of upTo(10)) await rig.putMany(2_000, () => ({ group: 'large' }))
+    for (const _ of upTo(rig.long(10))) await rig.putMany(2_000, () => ({ group: 'large' }))
     const node = await rig.node()
     await node.take()
     const [small] = await rig.putMany(1, () => ({ group: 'small' }))

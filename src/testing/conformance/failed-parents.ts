@@ -101,7 +101,9 @@ const laws: Laws = {
     ]
     for (const cause of causes) {
       const top = await rig.put({ expiresIn: 60_000 })
-      const chain = upTo(2_000).map(() => rig.job({ onParentFailed: 'discard', queue: 'chain' }))
+      const chain = upTo(rig.long(2_000)).map(() =>
+        rig.job({ onParentFailed: 'discard', queue: 'chain' }),
+      )
       const lot = chain.map((job, at) => ({ ...job, after: [at === 0 ? top : chain[at - 1]] }))
       await rig.insert(lot.reverse())
       const fallen = (await cause(top)).filter(({ kind }) => kind === 'parent-failed')

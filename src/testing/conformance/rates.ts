@@ -121,7 +121,7 @@ const laws: Laws = {
 
   'thousands in one window are counted': async (rig) => {
     await rig.declare(rate(3_000))
-    for (const _ of upTo(3)) await rig.putMany(2_000)
+    for (const _ of upTo(2)) await rig.putMany(2_000)
     const node = await rig.node()
     let given = 0
     for (const _ of upTo(40)) {

@@ -30,7 +30,7 @@ export interface Done {
 export interface RigOptions {
   /** Where its dice begin [the same for every law]. */
   readonly seed?: number
-  /** How much of what plays for long [1]. */
+  /** How much of what plays for long or comes in crowds [1]. */
   readonly part?: number
 }
 
@@ -89,7 +89,7 @@ export class Rig {
     await this.#medium.destroy()
   }
 
-  /** So many steps of a law that plays for long, or the part of them that is wanted. */
+  /** So much of what a law does for long, or puts in crowds, or the part that is wanted, at least 1. */
   long(steps: number): number {
     return Math.ceil(steps * this.#part)
   }

@@ -62,7 +62,7 @@ export interface StoreSuite {
   readonly seeds?: readonly number[]
   /** Steps of a random walk [400]. */
   readonly steps?: number
-  /** How much of the laws that play for long, where each step is dear [1: all]. */
+  /** How much of the laws that play for long or put jobs in crowds, where each step is dear [1: all]. */
   readonly part?: number
 }
 
