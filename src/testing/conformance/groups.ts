@@ -5,8 +5,8 @@
  */
 import assert from 'node:assert/strict'
 import { COMPLETE, idsOf, upTo } from './build.js'
-import type { Group, Laws } from './law.js'
 import type { JobWords } from './build.js'
+import type { Group, Laws } from './law.js'
 import type { PlayedNode } from './played-node.js'
 import type { Rig } from './rig.js'
 
