@@ -11,7 +11,7 @@ import type { Tables, Version } from '../../src/stores/sql/migrating.js'
 
 const version = (name: string, compatibleFrom: number): Version => ({
   compatibleFrom,
-  up: (t) => [`CREATE TABLE ${t}${name} (a)`, `INSERT INTO ${t}${name} VALUES (1)`],
+  up: (t) => [`CREATE TABLE ${t}${name} (queue)`, `INSERT INTO ${t}${name} VALUES (1)`],
   down: (t) => [`DROP TABLE ${t}${name}`],
 })
 const VERSIONS = [version('jobs', 1), version('second', 1), version('third', 3)]

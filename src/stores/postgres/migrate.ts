@@ -4,6 +4,7 @@
  */
 import { hash32 } from '../../job/book/derived-id.js'
 import { BEGINNINGS } from '../sql/again.js'
+import { IS_SOME } from '../sql/ballast.js'
 import { migrate, outdated } from '../sql/migrating.js'
 import type { Ground, Standing, Tables } from '../sql/migrating.js'
 import { asking } from './asking.js'
@@ -121,7 +122,10 @@ class PostgresGround implements Ground {
   }
 
   async hasJobs(): Promise<boolean> {
-    return (await this.#ask(`SELECT 1 FROM ${this.#place.schema}jobs LIMIT 1`)).length > 0
+    return (
+      (await this.#ask(`SELECT 1 FROM ${this.#place.schema}jobs WHERE ${IS_SOME} LIMIT 1`)).length >
+      0
+    )
   }
 
   /** Others work on the tables meanwhile: a deadlock with them is no reason to give up. */

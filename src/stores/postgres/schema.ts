@@ -7,8 +7,12 @@
  * what runs. Names are compared byte by byte, as everywhere in Millrace.
  */
 
+import { ballast } from '../sql/ballast.js'
 import type { Version } from '../sql/migrating.js'
 import { enqueueFunction } from './enqueue-function.js'
+
+/** From 1,000 on no hot statement is planned for a table of one row. */
+const BALLAST = 3_000
 
 /** The first first. */
 export const VERSIONS: readonly Version[] = [
@@ -238,6 +242,7 @@ export const VERSIONS: readonly Version[] = [
      )`,
 
       ...enqueueFunction(s),
+      ...ballast(s, BALLAST, { floored: true }),
     ],
     down: (s) => [
       `DROP FUNCTION ${s}refuse (text, text, text)`,

@@ -2,6 +2,7 @@
  * The versions of the tables in a file of SQLite. Its own lock, one writer at a time, makes one of
  * any number of processes do it.
  */
+import { IS_SOME } from '../sql/ballast.js'
 import type { Ground, Standing, Tables } from '../sql/migrating.js'
 import { systemChance, systemClock } from '../../time/system.js'
 import { Patience, told } from './connection.js'
@@ -49,7 +50,8 @@ export class SqliteGround implements Ground {
   }
 
   async hasJobs(): Promise<boolean> {
-    return (await this.#ask(`SELECT 1 FROM ${this.#prefix}jobs LIMIT 1`)).length > 0
+    const some = await this.#ask(`SELECT 1 FROM ${this.#prefix}jobs WHERE ${IS_SOME} LIMIT 1`)
+    return some.length > 0
   }
 
   async alone<T>(work: (run: (sql: string) => Promise<void>) => Promise<T>): Promise<T> {

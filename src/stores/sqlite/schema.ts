@@ -8,7 +8,11 @@
  * what runs.
  */
 
+import { ballast } from '../sql/ballast.js'
 import type { Version } from '../sql/migrating.js'
+
+/** From 100 on no hot statement is planned for a table of one row. */
+const BALLAST = 300
 
 /** The first first. */
 export const VERSIONS: readonly Version[] = [
@@ -200,6 +204,8 @@ export const VERSIONS: readonly Version[] = [
        body  TEXT    NOT NULL,
        PRIMARY KEY (scope, queue, name)
      ) WITHOUT ROWID`,
+
+      ...ballast(t, BALLAST, { floored: false }),
     ],
     down: (t) => [
       `DROP TABLE ${t}retired`,
