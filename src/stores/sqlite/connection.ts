@@ -16,6 +16,7 @@ import type { OwnTx, Purpose } from '../sql/port.js'
 import type { Statement } from '../sql/statements.js'
 import type { Bound, Handle, Prepared } from './driver.js'
 import type { LogSync } from './log-sync.js'
+import type { NamedFile } from './named-file.js'
 import { statementsOn } from './statements-on.js'
 import { lend } from './transactions.js'
 
@@ -45,6 +46,8 @@ export interface ConnectionParts {
   readonly patience: Patience
   /** Null: a commit that is to be durable syncs by itself. */
   readonly log: LogSync | null
+  /** Null: a database without a file. */
+  readonly file: NamedFile | null
   now(): Millis
 }
 
@@ -104,9 +107,10 @@ export class Connection {
     return this.#inTurn(() => this.#step(purpose, work))
   }
 
-  /** All that was committed until now survives a power cut. */
+  /** All that was committed until now survives a power cut, in a file that others find. */
   async durable(): Promise<void> {
     await this.#parts.log?.through(() => this.#inTurn(() => this.#checkpoint()))
+    this.#parts.file?.check()
   }
 
   async close(): Promise<void> {
