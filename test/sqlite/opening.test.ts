@@ -55,6 +55,26 @@ describe('a database is opened', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
+  it('where it was named, though the process has gone elsewhere until then', () => {
+    mkdirSync(join(folder, 'elsewhere'))
+    const module = new URL('../../dist/stores/sqlite/sqlite-store.js', import.meta.url).href
+    const { stderr } = spawnSync(process.execPath, ['--input-type=module'], {
+      encoding: 'utf8',
+      cwd: folder,
+      input: `
+          const { sqliteStore } = await import(${JSON.stringify(module)})
+          const store = sqliteStore({ path: './jobs.db' })
+          process.chdir('elsewhere')
+          await store.open({ scope: 'default' })
+          const { data } = store.beatRecipe() ?? { data: { path: process.cwd() } }
+          if (!data.path.startsWith('/')) console.error('beats go to ' + data.path)
+          await store.close()`,
+    })
+    expect(stderr).toBe('')
+    expect(readdirSync(folder)).toEqual(['elsewhere', 'jobs.db'])
+    expect(readdirSync(join(folder, 'elsewhere'))).toEqual([])
+  })
+
   // Who is root may write anywhere: then a process tries that has become somebody else.
   it('never where it may not be written to', () => {
     const shut = join(folder, 'shut')
