@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { millrace } from '../../src/millrace.js'
 import { preparePlace } from '../../src/stores/sqlite/opening.js'
 import { sqliteStore } from '../../src/stores/sqlite/sqlite-store.js'
+import { betterHandle } from './better-handle.js'
 
 let folder: string
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'millrace-opening-'))))
@@ -99,4 +100,23 @@ describe('a database is opened', () => {
     expect(stdout.trim().split('\n')).toEqual(Array.from({ length: 3 }, () => 'STORE_UNREACHABLE'))
     chmodSync(shut, 0o755)
   })
+})
+
+it('a disk that is full while the tables are made is told as that, though SQLite has rolled back', async () => {
+  const database = betterHandle(join(folder, 'jobs.db'))
+  let isFull = true
+  const exec = (sql: string): void => {
+    if (!isFull || !/CREATE TABLE \S*jobs/.test(sql)) return void database.exec(sql)
+    database.exec('ROLLBACK')
+    throw Object.assign(new Error('database or disk is full'), { code: 'ERR_SQLITE_ERROR' })
+  }
+  const mill = millrace(sqliteStore({ database: { ...database, exec } }))
+  await expect(mill.open()).rejects.toMatchObject({
+    code: 'STORE_UNREACHABLE',
+    received: 'database or disk is full',
+  })
+  isFull = false
+  await mill.open()
+  await mill.close()
+  database.close()
 })

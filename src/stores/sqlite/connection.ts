@@ -137,6 +137,7 @@ export class Connection {
   }
 
   async #transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T> {
+    const { handle } = this.#parts
     if (purpose !== 'read') this.#setSync(purpose)
     await this.#begin(purpose)
     try {
@@ -145,12 +146,13 @@ export class Connection {
       if (purpose !== 'read') this.#parts.log?.wrote()
       return answer
     } catch (error) {
-      this.#rollBack()
+      rollBack(handle)
       throw told(error)
     }
   }
 
   async #step<T>(purpose: Purpose, work: (step: Step) => T): Promise<T> {
+    const { handle } = this.#parts
     this.#setSync(purpose)
     await this.#begin(purpose)
     try {
@@ -166,14 +168,14 @@ export class Connection {
         },
       })
       if (isGivenUp) {
-        this.#rollBack()
+        rollBack(handle)
         return answer
       }
       await this.#commit()
       this.#parts.log?.wrote()
       return answer
     } catch (error) {
-      this.#rollBack()
+      rollBack(handle)
       throw told(error)
     }
   }
@@ -199,7 +201,7 @@ export class Connection {
       try {
         this.#prepared(VIEW).all([])
       } catch (error) {
-        this.#rollBack()
+        rollBack(handle)
         throw error
       }
     })
@@ -210,20 +212,19 @@ export class Connection {
     await patience.with(() => handle.exec('COMMIT'))
   }
 
-  #rollBack(): void {
-    const { handle } = this.#parts
-    try {
-      handle.exec('ROLLBACK')
-    } catch (error) {
-      // SQLite has rolled back by itself, as it does when the disk is full.
-      if (!/no transaction/.test(String(error))) throw told(error)
-    }
-  }
-
   #tx(): OwnTx {
     const { handle, texts } = this.#parts
     this.#statements ??= statementsOn(handle, texts)
     return { ...this.#statements, now: this.#parts.now(), isUsers: false, lend: () => lend(handle) }
+  }
+}
+
+export function rollBack(handle: Handle): void {
+  try {
+    handle.exec('ROLLBACK')
+  } catch (error) {
+    // SQLite has rolled back by itself, as it does when the disk is full.
+    if (!/no transaction/.test(String(error))) throw told(error)
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Ground, Standing, Tables } from '../sql/migrating.js'
 import { systemChance, systemClock } from '../../time/system.js'
-import { Patience, told } from './connection.js'
+import { Patience, rollBack, told } from './connection.js'
 import type { Handle } from './driver.js'
 import { openDatabase } from './opening.js'
 import { VERSIONS } from './schema.js'
@@ -60,7 +60,7 @@ export class SqliteGround implements Ground {
       await this.#patience.with(() => handle.exec('COMMIT'))
       return answer
     } catch (error) {
-      handle.exec('ROLLBACK')
+      rollBack(handle)
       throw error
     }
   }
