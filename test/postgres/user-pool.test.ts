@@ -49,4 +49,51 @@ describe.skipIf(server.isMissing)(`a pool of the user's${server.why}`, () => {
     await mill.close()
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
   })
+
+  it('has room for commits that enqueue, each of which needs two connections', async () => {
+    const pool = await userPool({ max: 2 })
+    const mill = millrace(postgresStore({ pool }))
+    const [orders, mails] = [mill.queue<number, string>('orders'), mill.queue('mails')]
+    const crowd = 4
+    let ready = (): void => undefined
+    const allThere = new Promise<void>((resolve) => (ready = resolve))
+    let there = 0
+    orders.work(
+      async (n, job) => {
+        if (++there === crowd) ready()
+        await allThere
+        return job.commit(async (tx) => {
+          await tx.query('SELECT 1')
+          await mails.enqueue(n, { tx })
+        }, 'done')
+      },
+      { concurrency: crowd },
+    )
+    const jobs = await orders.enqueueMany(
+      Array.from({ length: crowd }, (_, n) => n),
+      { attempts: 1 },
+    )
+    const results = await Promise.all(jobs.map((job) => job.result()))
+    expect(results).toEqual(Array.from({ length: crowd }, () => 'done'))
+    await mill.close()
+  })
+
+  it('tells who enqueues in a transaction that holds all of it, who would wait for himself', async () => {
+    const pool = await userPool({ max: 1 })
+    const mill = millrace(openablePostgresStore({ pool }, { patience: { connects: 100 } }))
+    const queue = mill.queue('q')
+    await queue.enqueue('before')
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await expect(queue.enqueue('in it', { tx: client })).rejects.toMatchObject({
+      code: 'STORE_UNREACHABLE',
+      message: expect.stringContaining('give Millrace one of its own') as string,
+    })
+    await client.query('COMMIT')
+    client.release()
+    // What came too late for us has gone back.
+    await queue.enqueue('after')
+    await mill.close()
+    expect(pool.idleCount).toBe(1)
+  })
 })

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { millrace } from '../../src/millrace.js'
 import { preparePlace } from '../../src/stores/sqlite/opening.js'
 import { sqliteStore } from '../../src/stores/sqlite/sqlite-store.js'
+import { betterHandle } from './better-handle.js'
 
 let folder: string
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'millrace-opening-'))))
@@ -55,6 +56,26 @@ describe('a database is opened', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
+  it('where it was named, though the process has gone elsewhere until then', () => {
+    mkdirSync(join(folder, 'elsewhere'))
+    const module = new URL('../../dist/stores/sqlite/sqlite-store.js', import.meta.url).href
+    const { stderr } = spawnSync(process.execPath, ['--input-type=module'], {
+      encoding: 'utf8',
+      cwd: folder,
+      input: `
+          const { sqliteStore } = await import(${JSON.stringify(module)})
+          const store = sqliteStore({ path: './jobs.db' })
+          process.chdir('elsewhere')
+          await store.open({ scope: 'default' })
+          const { data } = store.beatRecipe() ?? { data: { path: process.cwd() } }
+          if (!data.path.startsWith('/')) console.error('beats go to ' + data.path)
+          await store.close()`,
+    })
+    expect(stderr).toBe('')
+    expect(readdirSync(folder)).toEqual(['elsewhere', 'jobs.db'])
+    expect(readdirSync(join(folder, 'elsewhere'))).toEqual([])
+  })
+
   // Who is root may write anywhere: then a process tries that has become somebody else.
   it('never where it may not be written to', () => {
     const shut = join(folder, 'shut')
@@ -79,4 +100,23 @@ describe('a database is opened', () => {
     expect(stdout.trim().split('\n')).toEqual(Array.from({ length: 3 }, () => 'STORE_UNREACHABLE'))
     chmodSync(shut, 0o755)
   })
+})
+
+it('a disk that is full while the tables are made is told as that, though SQLite has rolled back', async () => {
+  const database = betterHandle(join(folder, 'jobs.db'))
+  let isFull = true
+  const exec = (sql: string): void => {
+    if (!isFull || !/CREATE TABLE \S*jobs/.test(sql)) return void database.exec(sql)
+    database.exec('ROLLBACK')
+    throw Object.assign(new Error('database or disk is full'), { code: 'ERR_SQLITE_ERROR' })
+  }
+  const mill = millrace(sqliteStore({ database: { ...database, exec } }))
+  await expect(mill.open()).rejects.toMatchObject({
+    code: 'STORE_UNREACHABLE',
+    received: 'database or disk is full',
+  })
+  isFull = false
+  await mill.open()
+  await mill.close()
+  database.close()
 })

@@ -14,6 +14,7 @@ import type { Hearer, ListenerParts } from './listen.js'
 import { tear, within } from './parting.js'
 import type { Parting } from './parting.js'
 import type { Patience } from './patience.js'
+import { patientPool, sizeOf } from './patient-pool.js'
 
 export interface Access extends Pick<SqlMedium, 'traits' | 'commits' | 'liveness' | 'proof'> {
   /** Whether all there is is one session, in this process. */
@@ -65,11 +66,15 @@ export interface BeatData {
   readonly scope: string
 }
 
-export function throughPool(pool: Pool): Access {
+export function throughPool(pool: Pool, { patience }: AccessParts): Access {
+  const patient = patientPool(pool, patience.connects, systemClock)
+  // What is enqueued within one that is under way needs a second connection.
+  const atOnce = Math.max(1, Math.floor(Math.min(sizeOf(pool) ?? CONNECTIONS, CONNECTIONS) / 2))
   return {
     ...OF_SERVER,
+    commits: { ...OF_SERVER.commits, atOnce },
     beatRecipe: () => null,
-    open: async () => pool,
+    open: async () => patient,
     listen: async () => undefined,
     close: async () => undefined,
   }

@@ -210,7 +210,7 @@ export class Connections {
         discard(client)
       }
     } catch (error) {
-      throw unreachable(error)
+      throw MillraceError.is(error) ? error : unreachable(error)
     }
   }
 

@@ -146,7 +146,7 @@ export class PostgresMedium implements SqlMedium {
 function accessBy(options: PostgresStoreOptions, parts: AccessParts): Access {
   if ('url' in options) return byUrl(options.url, parts)
   const { pool } = options
-  return isPglite(pool) ? onPglite(pool, parts) : throughPool(pool as unknown as Pool) // as: pg's pool has that shape
+  return isPglite(pool) ? onPglite(pool, parts) : throughPool(pool as unknown as Pool, parts) // as: pg's pool has that shape
 }
 
 function channelOf(schema: string, scope: string): string {

@@ -3,9 +3,8 @@
  * those of other processes by the file system, which tells that something did. A bell that is not
  * heard costs a poll.
  */
-import { watch } from 'node:fs'
-import type { FSWatcher } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import { realDisk } from '../../disk/real-disk.js'
 import type { Hint } from '../../store.js'
 import type { Connection } from './connection.js'
 
@@ -26,7 +25,7 @@ export class Bell {
   readonly #name: string
   readonly #listener: Listener
   readonly #onOther: () => void
-  #watcher: FSWatcher | null = null
+  #unwatch: (() => void) | null = null
   #version = 0
   #isLooking = false
 
@@ -51,10 +50,9 @@ export class Bell {
   async hear(path: string, connection: Connection): Promise<void> {
     this.#version = await connection.version()
     const log = `${basename(path)}-wal`
-    this.#watcher = watch(dirname(path), { persistent: false }, (_, name) => {
+    this.#unwatch = realDisk().watch(dirname(path), (name) => {
       if (name === log) void this.#look(connection)
     })
-    this.#watcher.on('error', () => this.#watcher?.close())
   }
 
   async #look(connection: Connection): Promise<void> {
@@ -65,12 +63,12 @@ export class Bell {
     if (looked.status === 'rejected' || looked.value === this.#version) return
     this.#version = looked.value
     this.#onOther()
-    if (this.#watcher !== null) this.#listener(ANYTHING)
+    if (this.#unwatch !== null) this.#listener(ANYTHING)
   }
 
   close(): void {
-    this.#watcher?.close()
-    this.#watcher = null
+    this.#unwatch?.()
+    this.#unwatch = null
     const known = bells.get(this.#name)
     known?.delete(this.#listener)
     if (known?.size === 0) bells.delete(this.#name)

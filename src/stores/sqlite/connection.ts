@@ -16,6 +16,7 @@ import type { OwnTx, Purpose } from '../sql/port.js'
 import type { Statement } from '../sql/statements.js'
 import type { Bound, Handle, Prepared } from './driver.js'
 import type { LogSync } from './log-sync.js'
+import type { NamedFile } from './named-file.js'
 import { statementsOn } from './statements-on.js'
 import { lend } from './transactions.js'
 
@@ -45,6 +46,8 @@ export interface ConnectionParts {
   readonly patience: Patience
   /** Null: a commit that is to be durable syncs by itself. */
   readonly log: LogSync | null
+  /** Null: a database without a file. */
+  readonly file: NamedFile | null
   now(): Millis
 }
 
@@ -104,9 +107,10 @@ export class Connection {
     return this.#inTurn(() => this.#step(purpose, work))
   }
 
-  /** All that was committed until now survives a power cut. */
+  /** All that was committed until now survives a power cut, in a file that others find. */
   async durable(): Promise<void> {
     await this.#parts.log?.through(() => this.#inTurn(() => this.#checkpoint()))
+    this.#parts.file?.check()
   }
 
   async close(): Promise<void> {
@@ -133,6 +137,7 @@ export class Connection {
   }
 
   async #transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T> {
+    const { handle } = this.#parts
     if (purpose !== 'read') this.#setSync(purpose)
     await this.#begin(purpose)
     try {
@@ -141,12 +146,13 @@ export class Connection {
       if (purpose !== 'read') this.#parts.log?.wrote()
       return answer
     } catch (error) {
-      this.#rollBack()
+      rollBack(handle)
       throw told(error)
     }
   }
 
   async #step<T>(purpose: Purpose, work: (step: Step) => T): Promise<T> {
+    const { handle } = this.#parts
     this.#setSync(purpose)
     await this.#begin(purpose)
     try {
@@ -162,14 +168,14 @@ export class Connection {
         },
       })
       if (isGivenUp) {
-        this.#rollBack()
+        rollBack(handle)
         return answer
       }
       await this.#commit()
       this.#parts.log?.wrote()
       return answer
     } catch (error) {
-      this.#rollBack()
+      rollBack(handle)
       throw told(error)
     }
   }
@@ -195,7 +201,7 @@ export class Connection {
       try {
         this.#prepared(VIEW).all([])
       } catch (error) {
-        this.#rollBack()
+        rollBack(handle)
         throw error
       }
     })
@@ -206,20 +212,19 @@ export class Connection {
     await patience.with(() => handle.exec('COMMIT'))
   }
 
-  #rollBack(): void {
-    const { handle } = this.#parts
-    try {
-      handle.exec('ROLLBACK')
-    } catch (error) {
-      // SQLite has rolled back by itself, as it does when the disk is full.
-      if (!/no transaction/.test(String(error))) throw told(error)
-    }
-  }
-
   #tx(): OwnTx {
     const { handle, texts } = this.#parts
     this.#statements ??= statementsOn(handle, texts)
     return { ...this.#statements, now: this.#parts.now(), isUsers: false, lend: () => lend(handle) }
+  }
+}
+
+export function rollBack(handle: Handle): void {
+  try {
+    handle.exec('ROLLBACK')
+  } catch (error) {
+    // SQLite has rolled back by itself, as it does when the disk is full.
+    if (!/no transaction/.test(String(error))) throw told(error)
   }
 }
 

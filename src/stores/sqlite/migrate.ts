@@ -5,7 +5,7 @@
 import { IS_SOME } from '../sql/ballast.js'
 import type { Ground, Standing, Tables } from '../sql/migrating.js'
 import { systemChance, systemClock } from '../../time/system.js'
-import { Patience, told } from './connection.js'
+import { Patience, rollBack, told } from './connection.js'
 import type { Handle } from './driver.js'
 import { openDatabase } from './opening.js'
 import { VERSIONS } from './schema.js'
@@ -62,7 +62,7 @@ export class SqliteGround implements Ground {
       await this.#patience.with(() => handle.exec('COMMIT'))
       return answer
     } catch (error) {
-      handle.exec('ROLLBACK')
+      rollBack(handle)
       throw error
     }
   }

@@ -15,6 +15,7 @@ import { wrap } from './driver.js'
 import type { DriverHandle, Handle } from './driver.js'
 import { LogSync } from './log-sync.js'
 import { PREFIX, SqliteGround, tablesOf } from './migrate.js'
+import { NamedFile } from './named-file.js'
 import { openDatabase } from './opening.js'
 import { Plainly } from './plainly.js'
 import { statements } from './statements.js'
@@ -87,25 +88,37 @@ export class SqliteMedium implements SqlMedium {
   }
 
   async open(scope: string, onHints: (hints: readonly Hint[]) => void): Promise<Database> {
-    const { clock = systemClock, chance = systemChance, prefix = PREFIX } = this.#parts
+    const { chance = systemChance } = this.#parts
     const patience = new Patience(systemClock, chance)
     const handle = await this.#handle(patience)
     try {
-      await migrate(tablesOf(prefix), new SqliteGround(handle, prefix, patience), 'newest')
+      return await this.#openOn(handle, patience, scope, onHints)
     } catch (error) {
+      this.#bell?.close()
       handle.close()
       throw told(error)
     }
+  }
+
+  async #openOn(
+    handle: Handle,
+    patience: Patience,
+    scope: string,
+    onHints: (hints: readonly Hint[]) => void,
+  ): Promise<Database> {
+    const { clock = systemClock, prefix = PREFIX } = this.#parts
+    await migrate(tablesOf(prefix), new SqliteGround(handle, prefix, patience), 'newest')
     const now = (): number => clock.wall()
     const texts = statements(prefix)
     const path = fileOf(handle)
+    const file = path === '' ? null : new NamedFile(path)
     const log = path !== '' && journalOf(handle) === 'wal' ? new LogSync(`${path}-wal`) : null
-    const connection = new Connection({ handle, texts, patience, log, now })
+    const connection = new Connection({ handle, texts, patience, log, file, now })
     const bell = new Bell(path, scope, onHints, this.#doubtOf(handle))
+    this.#bell = bell
     if (path !== '' && this.#parts.isBeater !== true) await bell.hear(path, connection)
     this.#isSound = !isDoubtful(versionOf(handle))
     this.#connection = connection
-    this.#bell = bell
     return {
       transact: (purpose, work) => connection.transact(purpose, work),
       oneTrip: new Plainly(connection, texts, prefix),

@@ -2,6 +2,7 @@
  * The SQLite store: jobs as rows of one file, or of a database that the user has open already. Any
  * number of processes of one host work on it together.
  */
+import { resolve } from 'node:path'
 import type { Store } from '../../store.js'
 import { SqlStore } from '../sql/sql-store.js'
 import type { DriverHandle } from './driver.js'
@@ -26,6 +27,13 @@ export function openableSqliteStore(
   options: SqliteStoreOptions | { readonly database: DriverHandle },
   parts: SqliteStoreParts = {},
 ): Store<'sqlite'> {
-  const medium = new SqliteMedium(options, { beatModule: BEAT_MODULE, ...parts })
+  const medium = new SqliteMedium(placed(options), { beatModule: BEAT_MODULE, ...parts })
   return new SqlStore('sqlite', medium)
+}
+
+/** Where it is named, wherever the process goes until it opens, or its thread does. No name stays none. */
+function placed<O extends SqliteStoreOptions | { readonly database: DriverHandle }>(options: O): O {
+  return 'path' in options && options.path !== ''
+    ? { ...options, path: resolve(options.path) }
+    : options
 }

@@ -1,0 +1,76 @@
+// A database that is removed, moved or replaced while it is open: nobody is answered what nobody will
+// ever find.
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { sqliteStore } from '../../src/stores/sqlite/sqlite-store.js'
+import { newJob, QUEUE, unique } from '../../src/testing/conformance/build.js'
+import { betterHandle } from './better-handle.js'
+
+let folder: string
+let place: string
+let path: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'millrace-removed-'))
+  place = join(folder, 'place')
+  path = join(place, 'jobs.db')
+  mkdirSync(place)
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+async function opened() {
+  const store = sqliteStore({ path })
+  await store.open({ scope: 'default' })
+  return store
+}
+
+async function replace(): Promise<void> {
+  rmSync(place, { recursive: true })
+  mkdirSync(place)
+  const other = await opened()
+  await other.insert([{ jobs: [newJob('of another')] }])
+  await other.close()
+}
+
+it.each([
+  ['removed', async () => rmSync(place, { recursive: true })],
+  ['moved', async () => renameSync(place, `${place}-2`)],
+  ['replaced', replace],
+])('a file that was %s answers STORE_WIPED', async (_, happens) => {
+  const store = await opened()
+  await store.insert([{ jobs: [newJob('first')] }])
+  await happens()
+  const plain = store.insert([{ jobs: [newJob('second')] }])
+  await expect(plain).rejects.toMatchObject({ code: 'STORE_WIPED', subject: path })
+  const other = store.insert([{ jobs: [newJob('third', { unique: unique('k') })] }])
+  await expect(other).rejects.toMatchObject({ code: 'STORE_WIPED' })
+  await store.close()
+})
+
+it('what took its place is left as it is, by those who had the old one open', async () => {
+  const store = await opened()
+  await store.insert([{ jobs: [newJob('first')] }])
+  await replace()
+  const there = await opened()
+  await there.insert([{ jobs: [newJob('not in the database yet')] }])
+  await store.close()
+  const ids = ['first', 'of another', 'not in the database yet']
+  const later = await opened()
+  const found = await later.get(ids.map((id) => ({ queue: QUEUE, id })))
+  expect(found.map((job) => job !== null)).toEqual([false, true, true])
+  await there.close()
+  await later.close()
+})
+
+it('a handle of the user’s is looked after, too', async () => {
+  const database = betterHandle(path)
+  database.exec('PRAGMA journal_mode = WAL')
+  const store = sqliteStore({ database })
+  await store.open({ scope: 'default' })
+  rmSync(place, { recursive: true })
+  const inserted = store.insert([{ jobs: [newJob('first')] }])
+  await expect(inserted).rejects.toMatchObject({ code: 'STORE_WIPED' })
+  await store.close()
+  database.close()
+})
