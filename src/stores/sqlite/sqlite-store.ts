@@ -3,6 +3,7 @@
  * number of processes of one host work on it together.
  */
 import type { Store } from '../../store.js'
+import { checkSqlite } from '../../job/store-options.js'
 import { SqlStore } from '../sql/sql-store.js'
 import type { DriverHandle } from './driver.js'
 import { SqliteMedium } from './sqlite-medium.js'
@@ -15,10 +16,11 @@ const BEAT_MODULE = import.meta.url.endsWith('.js')
   ? new URL('./sqlite-beat.js', import.meta.url).href
   : null
 
-/** A store in a file of SQLite. */
+/** A store in a file of SQLite. Throws OPTION_INVALID. */
 export function sqliteStore(
   options: SqliteStoreOptions | { readonly database: DriverHandle },
 ): Store<'sqlite'> {
+  checkSqlite(options)
   return openableSqliteStore(options)
 }
 
