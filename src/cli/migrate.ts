@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { invalid, word } from '../job/check.js'
-import { sqlitePathOf, storeByUrl } from '../store-url.js'
+import { refuseSchema, sqlitePathOf, storeByUrl } from '../store-url.js'
 import { migrate, planned, script } from '../stores/sql/migrating.js'
 import type { Goal, Ground, Move, Standing, Tables } from '../stores/sql/migrating.js'
 import { wholeNumber } from './numbers.js'
@@ -153,6 +153,7 @@ async function siteOf(url: string, schema: string | undefined): Promise<Site | n
     }
   }
   if (!/^postgres(ql)?:/i.test(url)) return null
+  refuseSchema(url)
   const { onServer, placeIn, tablesOf } = await import('../stores/postgres/migrate.js')
   const place = placeIn(schema ?? 'millrace')
   return {

@@ -115,15 +115,17 @@ export class PulledJob implements HeldJob<unknown, unknown> {
     this.#held.live.throttle(throttling(this.#held.live, delay, what))
   }
 
-  async complete(result?: unknown): Promise<void> {
-    if (this.#state !== 'held') throw leaseLost(this)
-    const encoded = await resultFor(this.#held.live, result, this.#output).catch(
-      async (error: unknown) => {
-        await this.#settle({ kind: 'fail', error })
-        throw error
-      },
-    )
-    await this.#settle({ kind: 'complete', result: encoded })
+  complete(result?: unknown): Promise<void> {
+    return this.#verdict(async () => {
+      const encoded = await resultFor(this.#held.live, result, this.#output).catch(
+        async (error: unknown) => {
+          await this.#held.settle({ kind: 'fail', error })
+          this.#letGo()
+          throw error
+        },
+      )
+      await this.#held.settle({ kind: 'complete', result: encoded })
+    })
   }
   fail(error: unknown): Promise<void> {
     return this.#settle({ kind: 'fail', error })
@@ -160,14 +162,19 @@ export class PulledJob implements HeldJob<unknown, unknown> {
   }
 
   async #settle(asked: Asked): Promise<void> {
-    if (this.#state !== 'held') throw leaseLost(this)
     const isAgain = asked.kind === 'snooze' || asked.kind === 'release'
-    if (isAgain && this.#isOnce) throw onlyOnce(this, asked.kind)
+    if (this.#state === 'held' && isAgain && this.#isOnce) throw onlyOnce(this, asked.kind)
+    await this.#verdict(() => this.#held.settle(asked))
+  }
+
+  /** The first verdict counts from its call on: who disposes of the job meanwhile takes nothing back. */
+  async #verdict(say: () => Promise<void>): Promise<void> {
+    if (this.#state !== 'held') throw leaseLost(this)
     this.#state = 'settling'
     try {
-      await this.#held.settle(asked)
+      await say()
     } catch (error) {
-      this.#state = 'held'
+      if (this.#state === 'settling') this.#state = 'held'
       throw error
     }
     this.#letGo()

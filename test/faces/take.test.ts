@@ -99,6 +99,18 @@ describe('take', () => {
     expect(await left()).toMatchObject({ state: 'completed', result: 'done after all' })
   })
 
+  it('takes the first verdict, though it is disposed or told another before that one is known', async () => {
+    const { job, left } = await held({
+      output: z.number().refine(async () => Promise.resolve(true)),
+    })
+    const done = job.complete(5)
+    const second = fault(() => job.fail(new Error('late')))
+    await job[Symbol.asyncDispose]()
+    await done
+    expect(await second).toMatch('LEASE_LOST')
+    expect(await left()).toMatchObject({ state: 'completed', result: 5 })
+  })
+
   it('discards what is disposed unsettled where delivery is at-most-once, reason unknown', async () => {
     const { mill, job, left } = await held({ delivery: 'at-most-once' })
     const reasons: string[] = []

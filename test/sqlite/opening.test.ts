@@ -15,7 +15,7 @@ let folder: string
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'millrace-opening-'))))
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-const open = (path: string): Promise<void> => millrace(sqliteStore({ path })).open()
+const open = async (path: string): Promise<void> => millrace(sqliteStore({ path })).open()
 
 describe('a database is opened', () => {
   it('in a folder that is not there: it is made, for its owner only', async () => {

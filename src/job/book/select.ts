@@ -8,6 +8,7 @@ import { SCAN_BYTES, SCAN_JOBS } from '../defaults.js'
 import { STATES } from '../job.js'
 import type { Counts, JobRecord, Millis, State } from '../job.js'
 import type { NewJob } from '../lot.js'
+import { belowOf } from '../selector.js'
 import type { PageAsk, Paged, Selector } from '../selector.js'
 import { FREE, RECEIPT } from './columns.js'
 import { Heap } from './heap.js'
@@ -30,7 +31,7 @@ export function select(
   now: Millis,
 ): Found {
   ledger.advance(queue, now)
-  const below = page.cursor === null ? Infinity : Number(page.cursor)
+  const below = belowOf(page.cursor) ?? Infinity
   const readsPapers = which.tag !== undefined || which.search !== undefined
   const wanted = readsPapers ? SCAN_JOBS : page.limit
   const slots = newest(ledger, queue, which, below, wanted + 1)

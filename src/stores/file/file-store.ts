@@ -11,6 +11,7 @@ import type { Store } from '../../store.js'
 import { millraceError } from '../../job/errors.js'
 import { makeIds } from '../../job/id.js'
 import { BookStore } from '../book/book-store.js'
+import { checkFolder } from '../../job/store-options.js'
 import { FileMedium } from './file-medium.js'
 import { realHost } from '../../disk/host.js'
 import type { Host } from '../../disk/host.js'
@@ -46,6 +47,7 @@ const BEAT_MODULE = import.meta.url.endsWith('.js')
 
 /** A store that keeps its jobs in a folder of this host. */
 export function fileStore(options: FileStoreOptions): Store<'file'> {
+  checkFolder(options, 'fileStore', ['path', 'durability'])
   if (process.platform === 'win32') throw windows(options.path)
   return openableFileStore(options, {})
 }

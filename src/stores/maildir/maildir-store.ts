@@ -15,6 +15,7 @@ import type { Store } from '../../store.js'
 import type { Chance, Clock } from '../../time/clock.js'
 import { systemChance, systemClock, turn } from '../../time/system.js'
 import { BookStore } from '../book/book-store.js'
+import { checkFolder } from '../../job/store-options.js'
 import { layoutOf } from './layout.js'
 import { hostSegment } from './letter-name.js'
 import { MaildirStore } from './handles.js'
@@ -63,6 +64,7 @@ const ROOMS: Rooms = new Map()
 
 /** A store that keeps its jobs as letters in a folder of this host. */
 export function maildirStore(options: MaildirStoreOptions): Store<'maildir'> {
+  checkFolder(options, 'maildirStore', ['path', 'durability', 'access'])
   if (process.platform === 'win32') throw windows(options.path)
   return openableMaildirStore(options, {})
 }

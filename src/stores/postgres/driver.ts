@@ -47,7 +47,7 @@ export async function loadDriver(): Promise<Driver> {
       subject: 'store postgres',
       expected: 'the package pg',
       received: 'none',
-      remedy: 'npm install pg',
+      remedy: 'say `npm install pg`',
       cause,
     })
   }

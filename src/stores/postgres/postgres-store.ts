@@ -4,6 +4,7 @@
  * the user's.
  */
 import type { Store } from '../../store.js'
+import { checkPostgres } from '../../job/store-options.js'
 import { SqlStore } from '../sql/sql-store.js'
 import { PostgresMedium } from './postgres-medium.js'
 import type { PostgresStoreOptions, PostgresStoreParts } from './postgres-medium.js'
@@ -16,8 +17,9 @@ const BEAT_MODULE = import.meta.url.endsWith('.js')
   ? new URL('./postgres-beat.js', import.meta.url).href
   : null
 
-/** A store in a schema of PostgreSQL. */
+/** A store in a schema of PostgreSQL. Throws OPTION_INVALID. */
 export function postgresStore(options: PostgresStoreOptions): Store<'postgres'> {
+  checkPostgres(options)
   return openablePostgresStore(options, {})
 }
 

@@ -5,6 +5,7 @@
 import { SCAN_BYTES, SCAN_JOBS } from '../../job/defaults.js'
 import { STATES } from '../../job/job.js'
 import type { State } from '../../job/job.js'
+import { belowOf } from '../../job/selector.js'
 import type { PageAsk, Selector } from '../../job/selector.js'
 import {
   AVAILABLE,
@@ -33,7 +34,7 @@ export async function select(
   which: Selector,
   page: PageAsk,
 ): Promise<Selected> {
-  let below = page.cursor === null ? Number.MAX_SAFE_INTEGER : Number(page.cursor)
+  let below = belowOf(page.cursor) ?? Number.MAX_SAFE_INTEGER
   const readsTexts = which.tag !== undefined || which.search !== undefined
   const fit: JobRow[] = []
   let bytes = 0

@@ -67,7 +67,7 @@ async function loadDriver(): Promise<Driver> {
     subject: 'store sqlite',
     expected: `one of ${DRIVERS.join(', ')}`,
     received: `Node ${process.version} without either`,
-    remedy: 'npm install @photostructure/sqlite, or run a Node from 22.13 on',
+    remedy: 'say `npm install @photostructure/sqlite`, or run a Node from 22.13 on',
     cause: new AggregateError(causes),
   })
 }

@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path'
 import type { Store } from '../../store.js'
+import { checkSqlite } from '../../job/store-options.js'
 import { SqlStore } from '../sql/sql-store.js'
 import type { DriverHandle } from './driver.js'
 import { SqliteMedium } from './sqlite-medium.js'
@@ -16,10 +17,11 @@ const BEAT_MODULE = import.meta.url.endsWith('.js')
   ? new URL('./sqlite-beat.js', import.meta.url).href
   : null
 
-/** A store in a file of SQLite. */
+/** A store in a file of SQLite. Throws OPTION_INVALID. */
 export function sqliteStore(
   options: SqliteStoreOptions | { readonly database: DriverHandle },
 ): Store<'sqlite'> {
+  checkSqlite(options)
   return openableSqliteStore(options)
 }
 

@@ -139,6 +139,13 @@ const laws: Laws = {
     assert.deepEqual(await rig.counts(), countsOf({ available: 1 }))
   },
 
+  'a queue that is not there yet has the default limit': async (rig) => {
+    const large = rig.job({ queue: 'new', payload: json('x'.repeat(1_048_575)) })
+    const refusal = { status: 'refused', code: 'PAYLOAD_TOO_LARGE', limit: 1_048_576 }
+    assert.deepEqual(await rig.insert([large]), [{ ...refusal, bytes: 1_048_577 }])
+    assert.deepEqual(await rig.list('new'), [])
+  },
+
   'one payload that is too large withdraws its lot': async (rig) => {
     await rig.declare({ limits: { payloadBytes: 10 } })
     const large = rig.job({ payload: json('x'.repeat(50)) })

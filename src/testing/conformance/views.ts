@@ -46,6 +46,14 @@ const laws: Laws = {
     assert.deepEqual(ids, [b.id, null, a.id, null, a.id])
   },
 
+  'a page that goes on from what no page answered is refused': async (rig) => {
+    await rig.put()
+    for (const cursor of ['', 'garbage', '-1', 'NaN', '1e3', '9'.repeat(30)]) {
+      const asked = rig.store.list({ queue: 'q', which: {}, page: { limit: 10, cursor } })
+      await assert.rejects(asked, { code: 'OPTION_INVALID' }, cursor)
+    }
+  },
+
   'a list shows the newest first, and every job once': async (rig) => {
     const ids: string[] = []
     for (const count of [3, 1, 4]) {
