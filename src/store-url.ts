@@ -161,18 +161,10 @@ function postgres(url: string): Store {
     // Whoever wrote a password into it does not want to read it in a log.
     throw invalid('store URL', "a URL like 'postgres://user@host/database'", 'another', 'mend it')
   }
-  refuseSchema(url)
   return new LazyStore('postgres', POSTGRES, async () => {
     const { postgresStore } = await import('./stores/postgres/postgres-store.js')
     return postgresStore({ url })
   })
-}
-
-/** `pg` would pass over it, and the jobs would lie in another schema than was meant. */
-export function refuseSchema(url: string): void {
-  if (!URL.canParse(url) || !new URL(url).searchParams.has('schema')) return
-  const remedy = 'name it to postgresStore({ url, schema }), or to `millrace migrate --schema`'
-  throw invalid('store URL ?schema', 'no schema in the URL', 'one', remedy)
 }
 
 interface Folder {

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { invalid, word } from '../job/check.js'
-import { refuseSchema, sqlitePathOf, storeByUrl } from '../store-url.js'
+import { sqlitePathOf, storeByUrl } from '../store-url.js'
 import { migrate, planned, script } from '../stores/sql/migrating.js'
 import type { Goal, Ground, Move, Standing, Tables } from '../stores/sql/migrating.js'
 import { wholeNumber } from './numbers.js'
@@ -153,11 +153,12 @@ async function siteOf(url: string, schema: string | undefined): Promise<Site | n
     }
   }
   if (!/^postgres(ql)?:/i.test(url)) return null
-  refuseSchema(url)
+  const { addressOf } = await import('../stores/postgres/address.js')
   const { onServer, placeIn, tablesOf } = await import('../stores/postgres/migrate.js')
-  const place = placeIn(schema ?? 'millrace')
+  const address = addressOf(url, schema)
+  const place = placeIn(address.schema)
   return {
     tables: tablesOf(place),
-    within: (_, use) => onServer(url, place, use),
+    within: (_, use) => onServer(address.url, place, use),
   }
 }

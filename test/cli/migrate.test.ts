@@ -140,7 +140,12 @@ describe.skipIf(server.isMissing)(`migrate on PostgreSQL${server.why}`, () => {
     const odd = `it's "odd"`
     expect(await migrate(url, '--schema', odd)).toMatchObject({ from: 0, to: 1 })
     expect(await migrate(url, 'status')).toMatchObject({ version: 0 })
-    await say(['migrate', 'down', '--to', '0', '--store', url, '--schema', odd])
+    const named = `${url}?schema=${encodeURIComponent(odd)}`
+    expect((await say(['add', 'q', '1', '--store', named])).exit).toBe(0)
+    const { out } = await say(['stats', '--store', named, '--json'])
+    expect(JSON.parse(out)).toMatchObject({ queues: [{ name: 'q' }] })
+    expect(await migrate(url, 'status')).toMatchObject({ version: 0 })
+    await say(['migrate', 'down', '--to', '0', '--drop-jobs', '--store', named])
     expect(await migrate(url, 'status', '--schema', odd)).toMatchObject({ version: 0 })
   })
 

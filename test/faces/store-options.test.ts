@@ -1,10 +1,10 @@
 // What the makers of stores are given: refused by name where it is written, before anything opens.
 import { describe, expect, it } from 'vitest'
-import { millrace } from 'millrace'
 import { fileStore } from 'millrace/file'
 import { maildirStore } from 'millrace/maildir'
 import { postgresStore } from 'millrace/postgres'
 import { sqliteStore } from 'millrace/sqlite'
+import { addressOf } from '../../src/stores/postgres/address.js'
 import { fault } from './harness.js'
 
 const makers = { fileStore, maildirStore, postgresStore, sqliteStore }
@@ -44,10 +44,16 @@ describe('the options of a store', () => {
     expect(await make('postgresStore', { url, schema: 'X y"z' })).toBe('fine')
   })
 
-  it('name the schema, since a URL that does would be passed over by pg', async () => {
-    const said = await fault(() => millrace(`${url}?sslmode=disable&schema=jobs`))
+  it('name one schema, be it in the URL', async () => {
+    const inUrl = `${url}?sslmode=disable&schema=jobs`
+    expect(await make('postgresStore', { url: inUrl })).toBe('fine')
+    expect(await make('postgresStore', { url: inUrl, schema: 'jobs' })).toBe('fine')
+    const said = await make('postgresStore', { url: inUrl, schema: 'others' })
     expect(said).toContain('OPTION_INVALID store URL ?schema')
-    expect(said).toContain('postgresStore({ url, schema })')
     expect(said).not.toContain('secret')
+    expect(await make('postgresStore', { url: `${url}?schema=` })).toContain('name of a schema')
+    expect(addressOf(inUrl)).toEqual({ url: `${url}?sslmode=disable`, schema: 'jobs' })
+    expect(addressOf(url)).toEqual({ url, schema: 'millrace' })
+    expect(addressOf(url, 'jobs')).toEqual({ url, schema: 'jobs' })
   })
 })

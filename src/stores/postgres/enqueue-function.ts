@@ -7,6 +7,7 @@
  * It runs with the rights of whoever made the tables, so that a producer needs none on them.
  */
 import { countOf, toldOf } from './backlog-statements.js'
+import { nextBlock } from './words.js'
 import { NAME_BYTES, PAYLOAD_BYTES, PRIORITY_LIMIT, TAGS } from '../../job/defaults.js'
 
 /** On which processes of a scope hear of each other; the function says the same in SQL. */
@@ -236,7 +237,7 @@ export function enqueueFunction(s: string): readonly string[] {
          (seq, queue, id, state, flags, task, grp, priority, crashes, attempt, max_attempts, place,
           due, inserted_at, since, lane, expires, payload, codec, spec)
        VALUES
-         (nextval('${s.replaceAll("'", "''")}seq_blocks'), queue_no, the_id, 0, own_flags, the_task, the_group, importance, 0, 0,
+         (${nextBlock(s, 'seq')}, queue_no, the_id, 0, own_flags, the_task, the_group, importance, 0, 0,
           most, the_place, the_place, now_ms, 0, lane_no,
           CASE WHEN jsonb_typeof(limits -> 'age') = 'number'
                THEN the_place + (limits ->> 'age')::float8 END,

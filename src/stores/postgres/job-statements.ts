@@ -4,17 +4,18 @@
  */
 import { OWN_ID } from '../../job/book/columns.js'
 import type { Statement } from '../sql/statements.js'
-import { firstOfLane, inTime, J, JOB, PARENT, RUNS, stateAt, STAYS, TAKEN } from './words.js'
+import { firstOfLane, inTime, J, JOB, nextBlock, PARENT, RUNS, stateAt } from './words.js'
+import { STAYS, TAKEN } from './words.js'
 import type { Locking } from './words.js'
 
 export function jobStatements(s: string, locking: Locking) {
   return {
     // ── Jobs ─────────────────────────────────────────────────────────────────────────────────────
     // Each call takes a block of its own; what is left of it is left.
-    'seq.take': `SELECT nextval('${s}seq_blocks') + $1::bigint - 1 AS last`,
+    'seq.take': `SELECT ${nextBlock(s, 'seq')} + $1::bigint - 1 AS last`,
     'token.take': `
       SELECT g.base + n.at + $1::bigint - 1 AS last, g.until
-      FROM (SELECT nextval('${s}token_blocks') AS at) AS n LEFT JOIN ${s}token_grant AS g ON true`,
+      FROM (SELECT ${nextBlock(s, 'token')} AS at) AS n LEFT JOIN ${s}token_grant AS g ON true`,
     // What the server itself is set to, if that waits for the disk at all.
     'token.wait': `
       SELECT ceiling, set_config('synchronous_commit',
@@ -23,7 +24,7 @@ export function jobStatements(s: string, locking: Locking) {
       FROM ${s}token_ceiling FOR UPDATE`,
     // One more than was reserved is passed over: a standby that took over may not have heard of it.
     'token.reserve': `
-      WITH n AS (SELECT nextval('${s}token_blocks') AS at),
+      WITH n AS (SELECT ${nextBlock(s, 'token')} AS at),
            c AS (UPDATE ${s}token_ceiling SET ceiling = ceiling + 2 * $1::bigint RETURNING ceiling)
       INSERT INTO ${s}token_grant (base, until)
       SELECT c.ceiling - $1::bigint - n.at, c.ceiling FROM c, n

@@ -12,6 +12,7 @@ import type { Database } from '../sql/port.js'
 import type { CommitWays, SqlMedium } from '../sql/medium.js'
 import { byUrl, throughPool } from './access.js'
 import type { Access, AccessParts } from './access.js'
+import { SCHEMA } from './address.js'
 import { asking } from './asking.js'
 import { Connections } from './connection.js'
 import type { Pool, UserPglite, UserPool } from './client.js'
@@ -61,7 +62,7 @@ export class PostgresMedium implements SqlMedium {
 
   constructor(options: PostgresStoreOptions, parts: PostgresStoreParts) {
     const { chance = systemChance } = parts
-    this.#schema = options.schema ?? 'millrace'
+    this.#schema = options.schema ?? SCHEMA
     this.#parts = parts
     this.#patience = { ...PATIENCE, ...parts.patience }
     const { isBeater = false } = parts

@@ -6,6 +6,7 @@
 import type { Store } from '../../store.js'
 import { checkPostgres } from '../../job/store-options.js'
 import { SqlStore } from '../sql/sql-store.js'
+import { addressOf } from './address.js'
 import { PostgresMedium } from './postgres-medium.js'
 import type { PostgresStoreOptions, PostgresStoreParts } from './postgres-medium.js'
 
@@ -27,6 +28,7 @@ export function openablePostgresStore(
   options: PostgresStoreOptions,
   parts: PostgresStoreParts,
 ): Store<'postgres'> {
-  const medium = new PostgresMedium(options, { beatModule: BEAT_MODULE, ...parts })
+  const where = 'url' in options ? addressOf(options.url, options.schema) : options
+  const medium = new PostgresMedium(where, { beatModule: BEAT_MODULE, ...parts })
   return new SqlStore('postgres', medium)
 }

@@ -13,7 +13,7 @@ import type { Taken } from '../sql/row.js'
 import { leaving } from './backlog-statements.js'
 import { NOW } from './beginning.js'
 import { isInNone } from './handful-statements.js'
-import { firstOfLane, inTime, TAKEN } from './words.js'
+import { firstOfLane, inTime, nextBlock, TAKEN } from './words.js'
 
 /** Where claims of this kind look, and in which order they take. */
 const ORDER = 'priority DESC, place, seq'
@@ -105,7 +105,7 @@ function whatFits(s: string): string {
   return `
   WITH t AS MATERIALIZED (SELECT coalesce($10::float8, ${NOW}) AS now),
   q AS MATERIALIZED (
-    SELECT t.now, g.until, g.base + nextval('${s}token_blocks') - 1 AS before
+    SELECT t.now, g.until, g.base + ${nextBlock(s, 'token')} - 1 AS before
     FROM t, ${s}queues AS q, ${s}scopes AS c, ${s}token_grant AS g, ${s}nodes AS n
     WHERE q.id = $1::int AND q.revision = $2::int AND q.paused_since IS NULL AND q.transit IS NULL
       AND c.id = $3::int AND c.paused_since IS NULL

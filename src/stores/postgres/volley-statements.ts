@@ -4,11 +4,12 @@
  */
 import { OWN_ID } from '../../job/book/columns.js'
 import { NOW } from './beginning.js'
+import { nextBlock } from './words.js'
 
 /** `../sql/alike.ts`: jobs that differ in id, group and payload alone. */
 export const insertAlike = (s: string): string => `
   WITH q AS MATERIALIZED (
-    SELECT q.id, q.pass, nextval('${s}seq_blocks') AS first, coalesce($9::float8, ${NOW}) AS now
+    SELECT q.id, q.pass, ${nextBlock(s, 'seq')} AS first, coalesce($9::float8, ${NOW}) AS now
     FROM ${s}queues AS q
     WHERE q.id = $1::int AND q.revision = $2::int
       -- An id of ours is taken only by its own repetition.

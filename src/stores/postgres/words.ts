@@ -19,6 +19,10 @@ export const TAKEN = TAKEN_COLUMNS.map((column) => `j.${column}`).join(', ')
 export const QUEUE = `q.id, q.name, q.declared, q.overrides, q.revision, q.paused_since, q.paused_by, q.pass,
   q.transit`
 
+/** The next block of numbers; a schema may have any name. */
+export const nextBlock = (s: string, of: 'seq' | 'token'): string =>
+  `nextval('${s.replaceAll("'", "''")}${of}_blocks')`
+
 /** Runs, as the index of what is held has it. */
 export const RUNS = `j.state = 2 AND j.state < 4 AND (j.flags & 64) <> 0`
 /** Could be started: not past its last moment. */
