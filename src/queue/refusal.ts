@@ -62,6 +62,6 @@ export function lotTooLarge(
     subject: aim.subject,
     expected: `at most ${most} in one call, since it is all or none`,
     received,
-    remedy: 'split it into several calls',
+    remedy: 'split it into several calls; of one job that is so large, enqueue where its data lie',
   })
 }

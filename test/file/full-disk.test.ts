@@ -60,20 +60,25 @@ describe('a full disk', () => {
     expect(await producer.get([{ queue: 'filler', id: refusal.id }])).toEqual([null])
   })
 
-  it('takes all verdicts of what runs, also while producers try on in other processes', async () => {
-    const { worker, producer, node, held, taken, hasReserve } = await full()
-    const before = taken.length
-    for (const job of held) {
-      const settled = await node.settle(job, { kind: 'complete', result: json('done') })
-      expect(settled.status).toBe('done')
-      await fill(producer, taken)
-      await fill(worker, taken)
-    }
-    expect(hasReserve()).toBe(false)
-    expect(taken.length - before, 'nobody eats what is kept for the verdicts').toBe(0)
-    const found = await producer.get(held)
-    expect(found.every((one) => one?.kind === 'receipt')).toBe(true)
-  })
+  const long = { timeout: 60_000 }
+  it(
+    'takes all verdicts of what runs, also while producers try on in other processes',
+    long,
+    async () => {
+      const { worker, producer, node, held, taken, hasReserve } = await full()
+      const before = taken.length
+      for (const job of held) {
+        const settled = await node.settle(job, { kind: 'complete', result: json('done') })
+        expect(settled.status).toBe('done')
+        await fill(producer, taken)
+        await fill(worker, taken)
+      }
+      expect(hasReserve()).toBe(false)
+      expect(taken.length - before, 'nobody eats what is kept for the verdicts').toBe(0)
+      const found = await producer.get(held)
+      expect(found.every((one) => one?.kind === 'receipt')).toBe(true)
+    },
+  )
 
   it('takes new jobs again as soon as there is room, and sets the reserve aside anew', async () => {
     const { worker, producer, node, held, taken, room, hasReserve } = await full()
