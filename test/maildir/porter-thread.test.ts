@@ -46,9 +46,17 @@ const numbers = Array.from({ length: MANY }, (_, n) => n)
 const born = (n: number): Errand => ({
   ...{ kind: 'put', path: `q/new/${n}`, lies: null, text: `text ${n}`, spare: null, since: 1 },
 })
+const gone = (n: number): Errand => ({ kind: 'remove', path: `q/new/${n}`, since: 2 })
 const moved = (n: number): Errand => ({
   ...{ kind: 'put', path: `q/cur/${n}`, lies: `q/new/${n}`, text: null, spare: null, since: 2 },
 })
+
+/** So many slices of removals one after another that several threads have begun to share them. */
+async function removeUntilShared(): Promise<void> {
+  for (let slice = 0; slice < 10; slice++) {
+    await porter.carry(numbers.map((n) => gone(MANY + n)))
+  }
+}
 
 describe.skipIf(!isBuilt)('the thread of the porter', () => {
   // Skipped where nothing was built: a run from the sources has no thread.
@@ -101,5 +109,24 @@ describe.skipIf(!isBuilt)('the thread of the porter', () => {
     await porter.carry(numbers.map(born))
     await clock.advance(60_000)
     expect(await porter.carry(numbers.map(moved))).toMatchObject({ error: null })
+  })
+
+  it('shares removals among threads where they go on and on, and says what was there', async () => {
+    await porter.carry(numbers.map(born))
+    await rm(`${layout.scope}/q/new/70`)
+    await removeUntilShared()
+    const { done, error } = await porter.carry(numbers.map(gone))
+    expect([done, error]).toEqual([numbers.map((n) => (n === 70 ? 0 : HERE)), null])
+    expect(await readdir(`${layout.scope}/q/new`)).toEqual([])
+  })
+
+  it('says of shared removals what was done up to the first that failed, and does the rest again', async () => {
+    await removeUntilShared()
+    await mkdir(`${layout.scope}/q/new/50`) // a folder is no letter
+    const { done, error } = await porter.carry(numbers.map(gone))
+    expect(done).toEqual(Array.from({ length: 50 }, () => 0))
+    expect(error).toMatchObject({ code: expect.stringMatching(/EISDIR|EPERM/) })
+    await rm(`${layout.scope}/q/new/50`, { recursive: true })
+    expect(await porter.carry(numbers.map(gone))).toMatchObject({ error: null })
   })
 })

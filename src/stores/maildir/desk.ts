@@ -24,8 +24,8 @@ export interface DeskParts {
   readonly warn: (message: string) => void
 }
 
-/** Moves done before others get their turn: some 5 ms. */
-const AT_ONCE = 128
+/** Moves handed over at once: some 5 ms for each of the porter's threads. */
+const AT_ONCE = 384
 /** And no more text than this, which is copied on its way to a thread. */
 const UNITS_AT_ONCE = 1024 * 1024
 /** More moves than this are not left behind: whoever comes with more work waits for them. */
