@@ -18,6 +18,7 @@ function begin(disk: SimDisk) {
   const porter = new LatePorter(parts)
   const desk = new Desk({
     ...{ disk, layout: LAYOUT, porter, pause: async () => undefined },
+    hasSpare: () => true,
     onQueue: () => undefined,
     warn: (message) => warnings.push(message),
   })

@@ -135,6 +135,35 @@ describe('a maildir on a full disk', () => {
     expect(found.every((one) => one?.kind === 'receipt')).toBe(true)
   })
 
+  it('is worked off on the full disk by who follows, though letters wait in the log', async () => {
+    const made = await full(6 * MIB)
+    // What is set aside is given up for them, and the letters that wait are longer than that.
+    await made.node.settleAll(
+      made.held.map((job) => settlement(job, { kind: 'complete', result: null })),
+    )
+    const { store, warnings } = await openHandle(next(made), 2)
+    const node = await PlayedNode.enlist(store, cardOf('node-b'))
+    const ran: string[] = []
+    for (;;) {
+      const { jobs } = await node.claim({ queue: 'filler', limit: 20 })
+      if (jobs.length === 0) break
+      const done = await node.settleAll(
+        jobs.map((job) => settlement(job, { kind: 'complete', result: null })),
+      )
+      expect(done.every(({ status }) => status === 'done')).toBe(true)
+      ran.push(...jobs.map(({ id }) => id))
+    }
+    expect(ran).toEqual(made.taken)
+    expect(warnings.filter((one) => one.includes('letters wait')).length).toBeLessThanOrEqual(2)
+  })
+
+  it('closes on the full disk, and whoever opens it next has all that was decided', async () => {
+    const made = await full()
+    await made.store.close()
+    const { store } = await openHandle(next(made), 2)
+    await isThere(store, 'filler', made.taken)
+  })
+
   it('loses nothing of it to a power cut', async () => {
     const made = await full()
     const { disk, node, held, taken } = made

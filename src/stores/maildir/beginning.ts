@@ -22,7 +22,7 @@ export async function beginLife(parts: LifeParts): Promise<Life> {
   for (const name of disk.list(layout.tmp)) removeIfThere(disk, `${layout.tmp}/${name}`)
   const view = readFolder({ disk, layout, boot: host.boot, fence, isDoubtful })
   const reading = await readBook(view, parts)
-  const desk = new Desk(parts)
+  const desk = new Desk({ ...parts, hasSpare: () => parts.spare.isKept })
   desk.adopt(view.moves, view.unsure)
   desk.take(view.stale.map((was) => ({ was, path: null, text: null })))
   const number = segmentsOf(disk, layout).reduce((most, one) => Math.max(most, one.number), 0) + 1

@@ -23,6 +23,14 @@ export interface ClerkParts extends PaperSource {
   readonly host: string
 }
 
+/** The commit log, as far as it concerns who says what is to be written there. */
+export interface LogView {
+  /** Where the moves will stand. */
+  readonly segment: number
+  /** Whether what was to lie there is no file yet, and its text waits in the log. */
+  isUnwritten(path: string): boolean
+}
+
 const PAPERS = '.keeper/papers'
 
 export class Clerk {
@@ -72,17 +80,17 @@ export class Clerk {
   }
 
   /**
-   * What a frame that was just applied has changed; clears what was noted of it. `segment`: where in
-   * the commit log the moves will stand. A move without its text stands in the same segment as the
-   * text: they are cleared away together.
+   * What a frame that was just applied has changed; clears what was noted of it. A move without its
+   * text stands in the same segment as the text: they are cleared away together. Or the letter is no
+   * file yet: it will be written under its new name, and the segment with its text goes after that.
    */
-  moves(frame: Frame, segment: number, wall: Instant): Move[] {
+  moves(frame: Frame, log: LogView, wall: Instant): Move[] {
     const { changes, holders } = this.#parts
     const moves: Move[] = []
     // What waits is looked at anew under other settings, and stays as it is.
     if (frame.kind !== 'settings') {
       for (const slot of changes.slots) {
-        const move = this.#letterMove(slot, frame.kind === 'claim', segment, wall)
+        const move = this.#letterMove(slot, frame.kind === 'claim', log, wall)
         if (move !== null) moves.push(move)
       }
     }
@@ -97,15 +105,15 @@ export class Clerk {
   }
 
   /** These letters as they ought to be, whatever lies there. */
-  again(slots: readonly number[], segment: number, wall: Instant): Move[] {
-    return slots.flatMap((slot) => this.#letterMove(slot, false, segment, wall) ?? [])
+  again(slots: readonly number[], log: LogView, wall: Instant): Move[] {
+    return slots.flatMap((slot) => this.#letterMove(slot, false, log, wall) ?? [])
   }
 
   /** Every letter and paper under a name of this generation. */
-  rehome(segment: number, wall: Instant): Move[] {
+  rehome(log: LogView, wall: Instant): Move[] {
     const moves: Move[] = []
     this.#letters.forEach((was, slot) => {
-      const move = was === undefined ? null : this.#letterMove(slot, false, segment, wall)
+      const move = was === undefined ? null : this.#letterMove(slot, false, log, wall)
       if (move !== null) moves.push(move)
     })
     for (const [front, { path: was, text }] of this.#papers) {
@@ -121,7 +129,7 @@ export class Clerk {
     return this.#paperMove(ref)
   }
 
-  #letterMove(slot: number, isClaim: boolean, segment: number, wall: Instant): Move | null {
+  #letterMove(slot: number, isClaim: boolean, log: LogView, wall: Instant): Move | null {
     const { ledger } = this.#parts
     const was = this.#letters[slot] ?? null
     if (ledger.columns.state.get(slot) === FREE) {
@@ -130,9 +138,9 @@ export class Clerk {
     }
     const path = this.#path(slot, was)
     this.#lay(slot, path)
-    const isOnlyName = isClaim && was !== null && this.#segments[slot] === segment
-    if (isOnlyName) return was === path ? null : { was, path, text: null }
-    this.#segments[slot] = segment
+    const isInLog = was !== null && (this.#segments[slot] === log.segment || log.isUnwritten(was))
+    if (isClaim && isInLog) return was === path ? null : { was, path, text: null }
+    this.#segments[slot] = log.segment
     return { was, path, text: letterOf(ledger, slot, wall), isKept: isClaim && was !== null }
   }
 

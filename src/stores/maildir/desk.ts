@@ -2,7 +2,8 @@
  * The desk sees to the moves that are safe in the commit log: it hands them to the porter in slices,
  * without a sync; and, when the log is to be cleared, has synced what was written since. It knows
  * what is under way, of which deeds the system will tell, and what is not safe yet where it lies.
- * What could not be done stays with it and is tried again.
+ * What could not be done stays with it and is tried again. While what is set aside for a full disk is
+ * not all there, no letter is written: the rest of the room is for the log, and letters wait in it.
  */
 import type { Disk } from '../../disk/disk.js'
 import { isMissing } from '../../disk/errno.js'
@@ -19,6 +20,8 @@ export interface DeskParts {
   readonly porter: Porter
   /** Lets others have their turn. */
   readonly pause: () => Promise<void>
+  /** Whether all is there that is set aside for a full disk. */
+  readonly hasSpare: () => boolean
   /** The folders of a queue are there now. */
   readonly onQueue: (folder: string) => void
   readonly warn: (message: string) => void
@@ -75,6 +78,12 @@ export class Desk {
       if (lies !== null) yield lies
     }
     for (const errand of this.#underWay) yield* namesOf(errand)
+  }
+
+  /** What was to lie there was not written yet, and nobody is about to. */
+  isUnwritten(path: string): boolean {
+    const sheet = this.#moves.sheets.get(path)
+    return sheet !== undefined && sheet.lies === null && sheet.text !== null
   }
 
   /** How many moves are still to be done. */
@@ -147,19 +156,21 @@ export class Desk {
   }
 
   async #work(): Promise<void> {
-    let due = this.#due()
+    const mayWrite = this.#parts.hasSpare()
+    let due = this.#due(mayWrite)
     for (;;) {
       let errands = this.#next(due)
       // What has come to its end tells nothing of what was added since.
-      if (errands.length === 0) errands = this.#next((due = this.#due()))
+      if (errands.length === 0) errands = this.#next((due = this.#due(mayWrite)))
+      if (errands.length === 0 && this.#moves.oldest <= this.#upTo) throw noRoom()
       if (errands.length === 0) return
       this.#slice = this.#carry(errands).then(this.#parts.pause)
       await this.#slice
     }
   }
 
-  #due(): Iterator<Errand> {
-    return this.#moves.due(() => this.#upTo)
+  #due(mayWrite: boolean): Iterator<Errand> {
+    return this.#moves.due(() => this.#upTo, mayWrite)
   }
 
   #next(due: Iterator<Errand>): Errand[] {
@@ -276,6 +287,12 @@ export class Desk {
       if (!isMissing(error)) throw error // somebody removed the folder of a queue
     }
   }
+}
+
+/** As the system says it of a disk that is full. */
+function noRoom(): Error {
+  const message = 'ENOSPC: what is left of the disk is kept for the verdicts of running jobs'
+  return Object.assign(new Error(message), { code: 'ENOSPC' })
 }
 
 function queueIn(path: string): string {

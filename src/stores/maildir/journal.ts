@@ -73,6 +73,8 @@ export class Journal {
   /** What the desk was given and no mark says that it is done, and where that ends in the log. */
   #given: { readonly number: number; readonly segment: Segment; readonly end: number }[] = []
   #failure: Error | null = null
+  /** Why letters wait, as it was told last; told once, however often it is found out. */
+  #toldOf: string | null = null
 
   /** `old`: segments of before, whose letters are not safe where they belong. */
   constructor(parts: JournalParts, segment: Segment, old: readonly Segment[]) {
@@ -230,10 +232,16 @@ export class Journal {
     this.#lingering = null
     if (this.#failure !== null) return
     void this.#desk.work().then(
-      () => this.#mark(),
+      () => {
+        this.#toldOf = null
+        this.#mark()
+      },
       (error: unknown) => {
-        if (this.#failure !== null) return // nobody works on what it left; the next life does
-        this.#parts.warn(`letters wait in the commit log: ${String(error)}`)
+        const why = String(error)
+        // When it has failed nobody works on what it left; the next life does.
+        if (this.#failure !== null || this.#toldOf === why) return
+        this.#toldOf = why
+        this.#parts.warn(`letters wait in the commit log: ${why}`)
       },
     )
   }

@@ -14,8 +14,9 @@ import type { Answers, Book } from '../../job/book/book.js'
 import type { Item } from '../../job/book/extra.js'
 import type { Frame } from '../../job/book/frame.js'
 import type { Millis } from '../../job/job.js'
-import type { Clerk } from './clerk.js'
+import type { Clerk, LogView } from './clerk.js'
 import type { Desk } from './desk.js'
+import { isFull } from '../../disk/errno.js'
 import { full } from '../../disk/reserve.js'
 import { named, reloading } from './faults.js'
 import type { FolderView } from './folder.js'
@@ -62,6 +63,7 @@ export class Life {
   readonly #desk: Desk
   readonly #base: Millis
   readonly #journal: Journal
+  readonly #log: LogView
 
   constructor(parts: LifeParts, { reading, desk, segment, old }: Beginning) {
     this.#parts = parts
@@ -71,7 +73,14 @@ export class Life {
     this.#base = reading.base
     this.#desk = desk
     const onFailure = (): void => parts.onFailure(this)
-    this.#journal = new Journal({ ...parts, desk, onFailure }, segment, old)
+    const journal = new Journal({ ...parts, desk, onFailure }, segment, old)
+    this.#journal = journal
+    this.#log = {
+      get segment() {
+        return journal.segment
+      },
+      isUnwritten: (path) => desk.isUnwritten(path),
+    }
   }
 
   get failure(): Error | null {
@@ -107,7 +116,7 @@ export class Life {
     if (!this.#hasRoomFor(frame)) throw full(layout.scope)
     const answers = this.book.apply(frame, this.now(), filed(frame)) as Answers[F['kind']] // as: to this frame
     const more = heard?.(answers) ?? []
-    const moves = this.clerk.moves(frame, this.#journal.segment, this.#parts.host.wall())
+    const moves = this.clerk.moves(frame, this.#log, this.#parts.host.wall())
     if (moves.length + more.length > 0) this.#journal.write([...moves, ...more], isNew(frame))
     return answers
   }
@@ -155,14 +164,14 @@ export class Life {
 
   /** These letters as they ought to be, where they ought to be. Answers where. */
   rewrite(slots: readonly number[]): readonly Move[] {
-    const moves = this.clerk.again(slots, this.#journal.segment, this.#parts.host.wall())
+    const moves = this.clerk.again(slots, this.#log, this.#parts.host.wall())
     this.write(moves)
     return moves
   }
 
   /** All letters and papers under names of this generation, durably. */
   async rehome(): Promise<void> {
-    this.#journal.write(this.clerk.rehome(this.#journal.segment, this.#parts.host.wall()))
+    this.#journal.write(this.clerk.rehome(this.#log, this.#parts.host.wall()))
     await this.#journal.syncAfter()
     await this.#desk.work()
     await this.#desk.sync()
@@ -180,15 +189,26 @@ export class Life {
     return this.#journal.clear()
   }
 
-  /** The folder is left as letters alone. */
+  /** The folder is left as letters alone; where the disk is full, the log stays for the next one. */
   async close(): Promise<void> {
     try {
       if (this.failure === null) {
         await this.durable()
-        await this.#journal.clearAll()
+        await this.#leaveLetters()
       }
     } finally {
       this.letGo()
+    }
+  }
+
+  async #leaveLetters(): Promise<void> {
+    const { spare, warn } = this.#parts
+    try {
+      spare.keep()
+      await this.#journal.clearAll()
+    } catch (error) {
+      if (!isFull(error)) throw error
+      warn(`letters wait in the commit log: ${String(error)}`)
     }
   }
 

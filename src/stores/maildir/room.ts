@@ -128,8 +128,8 @@ export class Room {
       if (!(keeper instanceof Keeper)) throw kept(layout.scope, keeper)
       const room = new Room(parts, keeper, spare)
       try {
-        room.#live(await room.#begin(false))
         spare.keep()
+        room.#live(await room.#begin(false))
         room.#beat()
       } catch (error) {
         keeper.leave()
@@ -201,8 +201,8 @@ export class Room {
   /** Between sweeps: what the log holds goes where it belongs. */
   async tend(): Promise<void> {
     try {
-      await this.#life?.clear()
       if (!this.isDeposed) this.#spare.keep()
+      await this.#life?.clear()
     } catch (error) {
       // Nobody waits for this; the next sweep tries again.
       this.#parts.warn(`the commit log could not be cleared: ${String(error)}`)
@@ -293,11 +293,14 @@ export class Room {
   #load(): void {
     if (this.#loading !== null) return
     this.#triedAt = this.#parts.host.up()
+    const before = String(this.#trouble)
     const begin = async (): Promise<void> => this.#live(await this.#begin(true))
     this.#loading = begin()
       .catch((error: unknown) => {
         this.#trouble = error instanceof Error ? error : new Error(String(error))
-        this.#parts.warn(`the folder could not be read anew: ${String(error)}`)
+        // The same again was told before.
+        if (String(error) !== before)
+          this.#parts.warn(`the folder could not be read anew: ${String(error)}`)
       })
       .finally(() => (this.#loading = null))
   }
