@@ -122,7 +122,7 @@ export class Room {
     const { disk, layout, nonce, porter } = parts
     try {
       await establish(disk, layout, nonce)
-      judgeMedium(parts)
+      const note = judgeMedium(parts)
       const spare = new Spare(disk, layout, nonce)
       const keeper = await spare.withinTurns(() => Keeper.take(parts))
       if (!(keeper instanceof Keeper)) throw kept(layout.scope, keeper)
@@ -135,6 +135,7 @@ export class Room {
         keeper.leave()
         throw error
       }
+      if (note !== null) parts.warn(note)
       return room
     } catch (error) {
       await porter.close()
@@ -306,8 +307,8 @@ export class Room {
   }
 }
 
-/** Refuses what is shared between hosts, and says honestly what cannot survive a power cut. */
-function judgeMedium({ disk, layout, durability, warn }: RoomParts): void {
+/** Refuses what is shared between hosts. Answers what is to be told of one that survives less than was asked. */
+function judgeMedium({ disk, layout, durability }: RoomParts): string | null {
   const { name, keeps, ordersAppends } = disk.medium(layout.root)
   if (!ordersAppends) {
     throw millraceError({
@@ -318,9 +319,8 @@ function judgeMedium({ disk, layout, durability, warn }: RoomParts): void {
       remedy: 'use a folder on a local disk',
     })
   }
-  if (keeps === 'process' && durability === 'power') {
-    warn(`${layout.root} is on ${name}: its jobs survive a crash of the process, not of the host`)
-  }
+  if (keeps !== 'process' || durability !== 'power') return null
+  return `${layout.root} is on ${name}: its jobs survive a crash of the process, not of the host`
 }
 
 function kept(scope: string, { host, pid }: KeeperCard): Error {
