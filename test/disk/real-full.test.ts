@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { inNamespace, whyNoMounts } from './mounts.js'
 
 const program = fileURLToPath(new URL('programs/full.mjs', import.meta.url))
@@ -22,15 +22,16 @@ const LINE = [
 ].join('\n')
 const KILLED = 128 + 9
 
+/** Each mounts its own file system there, which the other does not see. */
 let place: string
 
-beforeEach(() => {
+beforeAll(() => {
   place = mkdtempSync(join(tmpdir(), 'millrace-full-'))
 })
-afterEach(() => rmSync(place, { recursive: true }))
+afterAll(() => rmSync(place, { recursive: true }))
 
 describe.skipIf(reason !== '')(`a file system that is full${reason}`, { timeout: 60_000 }, () => {
-  it.each(['file:', 'maildir:'])(
+  it.concurrent.each(['file:', 'maildir:'])(
     '%s refuses, ends what runs, loses nothing, is worked off',
     async (scheme) => {
       const lines = await inNamespace(LINE, [program, place, scheme])
