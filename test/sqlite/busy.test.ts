@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openFile } from '../../src/stores/sqlite/driver.js'
+import { openFile, wrap } from '../../src/stores/sqlite/driver.js'
 import type { Handle } from '../../src/stores/sqlite/driver.js'
 import { sqliteStore } from '../../src/stores/sqlite/sqlite-store.js'
 import { newJob, QUEUE, unique } from '../../src/testing/conformance/build.js'
@@ -46,6 +46,12 @@ it('a store opens on a new file that another is about to make', async () => {
 
 // The write-ahead log lets readers and a writer be: with a journal that rolls back they wait for each other.
 describe('on a handle of the user’s without a write-ahead log', () => {
+  // Two libraries of SQLite in one process do not see each other's locks: both handles are of one.
+  beforeEach(() => {
+    other.close()
+    other = wrap(betterHandle(path))
+  })
+
   async function opened() {
     const database = betterHandle(path)
     const store = sqliteStore({ database })
