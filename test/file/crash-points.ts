@@ -25,6 +25,9 @@ export interface Machine {
 
 export interface CrashAsk extends Machine {
   readonly story: Story
+  /** The first call that is the last one [1], and after it every so many [1]. */
+  readonly from?: number
+  readonly every?: number
   /** States that are looked at for one crash, at most. */
   readonly states: number
   /** Of every so many states the recovery is crashed as well. */
@@ -60,7 +63,8 @@ interface Told extends Crashed {
 export async function crashEverywhere(ask: CrashAsk): Promise<Counted> {
   const whole = await tell(ask, Infinity)
   const counted = { points: 0, states: 0, nested: 0 }
-  for (let cut = 1; cut <= whole.calls + 1; cut++) {
+  const { from = 1, every = 1 } = ask
+  for (let cut = from; cut <= whole.calls + every; cut += every) {
     const told = await tell(ask, cut)
     counted.points++
     for (const left of told.disk.crashStates(ask.profile, ask.states, seededChance(cut))) {
