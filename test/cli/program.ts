@@ -30,7 +30,7 @@ export function startScript(
 ): Program {
   if (!existsSync(MAIN)) throw new Error('there is no dist: run npm run build first')
   const child = spawn(process.execPath, [path, ...words], {
-    env: { PATH: process.env.PATH, NO_COLOR: '1' },
+    env: { PATH: process.env.PATH, NODE_OPTIONS: process.env.NODE_OPTIONS, NO_COLOR: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   let out = ''

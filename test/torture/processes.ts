@@ -39,7 +39,8 @@ export function describeProcesses(asked: Processes): void {
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), 'millrace-processes-'))
       const words = [program, store, '--jobs', String(jobs), '--kills', String(kills)]
-      const env = { PATH: process.env.PATH, TMPDIR: folder }
+      const { PATH, NODE_OPTIONS } = process.env
+      const env = { PATH, NODE_OPTIONS, TMPDIR: folder }
       told = await new Promise((resolve) => {
         execFile(process.execPath, words, { env }, (error, out, err) => {
           code = error === null ? 0 : error.code
