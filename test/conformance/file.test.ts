@@ -22,6 +22,8 @@ describeStore({
   it,
   open: openFolder({ durability: 'process' }),
   seeds: [4],
+  // Whole on the simulated disk.
+  part: 1 / 4,
 })
 
 describe('the file store beside the memory store', () => {

@@ -1,6 +1,7 @@
 // An inotify queue that really overflows: more happens in a folder of many letters than the system keeps
 // news of, while the keeper's loop stands still, and then somebody takes a letter away.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync } from 'node:fs'
+import { utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -53,9 +54,11 @@ describe.skipIf(reason !== '')(`a queue of inotify that overflows${reason}`, () 
     const tray = `${folder}/mail/default/q/new`
     await until(() => readdirSync(tray).length === LETTERS)
     const [letter] = readdirSync(tray)
-    // Within one turn: nothing of it is read before the end.
-    for (let n = 0; n < events; n++) writeFileSync(`${tray}/noise${n % 4}.tmp`, '')
-    for (let n = 0; n < 4; n++) unlinkSync(`${tray}/noise${n}.tmp`)
+    // Within one turn: nothing of it is read before the end. Of two that take turns each is news.
+    const noise = [`${tray}/noise0.tmp`, `${tray}/noise1.tmp`]
+    for (const path of noise) writeFileSync(path, '')
+    for (let n = 0; n < events; n++) utimesSync(noise[n % noise.length], n, n)
+    for (const path of noise) unlinkSync(path)
     unlinkSync(`${tray}/${letter}`)
     await until(async () => (await queue.counts()).scheduled === LETTERS - 1)
     expect((await queue.counts()).scheduled).toBe(LETTERS - 1)
