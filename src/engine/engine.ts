@@ -13,8 +13,9 @@ import type { Inserted, Lot } from '../job/lot.js'
 import type { Planned, ScheduleChange } from '../job/schedule.js'
 import { Events } from '../observe/events.js'
 import type { Command, Hint, Store, Swept } from '../store.js'
+import { atMost } from '../time/clock.js'
 import type { Chance, Clock } from '../time/clock.js'
-import { SETTLE_WAIT } from '../job/defaults.js'
+import { LEAVE_WAIT, SETTLE_WAIT } from '../job/defaults.js'
 import { Commits } from './commits.js'
 import { Lateness } from './allowance.js'
 import { Deadlines } from './deadlines.js'
@@ -184,16 +185,22 @@ export class Engine {
 
   async #close(timeout: Millis): Promise<void> {
     const { clock } = this.#options
+    const until = clock.mono() + timeout + SETTLE_WAIT
     this.#upkeep.stop()
     this.#rumours.control.close()
     this.#rumours.schedules.close()
     this.#waiter.close(storeClosed('waiting for a result'))
-    let enough = (): void => undefined
-    const patience = new Promise<void>((resolve) => (enough = resolve))
-    const timer = clock.after(timeout + SETTLE_WAIT, enough)
     await this.#staff.stop(timeout)
-    await Promise.race([patience, this.#landed()])
-    timer.cancel()
+    await atMost(clock, Math.max(0, until - clock.mono()), this.#landed())
+    const gone = this.#leave()
+    await atMost(clock, Math.max(LEAVE_WAIT, until - clock.mono()), gone)
+    // Who waits for the store still, since others keep it, is not waited for much longer.
+    await this.store.close()
+    await gone
+  }
+
+  /** What is left of it says nothing more, and the store hears that it is gone. */
+  async #leave(): Promise<void> {
     const opened = this.door.shut()
     this.#inserts.close()
     this.#exchanger.close()
@@ -205,7 +212,10 @@ export class Engine {
     await this.#roster.close()
     await this.#heart.close()
     this.#staff.letGo()
-    await this.#leave(await opened)
+    this.#unwatch()
+    if ((await opened) && this.#roster.known) {
+      await this.store.leave(this.node).catch((error: unknown) => this.#outage.failed(error, null))
+    }
   }
 
   /** All that was asked for, and all that was handed in, has reached the store. */
@@ -214,14 +224,6 @@ export class Engine {
     await this.#inserts.idle()
     await this.#notes.flushAll()
     await this.#exchanger.idle()
-  }
-
-  async #leave(opened: boolean): Promise<void> {
-    this.#unwatch()
-    if (opened && this.#roster.known) {
-      await this.store.leave(this.node).catch((error: unknown) => this.#outage.failed(error, null))
-    }
-    await this.store.close()
   }
 
   // ── What producers and operators ask ──────────────────────────────────────────────────────────

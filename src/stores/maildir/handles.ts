@@ -73,7 +73,7 @@ export class MaildirStore implements Store<'maildir'> {
       this.#opening = null
       throw error
     }
-    this.#state = 'open'
+    if (this.#state === 'new') this.#state = 'open'
   }
 
   async #enter(scope: string): Promise<void> {
@@ -140,7 +140,7 @@ export class MaildirStore implements Store<'maildir'> {
     this.#state = 'closed'
     this.#watchers.clear()
     // What was entered meanwhile is left; whoever entered it hears why it could not.
-    await Promise.allSettled([this.#changing])
+    await Promise.allSettled([this.#opening, this.#changing])
     await this.#resign()
   }
 
