@@ -57,7 +57,7 @@ export class Declared {
   ready(queue: string): Promise<void> | null {
     const said = this.#said.get(queue)
     if (this.#open && (said === undefined || said.written)) return null
-    if (said === undefined) return this.open()
+    if (said === undefined) return this.reach()
     said.writing ??= this.#prepare(queue, said).finally(() => (said.writing = null))
     return said.writing
   }
@@ -68,6 +68,12 @@ export class Declared {
 
   async open(): Promise<void> {
     await this.#engine.open()
+    this.#open = true
+  }
+
+  /** The same for a call that was made before a close, and goes on while it closes. */
+  async reach(): Promise<void> {
+    await this.#engine.door.reach()
     this.#open = true
   }
 
@@ -115,7 +121,7 @@ export class Declared {
   }
 
   async #prepare(queue: string, said: Said): Promise<void> {
-    await this.open()
+    await this.reach()
     const { layer } = said.declaration
     await this.refuseCircle(queue, layer.deadLetter)
     await this.#write(queue, layer)

@@ -12,6 +12,8 @@ export class LazyStore implements Store {
   readonly #load: () => Promise<Store>
   #loading: Promise<Store> | null = null
   #store: Store | null = null
+  /** It is being opened. */
+  #loaded: Store | null = null
   #closed = false
 
   constructor(name: string, aim: Traits, load: () => Promise<Store>) {
@@ -31,6 +33,7 @@ export class LazyStore implements Store {
       this.#loading = null
       throw error
     })
+    this.#loaded = store
     await store.open(ask)
     this.#store = store
     if (this.#isClosed()) await this.close() // it was closed while it opened
@@ -38,7 +41,7 @@ export class LazyStore implements Store {
 
   async close(): Promise<void> {
     this.#closed = true
-    await this.#store?.close()
+    await (this.#store ?? this.#loaded)?.close()
   }
 
   dump: Store['dump'] = async (ask) => this.#opened().dump(ask)

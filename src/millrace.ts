@@ -50,8 +50,8 @@ export interface Millrace<S extends string = string> extends AsyncDisposable {
   /** Opens now, to fail early: STORE_UNREACHABLE, DRIVER_MISSING, FORMAT_UNSUPPORTED. */
   open(): Promise<void>
   /**
-   * Drains workers for at most `timeout` ['30s'], then aborts and releases what runs; sends what is
-   * pending. Closing twice is fine.
+   * Drains workers for at most `timeout` ['30s'], then aborts and releases what runs; carries out
+   * what was asked for before, awaited or not. Closing twice is fine.
    */
   close(options?: { timeout?: Duration }): Promise<void>
 
@@ -228,7 +228,8 @@ export class Mill implements Millrace {
   }
 
   async schedule(task: unknown, name: string, options: unknown): Promise<ScheduleInfo> {
-    return declareSchedule(this.#parts, aimOf(task), name, options)
+    const aim = aimOf(task)
+    return this.#engine.door.through(() => declareSchedule(this.#parts, aim, name, options))
   }
 
   work(queueName: string, handlers: unknown, options?: WorkOptions): Worker {

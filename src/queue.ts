@@ -234,44 +234,44 @@ export class NamedQueue implements Queue {
     return explained.groups(this.#parts, this.name, page)
   }
   cancel(which: string | Selector): Promise<Changed> {
-    return operate.command(this.#parts, 'cancel', this.name, which)
+    return this.#change(() => operate.command(this.#parts, 'cancel', this.name, which))
   }
   retry(which: string | Selector): Promise<Changed> {
-    return operate.command(this.#parts, 'retry', this.name, which)
+    return this.#change(() => operate.command(this.#parts, 'retry', this.name, which))
   }
   delete(which: string | Selector): Promise<Changed> {
-    return operate.command(this.#parts, 'delete', this.name, which)
+    return this.#change(() => operate.command(this.#parts, 'delete', this.name, which))
   }
   update(id: string, change: unknown): Promise<boolean> {
-    return operate.update(this.#parts, this.name, id, change)
+    return this.#change(() => operate.update(this.#parts, this.name, id, change))
   }
   purge(states?: readonly Exclude<State, 'running'>[]): Promise<Changed> {
-    return operate.purge(this.#parts, this.name, states)
+    return this.#change(() => operate.purge(this.#parts, this.name, states))
   }
   set(overrides: Overrides): Promise<SettingsView> {
-    return operate.override(this.#parts, this.name, overrides)
+    return this.#change(() => operate.override(this.#parts, this.name, overrides))
   }
   settings(): Promise<SettingsView> {
     return operate.settings(this.#parts, this.name)
   }
 
   schedule(name: string, options: unknown): Promise<ScheduleInfo> {
-    return planned.declareSchedule(this.#parts, this.#toPlain(), name, options)
+    return this.#change(() => planned.declareSchedule(this.#parts, this.#toPlain(), name, options))
   }
   schedules(page?: PageOptions): Promise<Page<ScheduleInfo>> {
     return planned.schedulesOf(this.#parts, this.name, page)
   }
   unschedule(name: string): Promise<boolean> {
-    return planned.unschedule(this.#parts, this.name, name)
+    return this.#change(() => planned.unschedule(this.#parts, this.name, name))
   }
   pauseSchedule(name: string): Promise<boolean> {
-    return planned.pauseSchedule(this.#parts, this.name, name)
+    return this.#change(() => planned.pauseSchedule(this.#parts, this.name, name))
   }
   resumeSchedule(name: string): Promise<boolean> {
-    return planned.resumeSchedule(this.#parts, this.name, name)
+    return this.#change(() => planned.resumeSchedule(this.#parts, this.name, name))
   }
   runNow(name: string): Promise<Enqueued> {
-    return planned.runNow(this.#parts, this.#toPlain(), name)
+    return this.#change(() => planned.runNow(this.#parts, this.#toPlain(), name))
   }
   preview(which: unknown, count?: number): Promise<readonly Date[]> {
     return planned.preview(this.#parts, this.name, which, count)
@@ -289,6 +289,11 @@ export class NamedQueue implements Queue {
     const concurrency = concurrencyOf(options, subject)
     const crew = handlersHere(this.#parts, new Map([[DEFAULT_TASK, duty]]))
     return { queue, crew, concurrency }
+  }
+
+  /** What changes something is carried out although it closes meanwhile: it was asked for before. */
+  #change<T>(call: () => Promise<T>): Promise<T> {
+    return this.#parts.engine.door.through(call)
   }
 
   /** Plain jobs, checked by the schema that this process declared; a new one only when it changes. */

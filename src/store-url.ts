@@ -6,7 +6,7 @@
  */
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { invalid, unknownName, word } from './job/check.js'
+import { invalid, resembling, unknownName, word } from './job/check.js'
 import { millraceError } from './job/errors.js'
 import { LazyStore } from './lazy-store.js'
 import type { Store, Traits } from './store.js'
@@ -204,11 +204,15 @@ function absolute(scheme: string, address: string): string {
 }
 
 function unknownScheme(scheme: string): Error {
-  if (!LATER.includes(scheme)) return unknownName(scheme, HERE, 'store URL scheme')
+  const schemes = HERE.map((name) => `${name}:`).join(', ')
+  if (!LATER.includes(scheme)) {
+    if (resembling(scheme, HERE) !== null) return unknownName(scheme, HERE, 'store URL scheme')
+    return invalid('store URL scheme', 'that of a store', `${scheme}:`, `take one of ${schemes}`)
+  }
   return millraceError({
     code: 'DRIVER_MISSING',
     subject: `store ${scheme}:`,
-    expected: `a store of this version of Millrace: ${HERE.map((name) => `${name}:`).join(', ')}`,
+    expected: `a store of this version of Millrace: ${schemes}`,
     remedy: 'use file: or sqlite: on one host; this store comes with a later version',
   })
 }

@@ -22,11 +22,14 @@ export function explainCommand(program: Command, shell: Shell): void {
 
 async function ofJob(shell: Shell, queue: string, id: string): Promise<Exit> {
   const told = await shell.within('seen', (mill) => mill.queue(queue).explain(id))
-  shell.answer(told, () => (told === null ? [] : jobLines(shell, queue, id, told)))
-  if (told !== null) return 0
-  const where = `queue ${JSON.stringify(queue)}`
-  shell.complain(`there is no job ${JSON.stringify(id)} in ${where}; a completed job leaves it`)
-  return 1
+  if (told === null) {
+    const where = `queue ${JSON.stringify(queue)}`
+    return shell.complain(
+      `there is no job ${JSON.stringify(id)} in ${where}; a completed job leaves it`,
+    )
+  }
+  shell.answer(told, () => jobLines(shell, queue, id, told))
+  return 0
 }
 
 function jobLines(shell: Shell, queue: string, id: string, told: Explanation): readonly string[] {
@@ -45,12 +48,13 @@ function jobLines(shell: Shell, queue: string, id: string, told: Explanation): r
 
 async function ofQueue(shell: Shell, queue: string): Promise<Exit> {
   const told = await shell.within('seen', (mill) => mill.explain(queue))
-  shell.answer(told, () => (told === null ? [] : queueLines(shell, told)))
-  if (told !== null) return 0
-  shell.complain(
-    `there is no queue ${JSON.stringify(queue)}; \`millrace stats\` lists those that there are`,
-  )
-  return 1
+  if (told === null) {
+    return shell.complain(
+      `there is no queue ${JSON.stringify(queue)}; \`millrace stats\` lists those that there are`,
+    )
+  }
+  shell.answer(told, () => queueLines(shell, told))
+  return 0
 }
 
 function queueLines(shell: Shell, told: QueueExplanation): readonly string[] {

@@ -69,10 +69,14 @@ export class Shell {
     if (!this.asked.json) this.terminal.err(line)
   }
 
-  /** Why the exit code is not 0, when no error was thrown. */
-  complain(message: string): void {
+  /**
+   * Why the exit code is not 0, when no error was thrown: 1 in most cases. Where nothing was found
+   * there is no answer beside it.
+   */
+  complain(message: string): 1 {
     const { terminal, asked } = this
     terminal.err(asked.json ? jsonText({ error: { message } }) : `millrace: ${message}`)
+    return 1
   }
 
   /** An open Millrace for as long as `use` takes. */

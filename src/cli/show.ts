@@ -21,14 +21,15 @@ async function show(shell: Shell, queue: string, id: string): Promise<Exit> {
     const there = mill.queue(queue)
     return Promise.all([there.get(id), there.parents(id)])
   })
+  if (job === null) {
+    return shell.complain(
+      `there is no job ${JSON.stringify(id)} in queue ${JSON.stringify(queue)}. A completed job leaves ` +
+        'its queue unless keep.completed says otherwise, and a dead one moves to its dead-letter queue.',
+    )
+  }
   const parents = found ?? []
-  shell.answer(job && { ...job, parents }, () => (job === null ? [] : lines(shell, job, parents)))
-  if (job !== null) return 0
-  shell.complain(
-    `there is no job ${JSON.stringify(id)} in queue ${JSON.stringify(queue)}. A completed job leaves ` +
-      'its queue unless keep.completed says otherwise, and a dead one moves to its dead-letter queue.',
-  )
-  return 1
+  shell.answer({ ...job, parents }, () => lines(shell, job, parents))
+  return 0
 }
 
 /** What explains it comes first, the payload last: it may be long. */

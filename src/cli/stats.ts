@@ -41,11 +41,9 @@ async function statsOfOne(shell: Shell, name: string): Promise<Exit> {
     return { queue: known, settings, workers }
   })
   if (found === null) {
-    shell.answer(null, () => [])
-    shell.complain(
+    return shell.complain(
       `there is no queue ${JSON.stringify(name)}; \`millrace stats\` lists those that there are`,
     )
-    return 1
   }
   shell.answer(found, () => [
     ...queueTable(shell, [found.queue]),

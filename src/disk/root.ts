@@ -4,7 +4,7 @@
  */
 import { millraceError } from '../job/errors.js'
 import type { Disk } from './disk.js'
-import { hasCode } from './errno.js'
+import { hasCode, isMissing } from './errno.js'
 import { place, writeAll } from './place.js'
 
 /** What stands in a folder of this kind, and by which rules; another number is of other rules. */
@@ -89,5 +89,15 @@ export function readFormat(
     return word === name ? { number: Number(number), id } : null
   } finally {
     file.close()
+  }
+}
+
+/** The id of the store in a folder; null: none of this kind is there, or not any more. */
+export function idOf(disk: Disk, root: string, kind: Kind): string | null {
+  try {
+    return readFormat(disk, root, kind)?.id ?? null
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw error
   }
 }

@@ -13,11 +13,13 @@ import type { Inserted, Lot } from '../job/lot.js'
 import type { Planned, ScheduleChange } from '../job/schedule.js'
 import { Events } from '../observe/events.js'
 import type { Command, Hint, Store, Swept } from '../store.js'
+import { atMost } from '../time/clock.js'
 import type { Chance, Clock } from '../time/clock.js'
-import { SETTLE_WAIT } from '../job/defaults.js'
+import { LEAVE_WAIT, SETTLE_WAIT } from '../job/defaults.js'
 import { Commits } from './commits.js'
 import { Lateness } from './allowance.js'
 import { Deadlines } from './deadlines.js'
+import { Door } from './door.js'
 import { Exchanger } from './exchanger.js'
 import { Heart } from './heart.js'
 import { Inserts } from './inserts.js'
@@ -74,6 +76,8 @@ export class Engine {
   readonly events: Events
   /** Makes ids that rise: of jobs, of dead letters, of nodes and workers. */
   readonly newId: () => string
+  /** Who changes the store goes in by it. */
+  readonly door = new Door(() => this.#open())
   readonly #options: EngineOptions
   readonly #outage: Outage
   readonly #ledger = new Ledger()
@@ -95,8 +99,6 @@ export class Engine {
   #ran = 0
   /** Calls of `runUntilIdle` under way. */
   #hurrying = 0
-  #opening: Promise<void> | null = null
-  #opened = false
   #closing: Promise<void> | null = null
   #unwatch: () => void = () => undefined
 
@@ -113,7 +115,8 @@ export class Engine {
     const roster = new Roster({ store, clock, chance, outage, lease, newId, ready })
     this.#roster = roster
     const staff = (this.#staff = new Staff(clock))
-    this.#pausing = new Pausing({ store, clock, events, ledger, staff, ready })
+    const reach = (): Promise<void> => this.door.reach()
+    this.#pausing = new Pausing({ store, clock, events, ledger, staff, ready: reach })
     const onWell = (): void => this.#lookAll()
     this.#heart = new Heart({ store, clock, events, outage, ledger, roster, lease, beat, onWell })
     const leaseGone = (claimedAt: number): boolean => this.#heart.leaseGone(claimedAt)
@@ -165,38 +168,40 @@ export class Engine {
 
   /** Opens the store, once; when that failed, the next call tries again. */
   open(): Promise<void> {
-    if (this.#closing !== null) return Promise.reject(storeClosed('millrace'))
-    this.#opening ??= this.#open().catch((error: unknown) => {
-      this.#opening = null
-      throw error
-    })
-    return this.#opening
+    return this.door.open()
   }
 
   async #open(): Promise<void> {
     await this.store.open({ scope: this.#options.scope })
     this.#unwatch = this.store.watch((hint) => this.#hear(hint))
-    this.#opened = true
-    if (this.#options.onFired != null) this.#upkeep.scheduler.start()
+    if (this.#options.onFired != null && this.#closing === null) this.#upkeep.scheduler.start()
   }
 
   close({ timeout }: { readonly timeout: Millis }): Promise<void> {
+    this.door.close()
     this.#closing ??= this.#close(timeout)
     return this.#closing
   }
 
   async #close(timeout: Millis): Promise<void> {
     const { clock } = this.#options
+    const until = clock.mono() + timeout + SETTLE_WAIT
     this.#upkeep.stop()
     this.#rumours.control.close()
     this.#rumours.schedules.close()
     this.#waiter.close(storeClosed('waiting for a result'))
-    let enough = (): void => undefined
-    const patience = new Promise<void>((resolve) => (enough = resolve))
-    const timer = clock.after(timeout + SETTLE_WAIT, enough)
     await this.#staff.stop(timeout)
-    await Promise.race([patience, this.#landed()])
-    timer.cancel()
+    await atMost(clock, Math.max(0, until - clock.mono()), this.#landed())
+    const gone = this.#leave()
+    await atMost(clock, Math.max(LEAVE_WAIT, until - clock.mono()), gone)
+    // Who waits for the store still, since others keep it, is not waited for much longer.
+    await this.store.close()
+    await gone
+  }
+
+  /** What is left of it says nothing more, and the store hears that it is gone. */
+  async #leave(): Promise<void> {
+    const opened = this.door.shut()
     this.#inserts.close()
     this.#exchanger.close()
     this.#notes.close()
@@ -207,23 +212,18 @@ export class Engine {
     await this.#roster.close()
     await this.#heart.close()
     this.#staff.letGo()
-    await this.#leave()
+    this.#unwatch()
+    if ((await opened) && this.#roster.known) {
+      await this.store.leave(this.node).catch((error: unknown) => this.#outage.failed(error, null))
+    }
   }
 
-  /** All that was handed in has reached the store. */
+  /** All that was asked for, and all that was handed in, has reached the store. */
   async #landed(): Promise<void> {
+    await this.door.empty()
     await this.#inserts.idle()
     await this.#notes.flushAll()
     await this.#exchanger.idle()
-  }
-
-  async #leave(): Promise<void> {
-    this.#unwatch()
-    await this.#opening?.catch(() => undefined) // who asked for it has heard of its failure
-    if (this.#opened && this.#roster.known) {
-      await this.store.leave(this.node).catch((error: unknown) => this.#outage.failed(error, null))
-    }
-    await this.store.close()
   }
 
   // ── What producers and operators ask ──────────────────────────────────────────────────────────
@@ -231,8 +231,8 @@ export class Engine {
   /** One answer per job, in order; calls that are made together travel together. */
   insert(lot: Lot): Promise<readonly Inserted[]> {
     // No promise of its own on the hottest path: two of them cost a plain enqueue a tenth.
-    if (this.#opened && this.#closing === null) return this.#inserts.insert(lot)
-    return this.open().then(() => this.#inserts.insert(lot))
+    if (this.door.isOpen) return this.#inserts.insert(lot)
+    return this.door.reach().then(() => this.#inserts.insert(lot))
   }
 
   /** Until it is final or gone. */
@@ -246,7 +246,7 @@ export class Engine {
 
   /** The whole of a command; answers how many jobs it changed. */
   async control(command: Command): Promise<number> {
-    await this.open()
+    await this.door.reach()
     let changed = 0
     let cursor: string | null = null
     do {
@@ -274,7 +274,7 @@ export class Engine {
 
   /** Declares, changes or removes a schedule. */
   async plan(change: ScheduleChange): Promise<Planned> {
-    await this.open()
+    await this.door.reach()
     const planned = await this.store.plan(change)
     this.#upkeep.scheduler.nudge()
     return planned

@@ -123,7 +123,7 @@ function isPlainName(value: string): boolean {
 }
 
 /** The known name that differs only in case or by two letters at most. */
-function resembling(name: string, known: readonly string[]): string | null {
+export function resembling(name: string, known: readonly string[]): string | null {
   const lower = name.toLowerCase()
   let best: string | null = null
   let least = Math.min(3, Math.ceil(name.length / 2) + 1)

@@ -273,6 +273,8 @@ export const NOTE_ITEMS = 500
 export const NOTE_TRIES = 3
 /** What a stop waits for its last verdicts to land, after the handlers' own time ran out. */
 export const SETTLE_WAIT = 5_000
+/** How long a store has at least to hear that a node leaves, before it is closed. */
+export const LEAVE_WAIT = 1_000
 
 // ── The engine: heart, sweep, waiting ───────────────────────────────────────────────────────────
 

@@ -36,15 +36,21 @@ export async function pause(parts: Parts, queue: string | null, options: unknown
   const subject = queue === null ? 'pauseAll' : `queue(${JSON.stringify(queue)}).pause`
   const { given, said } = read(options, queue, subject, ['wait', 'timeout'])
   const wait = waitOf(given, subject)
-  if (queue !== null) await readyFor(parts, queue)
-  await parts.engine.pause({ ...said, wait, subject })
+  const pausing = async (): Promise<void> => {
+    if (queue !== null) await readyFor(parts, queue)
+    await parts.engine.pause({ ...said, wait, subject })
+  }
+  // A close does not wait for what runs to end just because somebody else waits for it.
+  await (wait === null ? parts.engine.door.through(pausing) : pausing())
 }
 
 export async function resume(parts: Parts, queue: string | null, options: unknown): Promise<void> {
   const subject = queue === null ? 'resumeAll' : `queue(${JSON.stringify(queue)}).resume`
   const { said } = read(options, queue, subject, [])
-  if (queue !== null) await readyFor(parts, queue)
-  await parts.engine.resume(said)
+  await parts.engine.door.through(async () => {
+    if (queue !== null) await readyFor(parts, queue)
+    await parts.engine.resume(said)
+  })
 }
 
 function read(

@@ -51,3 +51,15 @@ export function sleep(clock: Clock, delay: number, signal?: AbortSignal): Promis
     }
   })
 }
+
+/** Until it has ended, but for no longer than that: who called looks again what has become of it. */
+export async function atMost(clock: Clock, most: number, wait: Promise<unknown>): Promise<void> {
+  let enough = (): void => undefined
+  const patience = new Promise<void>((resolve) => (enough = resolve))
+  const timer = clock.after(most, enough)
+  try {
+    await Promise.race([wait, patience])
+  } finally {
+    timer.cancel()
+  }
+}

@@ -287,10 +287,20 @@ describe('pause and resume', () => {
 describe('show and stats', () => {
   it('fail for what is not there, and say so in JSON when asked', async () => {
     await at(['add', 'q', '1'])
-    const { exit, out, err } = await at(['show', 'q', 'nobody', '--json'])
-    expect([exit, out]).toEqual([1, 'null'])
-    expect(JSON.parse(err)).toMatchObject({ error: { message: expect.stringContaining('nobody') } })
-    expect((await at(['stats', 'nowhere'])).exit).toBe(1)
+    for (const words of [
+      ['show', 'q', 'nobody'],
+      ['explain', 'q', 'nobody'],
+      ['explain', 'nobody'],
+      ['stats', 'nobody'],
+    ]) {
+      const { exit, out, err } = await at([...words, '--json'])
+      expect([exit, out]).toEqual([1, ''])
+      const message = expect.stringContaining('"nobody"') as string
+      expect(JSON.parse(err)).toMatchObject({ error: { message } })
+      const plain = await at(words)
+      expect([plain.exit, plain.out]).toEqual([1, ''])
+      expect(plain.err).toContain('millrace: there is no')
+    }
   })
 
   it('tell the steps of an attempt, the first few by name', async () => {

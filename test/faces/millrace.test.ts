@@ -51,6 +51,7 @@ describe('a store', () => {
     ['sqlite:', 'a file'],
     ['redis://host', 'DRIVER_MISSING store redis:'],
     ['fil:./queues', "did you mean 'file'"],
+    ['foo:bar', 'Take one of memory:, file:, maildir:, sqlite:, postgres:'],
     ['./queues', 'write a scheme'],
     ['', 'write a scheme'],
     ['memory:x', 'nothing behind it'],

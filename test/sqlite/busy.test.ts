@@ -4,9 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openFile, wrap } from '../../src/stores/sqlite/driver.js'
+import type { Millrace } from '../../src/index.js'
+import { storeByUrl } from '../../src/store-url.js'
 import type { Handle } from '../../src/stores/sqlite/driver.js'
 import { sqliteStore } from '../../src/stores/sqlite/sqlite-store.js'
 import { newJob, QUEUE, unique } from '../../src/testing/conformance/build.js'
+import type { VirtualClock } from '../../src/time/virtual.js'
+import { bench } from '../faces/harness.js'
 import { betterHandle } from './better-handle.js'
 
 let folder: string
@@ -80,5 +84,48 @@ describe('on a handle of the user’s without a write-ahead log', () => {
     const job = way === 'in one trip' ? newJob('second') : newJob('second', { unique: unique('k') })
     expect(await waits(store.insert([{ jobs: [job] }]))).toMatchObject([[{ status: 'inserted' }]])
     await close()
+  })
+})
+
+describe('a Millrace that closes while another keeps the database', () => {
+  /** Its time is virtual; that for which SQLite is waited for is not. */
+  async function closes(mill: Millrace, clock: VirtualClock): Promise<void> {
+    let over = false
+    const closing = mill.close({ timeout: '1s' }).finally(() => (over = true))
+    while (!over) {
+      await clock.advance(1_000)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await closing
+  }
+
+  it('ends, though its node cannot say goodbye', async () => {
+    const { mill, clock } = bench({}, { store: sqliteStore({ path }) })
+    const told: string[] = []
+    mill.on('store.error', ({ error }) => told.push(error.code))
+    const queue = mill.queue<number, number>('q')
+    queue.work((n) => n + 1)
+    const job = await queue.enqueue(1)
+    const result = job.result()
+    await mill.runUntilIdle()
+    await clock.advance(2_000)
+    expect(await result).toBe(2)
+    other.exec('BEGIN IMMEDIATE')
+    await closes(mill, clock)
+    expect(told).toEqual(['STORE_UNREACHABLE'])
+    other.exec('ROLLBACK')
+  })
+
+  it.each([
+    ['a store', () => sqliteStore({ path })],
+    ['a URL', () => storeByUrl(`sqlite:${path}`)],
+  ])('ends while %s still opens, and says so to whoever waits for it', async (_, store) => {
+    other.exec('BEGIN EXCLUSIVE')
+    const { mill, clock } = bench({}, { store: store() })
+    const enqueued = mill.queue('q').enqueue(1)
+    const refused = expect(enqueued).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' })
+    await closes(mill, clock)
+    await refused
+    other.exec('ROLLBACK')
   })
 })

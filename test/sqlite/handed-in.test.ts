@@ -5,10 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { compareStores } from 'millrace/testing'
+import { DatabaseSync } from '@photostructure/sqlite'
 import { millrace } from '../../src/millrace.js'
+import type { DriverHandle } from '../../src/stores/sqlite/driver.js'
+import { newJob, QUEUE, unique } from '../../src/testing/conformance/build.js'
 import { openableSqliteStore, sqliteStore } from '../../src/stores/sqlite/sqlite-store.js'
 import { openMemory } from '../conformance/memory-medium.js'
 import { betterHandle } from './better-handle.js'
+import type { BetterHandle } from './better-handle.js'
 
 let path: string
 let folder: string
@@ -50,6 +54,81 @@ describe('a handle like better-sqlite3’s', () => {
     expect(database.prepared.some((sql) => /UPDATE/.test(sql))).toBe(true)
     expect(database.prepared.filter((sql) => /\?\d/.test(sql))).toEqual([])
     database.close()
+  })
+})
+
+describe('a handle that its owner closes under the store', () => {
+  /** As better-sqlite3 says it, and as one that says it by its errors alone. */
+  const handles: [string, () => DriverHandle][] = [
+    ['Node’s', () => new DatabaseSync(path)],
+    ['better-sqlite3’s', () => says(() => betterHandle(path), 'open')],
+    ['another’s', () => says(() => betterHandle(path), null)],
+  ]
+
+  function says(make: () => BetterHandle, word: 'open' | null): DriverHandle {
+    const database = make()
+    const asked = <T>(ask: () => T): T => {
+      if (database.isOpen) return ask()
+      throw new TypeError('The database connection is not open')
+    }
+    const handle: DriverHandle = {
+      exec: (sql) => asked(() => database.exec(sql)),
+      close: () => database.close(),
+      prepare(sql) {
+        const statement = asked(() => database.prepare(sql))
+        return {
+          ...statement,
+          all: (...params) => asked(() => statement.all(...params)),
+          get: (...params) => asked(() => statement.get(...params)),
+          run: (...params) => asked(() => statement.run(...params)),
+        }
+      },
+    }
+    if (word !== null) Object.defineProperty(handle, word, { get: () => database.isOpen })
+    return handle
+  }
+
+  it.each(handles)('is told to everybody: %s', async (_, handle) => {
+    const database = handle()
+    const store = sqliteStore({ database })
+    await store.open({ scope: 'default' })
+    await store.insert([{ jobs: [newJob('first')] }])
+    await store.get([{ queue: QUEUE, id: 'first' }])
+    database.close()
+    const page = { limit: 1, cursor: null }
+    const pause = { kind: 'pause', queue: QUEUE, group: null, by: 'me' } as const
+    const tx = new DatabaseSync(path)
+    tx.exec('BEGIN IMMEDIATE')
+    for (const call of [
+      () => store.insert([{ jobs: [newJob('second')] }]),
+      () => store.insert([{ jobs: [newJob('third', { unique: unique('k') })] }]),
+      () => store.insert([{ jobs: [newJob('fourth')], tx }]),
+      () => store.get([{ queue: QUEUE, id: 'first' }]),
+      () => store.list({ queue: QUEUE, which: {}, page }),
+      () => store.queues(page),
+      () => store.control(pause, null),
+      () => store.settings(QUEUE),
+      () => store.declare(QUEUE, { attempts: 2 }),
+      () => store.leave('nobody'),
+      () => sqliteStore({ database }).open({ scope: 'late' }),
+    ]) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'STORE_UNREACHABLE',
+        message: expect.stringMatching(/its owner has closed.*Close the Millrace first/s) as string,
+      })
+    }
+    tx.close()
+    await store.close()
+  })
+
+  it('is no transaction', async () => {
+    const mill = millrace(`sqlite:${path}`)
+    await mill.open()
+    const tx = new DatabaseSync(path)
+    tx.close()
+    const enqueued = mill.queue('q').enqueue(1, { tx })
+    await expect(enqueued).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+    await mill.close()
   })
 })
 

@@ -70,15 +70,16 @@ export class BookStore<S extends string> implements Store<S> {
       this.#opening = null
       throw error
     }
-    this.#state = 'open'
+    if (this.#state === 'new') this.#state = 'open'
   }
 
   async close(): Promise<void> {
     if (this.#state === 'closed') return
-    const wasOpen = this.#state === 'open'
     this.#state = 'closed'
     this.#watchers.clear()
-    if (wasOpen) await this.#medium.close()
+    if (this.#opening === null) return
+    const [opened] = await Promise.allSettled([this.#opening])
+    if (opened.status === 'fulfilled') await this.#medium.close()
   }
 
   async insert(lots: readonly Lot[]): Promise<readonly (readonly Inserted[])[]> {

@@ -10,7 +10,6 @@
  *
  * Here it opens, closes and tells; one opened state, with its book and its time, is a `Life`.
  */
-import type { Disk } from '../../disk/disk.js'
 import { Book } from '../../job/book/book.js'
 import type { Answers, FrameOf } from '../../job/book/book.js'
 import type { Card, Frame } from '../../job/book/frame.js'
@@ -23,7 +22,7 @@ import type { BeatData } from './file-beat.js'
 import { DropBox } from './drop-box.js'
 import { isFull, isMissing } from '../../disk/errno.js'
 import { full, Reserve } from '../../disk/reserve.js'
-import { readFormat } from '../../disk/root.js'
+import { idOf } from '../../disk/root.js'
 import { estranged, named, reloading, wiped } from './faults.js'
 import { FileShelf } from './file-shelf.js'
 import { establish, KIND, layoutOf } from './layout.js'
@@ -76,7 +75,7 @@ export class FileMedium implements Medium {
     this.#layout = layoutOf(path, scope)
     try {
       await establish(disk, this.#layout, nonce)
-      this.#storeId = readFormat(disk, path, KIND)?.id ?? ''
+      this.#storeId = idOf(disk, path, KIND) ?? ''
       this.#judgeMedium()
       const { scope: kept, tmp } = this.#layout
       this.#reserve = new Reserve(disk, {
@@ -284,7 +283,7 @@ export class FileMedium implements Medium {
   #mend(life: Life, error: unknown): void {
     const { disk, path } = this.#options
     if (MillraceError.is(error, 'STORE_WIPED')) throw error
-    if (isMissing(error) && readFormatSafely(disk, path) !== this.#storeId) throw wiped(path)
+    if (isMissing(error) && idOf(disk, path, KIND) !== this.#storeId) throw wiped(path)
     if (life.failure !== null || isMissing(error)) this.#loadAnew(life)
   }
 
@@ -310,8 +309,4 @@ const NOTHING = new Book(new FileShelf(() => unopened()))
 
 function unopened(): never {
   throw new Error('the file store is not open')
-}
-
-function readFormatSafely(disk: Disk, path: string): string | null {
-  return disk.facts(`${path}/FORMAT`) === null ? null : (readFormat(disk, path, KIND)?.id ?? null)
 }

@@ -76,6 +76,18 @@ export function deposed(subject: string): Error {
   })
 }
 
+/** The folder, or what keeps it, was taken away while it was open. */
+export function wiped(path: string): Error {
+  return millraceError({
+    code: 'STORE_WIPED',
+    subject: path,
+    expected: 'the store that was opened',
+    received: 'a folder that was removed or replaced meanwhile, or its `.keeper` was',
+    remedy:
+      'find out who removed it; restore it from a backup, or begin anew by opening it with a new Millrace',
+  })
+}
+
 /** Errors of the system become ours; others stay as they are. */
 export function named(subject: string, error: unknown): unknown {
   return isOfSystem(error) ? unreachable(subject, error) : error

@@ -9,14 +9,16 @@
  *      └─────▶ looking: nobody keeps it, and this process may not
  */
 import { isForbidden } from '../../disk/errno.js'
-import { millraceError } from '../../job/errors.js'
+import { MillraceError, millraceError } from '../../job/errors.js'
 import { noTransactions } from '../../job/no-transactions.js'
 import type { Hint, OpenAsk, Store, Traits } from '../../store.js'
 import type { Clock } from '../../time/clock.js'
-import { mayNotWrite, named, onlyLooks } from './faults.js'
+import { idOf } from '../../disk/root.js'
+import { mayNotWrite, named, onlyLooks, wiped } from './faults.js'
 import { lookForKeeper } from './keeper.js'
 import type { KeeperParts } from './keeper.js'
 import { isLook, Looker } from './looker.js'
+import { KIND } from './layout.js'
 import { Post } from './post.js'
 import { beginKeeping, beginLooking, beginVisiting } from './roles.js'
 import type { Role } from './roles.js'
@@ -50,6 +52,8 @@ export class MaildirStore implements Store<'maildir'> {
   #state: 'new' | 'open' | 'closed' = 'new'
   #opening: Promise<void> | null = null
   #role: Role | null = null
+  /** Which store was opened, and whether it had a keeper then; null: none was yet. */
+  #seen: { readonly id: string | null; wasKept: boolean } | null = null
 
   constructor(parts: HandleParts) {
     this.#parts = parts
@@ -69,11 +73,19 @@ export class MaildirStore implements Store<'maildir'> {
       this.#opening = null
       throw error
     }
-    this.#state = 'open'
+    if (this.#state === 'new') this.#state = 'open'
   }
 
   async #enter(scope: string): Promise<void> {
     this.#scope = scope
+    if (this.#isWiped()) throw wiped(this.#root)
+    await this.#take(scope)
+    const { disk } = this.#parts.keeperParts(scope)
+    this.#seen ??= { id: idOf(disk, this.#root, KIND), wasKept: false }
+    this.#seen.wasKept ||= this.#role?.kind !== 'looking'
+  }
+
+  async #take(scope: string): Promise<void> {
     const { isKeptHere, access } = this.#parts
     if (!isKeptHere(scope) && this.#isKeptElsewhere()) return this.#visit()
     if (!isKeptHere(scope) && access === 'look') return this.#look(null)
@@ -128,7 +140,7 @@ export class MaildirStore implements Store<'maildir'> {
     this.#state = 'closed'
     this.#watchers.clear()
     // What was entered meanwhile is left; whoever entered it hears why it could not.
-    await Promise.allSettled([this.#changing])
+    await Promise.allSettled([this.#opening, this.#changing])
     await this.#resign()
   }
 
@@ -137,6 +149,32 @@ export class MaildirStore implements Store<'maildir'> {
     this.#role = null
     role?.stop()
     await (role?.kind === 'keeping' ? role.store.close() : undefined)
+  }
+
+  /** It is another folder than was opened, or one that knows of no keeper any more. */
+  #isWiped(): boolean {
+    if (this.#isReplaced()) return true
+    const parts = this.#parts.keeperParts(this.#scope)
+    return this.#seen?.wasKept === true && lookForKeeper(parts) === null
+  }
+
+  #isReplaced(): boolean {
+    if (this.#seen === null) return false
+    const { disk } = this.#parts.keeperParts(this.#scope)
+    try {
+      return idOf(disk, this.#root, KIND) !== this.#seen.id
+    } catch (error) {
+      throw named(this.#root, error)
+    }
+  }
+
+  /** The folder may be gone, where what was asked of it says that it does not answer. */
+  #reasonOf(error: unknown): unknown {
+    const isDoubtful =
+      !MillraceError.is(error) ||
+      MillraceError.is(error, 'STORE_UNREACHABLE') ||
+      MillraceError.is(error, 'OUTCOME_UNKNOWN')
+    return isDoubtful && this.#isWiped() ? wiped(this.#root) : error
   }
 
   /** By whoever can do it now. */
@@ -149,7 +187,7 @@ export class MaildirStore implements Store<'maildir'> {
         const call = role.store[verb] as (...words: Parameters<Store[V]>) => Answer<V> // as: its own words
         return await call.apply(role.store, words)
       }
-      const answer = await this.#ask(role, verb, words)
+      const answer = await this.#ofFolder(() => this.#ask(role, verb, words))
       if (answer !== GONE) return answer as Awaited<Answer<V>> // as: what the keeper's store answered, or a picture's
       if (this.#role === role) {
         await this.#change()
@@ -170,6 +208,16 @@ export class MaildirStore implements Store<'maildir'> {
   }
 
   #changing: Promise<void> | null = null
+
+  /** What is asked of the folder itself, or by letters in it: of that one, and no other in its place. */
+  async #ofFolder<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      if (this.#isReplaced()) throw wiped(this.#root)
+      return await ask()
+    } catch (error) {
+      throw this.#reasonOf(error)
+    }
+  }
 
   /** `GONE`: there is nobody to ask. */
   async #ask<V extends Verb>(
@@ -214,6 +262,10 @@ export class MaildirStore implements Store<'maildir'> {
     if (this.#parts.access === 'look') throw onlyLooks(this.#folder)
   }
 
+  get #root(): string {
+    return this.#parts.keeperParts(this.#scope).layout.root
+  }
+
   get #folder(): string {
     return this.#parts.keeperParts(this.#scope).layout.scope
   }
@@ -221,7 +273,8 @@ export class MaildirStore implements Store<'maildir'> {
   insert: Store['insert'] = async (lots) => {
     this.#mustHaveAccess()
     const role = this.#role
-    const delivered = role?.kind === 'visiting' ? await role.deliverer.insert(lots) : null
+    const delivered =
+      role?.kind === 'visiting' ? await this.#ofFolder(() => role.deliverer.insert(lots)) : null
     return delivered ?? (await this.#do('insert', [lots]))
   }
   exchange: Store['exchange'] = (ask) => this.#do('exchange', [ask])

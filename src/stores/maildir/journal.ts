@@ -13,7 +13,8 @@ import type { Host } from '../../disk/host.js'
 import type { Clock, Timer } from '../../time/clock.js'
 import { doneRecord, headRecord, movesRecord } from './commit-log.js'
 import type { Desk } from './desk.js'
-import { unknown } from './faults.js'
+import { unknown, wiped } from './faults.js'
+import { MillraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
 import type { Layout } from './layout.js'
 import type { Move } from './moves.js'
@@ -35,6 +36,8 @@ export interface JournalParts {
   readonly spare: Spare
   readonly desk: Desk
   readonly onFailure: () => void
+  /** Looks whether the folder is still there, and this process its keeper. */
+  readonly keeps: () => boolean
 }
 
 /** A record that is written and not yet known to be durable. */
@@ -135,8 +138,9 @@ export class Journal {
     const { durability, layout } = this.#parts
     try {
       if (durability === 'power') await this.#flush(this.#written)
+      else this.#mustBeFound([this.#segment])
     } catch (error) {
-      throw unknown(layout.commit, error)
+      throw MillraceError.is(error, 'STORE_WIPED') ? error : unknown(layout.commit, error)
     }
     if (this.#failure !== null) throw unknown(layout.commit, this.#failure)
     if (this.#desk.isFull) await this.#catchUp(() => this.#desk.makeRoom())
@@ -182,11 +186,18 @@ export class Journal {
         if (!segment.isDirty) continue
         segment.isDirty = false
         await segment.file.sync()
+        this.#mustBeFound([segment])
       }
     } catch (error) {
       throw this.#fail(error)
     }
     this.#release(target)
+  }
+
+  /** What was written into a file without a name, or into a folder that is gone, nobody will find. */
+  #mustBeFound(segments: readonly Segment[]): void {
+    const { keeps, layout } = this.#parts
+    if (!keeps() || segments.some(({ file }) => file.links() === 0)) throw wiped(layout.root)
   }
 
   #release(target: number): void {
@@ -231,15 +242,20 @@ export class Journal {
   #workNow(): void {
     this.#lingering = null
     if (this.#failure !== null) return
-    void this.#desk.work().then(
+    const work = async (): Promise<void> => {
+      this.#mustBeFound([])
+      await this.#desk.work()
+    }
+    void work().then(
       () => {
         this.#toldOf = null
         this.#mark()
       },
       (error: unknown) => {
         const why = String(error)
-        // When it has failed nobody works on what it left; the next life does.
-        if (this.#failure !== null || this.#toldOf === why) return
+        // Nobody works on what it left; the next life does, if there is any.
+        if (this.#failure !== null || MillraceError.is(error, 'STORE_WIPED')) return
+        if (this.#toldOf === why) return
         this.#toldOf = why
         this.#parts.warn(`letters wait in the commit log: ${why}`)
       },
@@ -278,6 +294,7 @@ export class Journal {
   /** A disk that is full leaves all as it is: the next clearing goes on. */
   async #clear(): Promise<void> {
     try {
+      this.#mustBeFound([])
       if (this.#segment.bytes > this.#emptyBytes) {
         const next = await makeSegment(this.#parts, this.#segment.number + 1)
         this.#old.push(this.#segment)

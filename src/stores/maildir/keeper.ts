@@ -13,11 +13,12 @@
  * it wakes has its generation in its name, and stands below the fence of those who came after it.
  */
 import type { Disk, DiskFile } from '../../disk/disk.js'
-import { isMissing } from '../../disk/errno.js'
+import { isMissing, isOfSystem } from '../../disk/errno.js'
 import type { Host } from '../../disk/host.js'
 import { place, removeIfThere, writeAll } from '../../disk/place.js'
+import { idOf } from '../../disk/root.js'
 import type { Millis } from '../../job/job.js'
-import { namesIn, readText } from './layout.js'
+import { KIND, namesIn, readText } from './layout.js'
 import type { Layout } from './layout.js'
 
 export interface KeeperCard {
@@ -57,6 +58,9 @@ export class Keeper {
   readonly card: KeeperCard
   readonly #parts: KeeperParts
   readonly #file: DiskFile
+  /** Which file it is, and of which store: while it is open no other has this number. */
+  readonly #inode: number | undefined
+  readonly #store: string | null
 
   /** The one before may wake and write: its names must be left behind. */
   readonly mustFence: boolean
@@ -66,6 +70,9 @@ export class Keeper {
     this.#parts = parts
     this.card = card
     this.#file = file
+    const { disk, layout } = parts
+    this.#inode = disk.facts(file.path)?.inode
+    this.#store = idOf(disk, layout.root, KIND)
   }
 
   /** Becomes the keeper; or answers who is. */
@@ -107,14 +114,27 @@ export class Keeper {
     writeAll(this.#file, Buffer.from(`beat ${this.#parts.host.up()}\n`))
   }
 
-  /** Whether nobody has followed. */
-  get isFirst(): boolean {
-    return this.#file.links() > 0
+  /**
+   * Looks: 'followed' by another process, or 'gone' with its folder, which was removed, moved away or
+   * replaced. A keeper's file is removed by who follows, who stands there by then.
+   */
+  standing(): 'first' | 'followed' | 'gone' {
+    const { disk, layout } = this.#parts
+    try {
+      if (disk.facts(this.#file.path)?.inode === this.#inode) return 'first'
+      if (idOf(disk, layout.root, KIND) !== this.#store) return 'gone'
+      const newest = Math.max(0, ...generations(disk, layout))
+      return newest > this.card.generation ? 'followed' : 'gone'
+    } catch (error) {
+      // Who may not look goes by the file that is open.
+      if (!isOfSystem(error)) throw error
+      return this.#file.links() > 0 ? 'first' : 'followed'
+    }
   }
 
   /** In peace: whoever comes need not wait. */
   leave(): void {
-    if (this.isFirst) writeAll(this.#file, Buffer.from('left\n'))
+    if (this.#file.links() > 0) writeAll(this.#file, Buffer.from('left\n'))
     this.#file.close()
   }
 

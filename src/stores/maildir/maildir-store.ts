@@ -92,15 +92,15 @@ export function openableMaildirStore(
     parts.porter ??
     ((its: PorterParts) =>
       parts.disk === undefined ? porterOf(its, parts.clock ?? systemClock) : new DiskPorter(its))
+  const keyOf = (scope: string): string => `${path}\0${scope}`
   const open = (scope: string): Promise<Room> =>
     Room.open({
       ...{ ...keeperParts(scope), durability, warn },
       porter: porterFor(keeperParts(scope)),
-      ...{ clock: rounds, newId },
+      ...{ clock: rounds, newId, onGone: () => rooms.delete(keyOf(scope)) },
       pause: parts.pause ?? turn,
       segmentBytes: parts.segmentBytes ?? SEGMENT_BYTES,
     })
-  const keyOf = (scope: string): string => `${path}\0${scope}`
   return new MaildirStore({
     ...{ survives: durability, access: options.access ?? 'full', keeperParts, warn, rounds },
     pause: parts.pause ?? turn,
@@ -142,7 +142,7 @@ async function enter(rooms: Rooms, key: string, open: () => Promise<Room>): Prom
 
 async function leave(rooms: Rooms, key: string, room: Room): Promise<void> {
   if (--room.handles > 0) return room.durable()
-  rooms.delete(key)
+  if (!room.isGone) rooms.delete(key) // else it made way before, and another may stand there
   await room.close()
 }
 

@@ -65,7 +65,10 @@ export interface KeepingParts extends KeeperParts {
 export function beginKeeping(parts: KeepingParts, tell: Tell): Keeping {
   const { store, room, rounds, warn, disk, layout, post } = parts
   const enlist = (card: Card): void => void room.commit({ kind: 'hello', card })
-  const refuse = (error: unknown): void => warn(`the post could not be read: ${String(error)}`)
+  const refuse = (error: unknown): void => {
+    const reason = room.reasonOf(error)
+    if (!room.isOver) warn(`the post could not be read: ${String(reason)}`)
+  }
   const look = (isThorough: boolean): void => {
     const attend = (): void => room.attend(isThorough)
     // Who was followed leaves the letters to who came after.

@@ -6,15 +6,19 @@
  *               │   ▲
  *     a fault ─▼   │ ── the folder was read anew
  *             reading
+ *
+ * It is over before it is closed when another process has followed, or when the folder is gone: then
+ * nothing more is done in the place where it was.
  */
 import type { Answers, Book } from '../../job/book/book.js'
 import type { Frame } from '../../job/book/frame.js'
 import type { Millis } from '../../job/job.js'
-import { millraceError } from '../../job/errors.js'
+import { MillraceError, millraceError } from '../../job/errors.js'
 import { BEAT } from '../../job/defaults.js'
 import type { Clock, Timer } from '../../time/clock.js'
 import type { News } from '../book/medium.js'
-import { deposed, named, reloading } from './faults.js'
+import { isMissing } from '../../disk/errno.js'
+import { deposed, named, reloading, unknown, wiped } from './faults.js'
 import { Hands } from './hands.js'
 import type { Takers } from './hands.js'
 import { Keeper } from './keeper.js'
@@ -27,12 +31,14 @@ import { Takeover } from './takeover.js'
 
 export type RoomParts = Omit<
   LifeParts,
-  'generation' | 'fence' | 'isDoubtful' | 'onFailure' | 'onQueue' | 'mustFence' | 'spare'
+  'generation' | 'fence' | 'isDoubtful' | 'onFailure' | 'keeps' | 'onQueue' | 'mustFence' | 'spare'
 > &
   Omit<KeeperParts, keyof LifeParts> & {
     /** Null: nobody waits for this one to fall silent. */
     readonly clock: Clock | null
     readonly newId: () => string
+    /** The folder was taken away: whoever opens it from now on has another room. */
+    readonly onGone: () => void
   }
 
 /** A loop that missed some rounds stood still. */
@@ -56,6 +62,8 @@ export class Room {
   #timer: Timer | null = null
   /** Another process has followed: nothing is answered here any more. */
   isDeposed = false
+  /** The folder was removed, moved away or replaced; null: it is there, as far as it was looked. */
+  #gone: Error | null = null
   /** Handles that have it open. */
   handles = 0
 
@@ -87,8 +95,26 @@ export class Room {
 
   /** Looks, whatever it believed: files of others are at stake. */
   #isFirst(): boolean {
-    if (!this.isDeposed && !this.#keeper.isFirst) this.#depose()
-    return !this.isDeposed
+    if (this.isOver) return false
+    const standing = this.#keeper.standing()
+    if (standing === 'followed') this.#depose()
+    if (standing === 'gone') this.#lose()
+    return standing === 'first'
+  }
+
+  /** Nothing is decided here any more. */
+  get isOver(): boolean {
+    return this.isDeposed || this.#gone !== null
+  }
+
+  get isGone(): boolean {
+    return this.#gone !== null
+  }
+
+  /** What failed may have failed since the folder is gone: then that is the reason. */
+  reasonOf(error: unknown): unknown {
+    if (isMissing(error)) this.#isFirst()
+    return this.#gone ?? error
   }
 
   /** The loop turns, and whoever writes is heard: said every round of who looks at the post. */
@@ -113,7 +139,7 @@ export class Room {
 
   /** What others did in the folders is taken now: before whoever asks for something is answered. */
   attend(isThorough: boolean): void {
-    if (this.#life === null || this.isDeposed) return
+    if (this.#life === null) return
     if (isThorough) this.#hands.goRound()
     else this.#hands.flush()
   }
@@ -148,10 +174,11 @@ export class Room {
     const onFailure = (life: Life): void => this.#readAnew(life)
     const mustFence = this.#keeper.mustFence && !this.#isFenced
     const onQueue = (folder: string): void => this.#hands.listen(folder)
+    const keeps = (): boolean => this.#isFirst()
     // What the life before had under way ends before the folder is read.
     await this.#parts.porter.rest()
     const life = await beginLife({
-      ...{ ...this.#parts, generation, fence, isDoubtful, onFailure, onQueue, mustFence },
+      ...{ ...this.#parts, generation, fence, isDoubtful, onFailure, keeps, onQueue, mustFence },
       spare: this.#spare,
     })
     if (mustFence) this.#keeper.fence()
@@ -190,19 +217,33 @@ export class Room {
   }
 
   commit(frame: Frame): Answers[Frame['kind']] {
-    const answers = this.#living().commit(frame)
-    this.#ring()
-    return answers
+    const life = this.#living()
+    try {
+      const answers = life.commit(frame)
+      this.#ring()
+      return answers
+    } catch (error) {
+      throw this.reasonOf(error)
+    }
   }
 
   async durable(): Promise<void> {
-    await this.#living().durable()
+    try {
+      await this.#living().durable()
+    } catch (error) {
+      if (!MillraceError.is(error, 'STORE_WIPED')) throw this.reasonOf(error)
+      // Who follows removes the log of before: what stood there may have come too late for him.
+      const { scope, commit } = this.#parts.layout
+      if (this.isDeposed) throw unknown(commit, deposed(scope))
+      if (!this.isOver) this.#lose()
+      throw error
+    }
   }
 
   /** Between sweeps: what the log holds goes where it belongs. */
   async tend(): Promise<void> {
     try {
-      if (!this.isDeposed) this.#spare.keep()
+      if (this.#isFirst()) this.#spare.keep()
       await this.#life?.clear()
     } catch (error) {
       // Nobody waits for this; the next sweep tries again.
@@ -216,8 +257,8 @@ export class Room {
     this.#timer = this.#parts.clock?.after(BEAT, () => this.#beat(), { ref: false }) ?? null
     this.#lastBeat = this.#parts.host.up()
     try {
-      if (this.#keeper.isFirst) this.#spare.within(() => this.#keeper.beat())
-      else this.#depose()
+      if (!this.#isFirst()) return
+      this.#spare.within(() => this.#keeper.beat())
       this.#hands.doubt(this.#life?.forgetOwn() ?? [])
     } catch (error) {
       this.#parts.warn(`the keeper could not say that it lives: ${String(error)}`)
@@ -225,9 +266,21 @@ export class Room {
   }
 
   #depose(): void {
-    this.#timer?.cancel()
     this.isDeposed = true
     this.#trouble = deposed(this.#parts.layout.scope)
+    this.#end()
+  }
+
+  #lose(): void {
+    const { layout, warn, onGone } = this.#parts
+    this.#gone = wiped(layout.root)
+    this.#end()
+    onGone()
+    warn(this.#gone.message)
+  }
+
+  #end(): void {
+    this.#timer?.cancel()
     this.#life?.letGo()
     this.#life = null
     this.#takeover = null
@@ -237,9 +290,11 @@ export class Room {
   async close(): Promise<void> {
     this.#timer?.cancel()
     const { porter } = this.#parts
-    if (this.isDeposed) {
+    if (!this.#isFirst()) {
       await porter.close()
-      return this.#keeper.letGo()
+      this.#keeper.letGo()
+      if (this.#gone !== null) throw this.#gone
+      return
     }
     this.#hands.close()
     await this.#loading
@@ -268,14 +323,15 @@ export class Room {
   /** It may have been stopped for longer than others wait: then it looks whether it was followed. */
   keeps(): boolean {
     const { host, lease } = this.#parts
-    if (host.up() - this.#lastBeat > lease / 2 && !this.isDeposed) this.#beat()
-    return !this.isDeposed
+    if (host.up() - this.#lastBeat > lease / 2 && !this.isOver) this.#beat()
+    return !this.isOver
   }
 
   #living(): Life {
     this.keeps()
     if (this.#life !== null) return this.#life
-    if (!this.isDeposed && this.#parts.host.up() - this.#triedAt > AGAIN_AFTER) this.#load()
+    if (!this.isOver && this.#parts.host.up() - this.#triedAt > AGAIN_AFTER) this.#load()
+    if (this.#gone !== null) throw this.#gone
     throw reloading(this.#parts.layout.scope, this.#trouble)
   }
 
@@ -286,7 +342,8 @@ export class Room {
     this.#life = null
     this.#takeover = null
     life.letGo()
-    this.#load()
+    if (MillraceError.is(life.failure, 'STORE_WIPED')) this.#lose()
+    else this.#load()
   }
 
   #triedAt: Millis = -Infinity
@@ -295,13 +352,15 @@ export class Room {
     if (this.#loading !== null) return
     this.#triedAt = this.#parts.host.up()
     const before = String(this.#trouble)
-    const begin = async (): Promise<void> => this.#live(await this.#begin(true))
+    const begin = async (): Promise<void> => {
+      if (this.#isFirst()) this.#live(await this.#begin(true))
+    }
     this.#loading = begin()
       .catch((error: unknown) => {
         this.#trouble = error instanceof Error ? error : new Error(String(error))
         // The same again was told before.
         if (String(error) !== before)
-          this.#parts.warn(`the folder could not be read anew: ${String(error)}`)
+          this.#parts.warn(`the folder could not be read anew: ${String(this.reasonOf(error))}`)
       })
       .finally(() => (this.#loading = null))
   }

@@ -131,6 +131,9 @@ export class PostgresMedium implements SqlMedium {
     }
   }
 
+  /** What waits for a server has spans of its own. */
+  hurry(): void {}
+
   async close(): Promise<void> {
     const teller = this.#teller
     this.#teller = null

@@ -8,6 +8,8 @@ export interface SqlMedium {
   readonly traits: Traits
   /** Opens, brings the tables up to date, and answers the port. Hints come until `close`. */
   open(scope: string, onHints: (hints: readonly Hint[]) => void): Promise<Database>
+  /** The store is about to close: whoever waits for others gives up soon. */
+  hurry(): void
   close(): Promise<void>
   /** How `job.commit` is done. */
   readonly commits: CommitWays

@@ -119,9 +119,9 @@ export class SqlStore<S extends string> implements Store<S> {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#watchers.clear()
-    if (this.#opening === null) return
+    this.#medium.hurry()
     const [opened] = await Promise.allSettled([this.#opening])
-    if (opened.status !== 'fulfilled') return
+    if (opened.status !== 'fulfilled' || opened.value === null) return
     // What was under way is answered, and true.
     await Promise.allSettled(this.#running)
     await this.#medium.close()

@@ -22,6 +22,8 @@ import { lend } from './transactions.js'
 
 /** How long another process may hold the database before a call gives up. */
 const BUSY_MOST = 30_000
+/** And a call that is still under way while the store closes. */
+const BUSY_AT_END = 1_000
 const BREATH_MIN = 1
 const BREATH_MAX = 50
 
@@ -55,6 +57,8 @@ export interface ConnectionParts {
 export class Patience {
   readonly #clock: Clock
   readonly #chance: Chance
+  /** Nobody waits for longer than until then. */
+  #end = Infinity
 
   /** A clock of real time: others do not stand still with a virtual one. */
   constructor(clock: Clock, chance: Chance) {
@@ -62,14 +66,20 @@ export class Patience {
     this.#chance = chance
   }
 
+  /** The store closes. */
+  hurry(): void {
+    this.#end = Math.min(this.#end, this.#clock.mono() + BUSY_AT_END)
+  }
+
   /** Tries until it is not busy any more, for as long as is reasonable. */
   async with<T>(run: () => T): Promise<T> {
-    const since = this.#clock.mono()
+    const until = this.#clock.mono() + BUSY_MOST
     for (let breath = BREATH_MIN; ; breath = Math.min(BREATH_MAX, breath * 2)) {
       try {
         return run()
       } catch (error) {
-        if (!isBusy(error) || this.#clock.mono() - since > BUSY_MOST) throw told(error)
+        const isOver = this.#clock.mono() > Math.min(until, this.#end)
+        if (!isBusy(error) || isOver) throw told(error)
       }
       await sleep(this.#clock, breath * (0.5 + this.#chance.next()))
     }

@@ -72,18 +72,53 @@ async function loadDriver(): Promise<Driver> {
   })
 }
 
-/** Asks the database nothing: even a statement that is only prepared can find it locked. */
+/**
+ * Asks the database nothing: even a statement that is only prepared can find it locked. A handle that
+ * its owner has closed says so in our words, whatever is asked of it: STORE_UNREACHABLE.
+ */
 export function wrap(handle: DriverHandle): Handle {
   let isOther: boolean | null = null
+  const asked = <T>(ask: () => T): T => {
+    try {
+      return ask()
+    } catch (error) {
+      throw isClosed(handle, error) ? closed(error) : error
+    }
+  }
   return {
-    exec: (sql) => void handle.exec(sql),
+    exec: (sql) => asked(() => void handle.exec(sql)),
     prepare: (sql) => {
-      isOther ??= 'reader' in handle.prepare('SELECT 1')
-      return isOther ? byPlaces(handle, sql) : byNumbers(handle, sql)
+      const statement = asked(() => {
+        isOther ??= 'reader' in handle.prepare('SELECT 1')
+        return isOther ? byPlaces(handle, sql) : byNumbers(handle, sql)
+      })
+      return {
+        all: (params) => asked(() => statement.all(params)),
+        rows: (params) => asked(() => statement.rows(params)),
+        run: (params) => asked(() => statement.run(params)),
+      }
     },
     close: () => void handle.close(),
     raw: handle,
   }
+}
+
+/** Drivers have a word for it, each another; of one that has none, what it threw says it. */
+export function isClosed(handle: object, error?: unknown): boolean {
+  if ('isOpen' in handle && typeof handle.isOpen === 'boolean') return !handle.isOpen
+  if ('open' in handle && typeof handle.open === 'boolean') return !handle.open
+  return /\b(database|connection) is (not open|closed)\b/i.test(String(error))
+}
+
+function closed(cause: unknown): Error {
+  return millraceError({
+    code: 'STORE_UNREACHABLE',
+    subject: 'store sqlite',
+    expected: 'an open handle',
+    received: 'one that its owner has closed',
+    remedy: 'close the Millrace first, then the handle; or make both anew',
+    cause,
+  })
 }
 
 function byNumbers(handle: DriverHandle, sql: string): Prepared {

@@ -66,6 +66,7 @@ export class SqliteMedium implements SqlMedium {
   readonly liveness: Liveness
   readonly #options: SqliteStoreOptions | { readonly database: DriverHandle }
   readonly #parts: SqliteStoreParts
+  #patience: Patience | null = null
   #connection: Connection | null = null
   #bell: Bell | null = null
   /** Whether several handles may write. */
@@ -89,7 +90,7 @@ export class SqliteMedium implements SqlMedium {
 
   async open(scope: string, onHints: (hints: readonly Hint[]) => void): Promise<Database> {
     const { chance = systemChance } = this.#parts
-    const patience = new Patience(systemClock, chance)
+    const patience = (this.#patience = new Patience(systemClock, chance))
     const handle = await this.#handle(patience)
     try {
       return await this.#openOn(handle, patience, scope, onHints)
@@ -154,6 +155,10 @@ export class SqliteMedium implements SqlMedium {
         `SQLite ${version} can damage a database that several handles write to: take one from ${SOUND} on`,
       )
     }
+  }
+
+  hurry(): void {
+    this.#patience?.hurry()
   }
 
   async close(): Promise<void> {

@@ -8,7 +8,7 @@ import { invalid } from '../../job/check.js'
 import type { Millis } from '../../job/job.js'
 import type { Joined, Lent, Tx } from '../sql/port.js'
 import type { Statement } from '../sql/statements.js'
-import { wrap } from './driver.js'
+import { isClosed, wrap } from './driver.js'
 import type { DriverHandle, Handle } from './driver.js'
 import { statementsOn } from './statements-on.js'
 
@@ -24,6 +24,7 @@ const REMEDY =
 
 export function join(given: unknown, { texts, own, now }: JoinedParts): Joined {
   if (!isHandle(given)) throw invalid('tx', 'an open handle of SQLite', given, REMEDY)
+  if (isClosed(given)) throw invalid('tx', 'an open handle of SQLite', 'one that is closed', REMEDY)
   if (given === own.raw) {
     const expected = "another handle than the store's own, which its workers use in between"
     throw invalid('tx', expected, 'that one', REMEDY)

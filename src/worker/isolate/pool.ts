@@ -19,6 +19,7 @@ import {
 import { MillraceError, millraceError } from '../../job/errors.js'
 import type { Asked, Live } from '../../engine/engine.js'
 import type { Encoded } from '../../job/codec.js'
+import { atMost } from '../../time/clock.js'
 import type { Timer } from '../../time/clock.js'
 import { Errand } from './errand.js'
 import { Isolate } from './isolate.js'
@@ -191,16 +192,9 @@ export class Pool implements Keeper {
       else isolate.end()
     }
     for (const isolate of all) isolate.keepAlive(true)
-    await this.#atMost(Promise.all(all.map((isolate) => isolate.gone)), ISOLATE_GONE)
+    const gone = Promise.all(all.map((isolate) => isolate.gone))
+    await atMost(this.#mould.clock, ISOLATE_GONE, gone)
     for (const isolate of this.#dying) isolate.keepAlive(false)
-  }
-
-  async #atMost(wait: Promise<unknown>, most: number): Promise<void> {
-    let enough: () => void = () => undefined
-    const patience = new Promise<void>((resolve) => (enough = resolve))
-    const timer = this.#mould.clock.after(most, enough)
-    await Promise.race([wait, patience])
-    timer.cancel()
   }
 
   #closed(): MillraceError {
