@@ -13,7 +13,7 @@
 import type { Answers, Book } from '../../job/book/book.js'
 import type { Frame } from '../../job/book/frame.js'
 import type { Millis } from '../../job/job.js'
-import { MillraceError, millraceError } from '../../job/errors.js'
+import { MillraceError } from '../../job/errors.js'
 import { BEAT } from '../../job/defaults.js'
 import type { Clock, Timer } from '../../time/clock.js'
 import type { News } from '../book/medium.js'
@@ -22,10 +22,12 @@ import { deposed, named, reloading, unknown, wiped } from './faults.js'
 import { Hands } from './hands.js'
 import type { Takers } from './hands.js'
 import { Keeper } from './keeper.js'
-import type { KeeperCard, KeeperParts } from './keeper.js'
+import type { KeeperParts } from './keeper.js'
 import { establish } from './layout.js'
 import { beginLife } from './beginning.js'
+import { judgeMedium, kept } from './judging.js'
 import type { Life, LifeParts } from './life.js'
+import { LoopWatch } from './loop-watch.js'
 import { Spare } from './spare.js'
 import { Takeover } from './takeover.js'
 
@@ -41,8 +43,6 @@ export type RoomParts = Omit<
     readonly onGone: () => void
   }
 
-/** A loop that missed some rounds stood still. */
-const STALL: Millis = 1_000
 /** A folder that could not be read anew is read again for whoever calls so much later. */
 const AGAIN_AFTER: Millis = 1_000
 
@@ -51,6 +51,7 @@ export class Room {
   readonly #keeper: Keeper
   readonly #spare: Spare
   readonly #hands: Hands
+  readonly #loop: LoopWatch
   #takeover: Takeover | null = null
   #life: Life | null = null
   #loading: Promise<void> | null = null
@@ -72,6 +73,7 @@ export class Room {
     this.#spare = spare
     this.#keeper = keeper
     this.#lastBeat = parts.host.up()
+    this.#loop = new LoopWatch(parts.host)
     const { disk, layout, clock, warn, host } = parts
     const takers = this.#takers()
     this.#hands = new Hands({ disk, layout, clock, warn, takers, wall: () => host.wall() })
@@ -117,24 +119,13 @@ export class Room {
     return this.#gone ?? error
   }
 
-  /** The loop turns, and whoever writes is heard: said every round of who looks at the post. */
+  /** Said every round of who looks at the post. */
   turn(): void {
-    const now = this.#parts.host.up()
-    if (this.#turnedAt === null || now - this.#turnedAt > STALL) this.#calmSince = now
-    this.#turnedAt = now
+    this.#loop.turn()
   }
 
-  /** Null: nobody goes rounds, and the loop is not measured. */
-  #turnedAt: Millis | null = null
-  #calmSince: Millis = -Infinity
-
-  /**
-   * For how long it has turned without standing still. Who stood still heard nobody, and is rarely
-   * alone in it: a disk that keeps one waiting keeps all.
-   */
   calm(): Millis {
-    if (this.#turnedAt !== null) this.turn()
-    return this.#parts.host.up() - this.#calmSince
+    return this.#loop.calm()
   }
 
   /** What others did in the folders is taken now: before whoever asks for something is answered. */
@@ -188,6 +179,7 @@ export class Room {
 
   #live(life: Life): void {
     this.#life = life
+    this.#toldOf = null
     this.#takeover = new Takeover(life, this.#parts)
     for (let mail = life.mail; mail.length > 0;) {
       const later = this.#takeover.mail(mail)
@@ -347,47 +339,22 @@ export class Room {
   }
 
   #triedAt: Millis = -Infinity
+  /** Why it could not be read, as it was told last; told once, however often it is tried. */
+  #toldOf: string | null = null
 
   #load(): void {
     if (this.#loading !== null) return
     this.#triedAt = this.#parts.host.up()
-    const before = String(this.#trouble)
     const begin = async (): Promise<void> => {
       if (this.#isFirst()) this.#live(await this.#begin(true))
     }
     this.#loading = begin()
       .catch((error: unknown) => {
         this.#trouble = error instanceof Error ? error : new Error(String(error))
-        // The same again was told before.
-        if (String(error) !== before)
-          this.#parts.warn(`the folder could not be read anew: ${String(this.reasonOf(error))}`)
+        const why = String(this.reasonOf(error))
+        if (why !== this.#toldOf) this.#parts.warn(`the folder could not be read anew: ${why}`)
+        this.#toldOf = why
       })
       .finally(() => (this.#loading = null))
   }
-}
-
-/** Refuses what is shared between hosts. Answers what is to be told of one that survives less than was asked. */
-function judgeMedium({ disk, layout, durability }: RoomParts): string | null {
-  const { name, keeps, ordersAppends } = disk.medium(layout.root)
-  if (!ordersAppends) {
-    throw millraceError({
-      code: 'STORE_UNREACHABLE',
-      subject: layout.root,
-      expected: 'a local file system: who keeps a maildir is told by processes of one host',
-      received: name,
-      remedy: 'use a folder on a local disk',
-    })
-  }
-  if (keeps !== 'process' || durability !== 'power') return null
-  return `${layout.root} is on ${name}: its jobs survive a crash of the process, not of the host`
-}
-
-function kept(scope: string, { host, pid }: KeeperCard): Error {
-  return millraceError({
-    code: 'STORE_UNREACHABLE',
-    subject: scope,
-    expected: 'to become its keeper',
-    received: `another process that keeps it: pid ${pid} on ${host}`,
-    remedy: 'one process at a time keeps a maildir; stop that one, or wait for its end',
-  })
 }
