@@ -2,7 +2,7 @@
  * The database beneath a store in PostgreSQL: how it is opened, told of, and closed.
  */
 import { createHash } from 'node:crypto'
-import { MillraceError } from '../../job/errors.js'
+import { MillraceError, millraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
 import type { BeatRecipe, Hint, Traits } from '../../store.js'
 import { systemChance, systemClock } from '../../time/system.js'
@@ -158,11 +158,31 @@ function channelOf(schema: string, scope: string): string {
   return CHANNEL_PREFIX + digest.slice(0, CHANNEL_DIGITS)
 }
 
-/** Which tables these are, so that a transaction on others is refused. */
+/** Which tables these are, so that a transaction on others is refused; and how exactly they are read. */
+const LOOK = `SELECT ${WHERE} AS place, current_setting('extra_float_digits')::int4 AS digits`
+
+interface Looked {
+  readonly place: string
+  readonly digits: number
+}
+
 function placeOf(pool: Pool, table: string, { answers }: Patience): Promise<string> {
-  const asked = { text: `SELECT ${WHERE} AS place`, values: [table], query_timeout: answers }
+  const asked = { text: LOOK, values: [table], query_timeout: answers }
   return asking(pool, async (client) => {
-    const [{ place }] = (await client.query(asked)).rows as [{ readonly place: string }] // as: what was just asked
+    const [{ place, digits }] = (await client.query(asked)).rows as [Looked] // as: what was just asked
+    if (Number(digits) < 0) throw inexact(digits)
     return place
+  })
+}
+
+/** Times are doubles, and would be read rounded. */
+function inexact(digits: number): Error {
+  return millraceError({
+    code: 'STORE_UNREACHABLE',
+    subject: 'store postgres',
+    expected: 'extra_float_digits of 0 or more',
+    received: digits,
+    remedy:
+      "take that setting from the role, the database or the connection: the server's own default is 1",
   })
 }

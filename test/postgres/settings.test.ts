@@ -1,0 +1,68 @@
+// What a database or a role may have set, as old applications want it: Millrace works all the same, or says
+// why not.
+import pg from 'pg'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { compareStores } from 'millrace/testing'
+import { postgresStore } from '../../src/stores/postgres/postgres-store.js'
+import { openMemory } from '../conformance/memory-medium.js'
+import { openPostgres } from '../conformance/postgres-medium.js'
+import { sharedPostgres } from '../servers/postgres.js'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+const server = await sharedPostgres()
+const STRANGE = {
+  extra_float_digits: '0',
+  standard_conforming_strings: 'off',
+  backslash_quote: 'off',
+  bytea_output: 'escape',
+  DateStyle: 'German, DMY',
+  IntervalStyle: 'sql_standard',
+  TimeZone: 'Asia/Kathmandu',
+  search_path: 'pg_catalog',
+  plan_cache_mode: 'force_generic_plan',
+  lock_timeout: '5s',
+  default_transaction_isolation: 'serializable',
+}
+
+async function databaseWith(settings: Readonly<Record<string, string>>): Promise<string> {
+  const url = await server.database()
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const name = client.escapeIdentifier(client.database ?? '')
+  for (const [setting, value] of Object.entries(settings)) {
+    await client.query(`ALTER DATABASE ${name} SET ${setting} = ${client.escapeLiteral(value)}`)
+  }
+  await client.end()
+  return url
+}
+
+describe.skipIf(server.isMissing)(`a database with settings of its own${server.why}`, () => {
+  let url: string
+  beforeAll(async () => {
+    url = await databaseWith(STRANGE)
+  })
+
+  it('has them', async () => {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    const { rows } = await client.query(
+      "SELECT 'a\\\\b' AS text, current_setting('timezone') AS zone",
+    )
+    await client.end()
+    expect(rows).toEqual([{ text: 'a\\b', zone: 'Asia/Kathmandu' }])
+  })
+
+  it('answers a walk as any other', async () => {
+    const open = openPostgres(async () => url)
+    await compareStores({ model: openMemory, open, seed: 11, steps: 200 })
+  })
+
+  it('is refused where it would round the times of jobs', async () => {
+    const store = postgresStore({ url: await databaseWith({ extra_float_digits: '-3' }) })
+    await expect(store.open({ scope: 'default' })).rejects.toThrow(
+      /STORE_UNREACHABLE.*extra_float_digits of 0 or more, received -3.*default is 1/s,
+    )
+    await store.close()
+  })
+})
