@@ -77,6 +77,25 @@ describe.skipIf(isSkipped)(`processes on one maildir${reason}`, { timeout: 120_0
     expect(keepers()).toEqual(['keeper.1'])
   })
 
+  it('find what they delivered themselves, though they looked before and the keeper is stopped', async () => {
+    const first = await worker('first')
+    await using mill = millrace(`maildir:${folder}/mail`)
+    await mill.queue<object, string>('work').enqueue({ holdsFirst: true })
+    await first.heard('holds')
+    // Letters follow answers: where there is no folder yet nothing can be delivered.
+    const tray = `${folder}/mail/default/work/new`
+    while (!existsSync(tray)) await new Promise((resolve) => setImmediate(resolve))
+    await using other = millrace(`maildir:${folder}/mail`)
+    const queue = other.queue<object, string>('work')
+    await other.open()
+    first.stop()
+    expect((await queue.counts()).running).toBe(1)
+    const late = await queue.enqueue({})
+    expect((await queue.get(late.id))?.state).toBe('available')
+    first.goOn()
+    expect(await late.result({ timeout: '60s' })).toBe('first 1')
+  })
+
   it('follow a keeper that is killed: what it held runs again elsewhere, once', async () => {
     const first = await worker('first')
     await using mill = millrace(`maildir:${folder}/mail`)

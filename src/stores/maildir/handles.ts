@@ -275,7 +275,9 @@ export class MaildirStore implements Store<'maildir'> {
     const role = this.#role
     const delivered =
       role?.kind === 'visiting' ? await this.#ofFolder(() => role.deliverer.insert(lots)) : null
-    return delivered ?? (await this.#do('insert', [lots]))
+    if (delivered === null) return this.#do('insert', [lots])
+    this.#looker = null // on a picture of before these jobs are not, and would be taken for ended
+    return delivered
   }
   exchange: Store['exchange'] = (ask) => this.#do('exchange', [ask])
   /** Letters have no transactions of others. */
