@@ -1,6 +1,6 @@
 // A folder that nobody has open is handled by hand, in a real folder: a letter is removed, moved from
 // `dead` to `new`, edited, edited badly, and the next keeper takes it as it was meant.
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -55,6 +55,26 @@ function edit(file: string, change: (text: string) => string): void {
 }
 
 describe('a maildir that is handled by hand', () => {
+  it('is a store wherever it is copied to, though somebody works in the first one', async () => {
+    const copy = `${path}-copy`
+    try {
+      await within(async (store) => {
+        await store.insert([{ jobs: [newJob('a'), newJob('b')] }])
+        const node = await PlayedNode.enlist(store, cardOf('node'))
+        expect((await node.claim({ limit: 1 })).jobs).toHaveLength(1)
+        cpSync(path, copy, { recursive: true })
+        await store.insert([{ jobs: [newJob('c')] }])
+      })
+      const there = openableMaildirStore({ path: copy }, { warn: () => undefined })
+      await there.open({ scope: 'default' })
+      const found = (await jobs(there)).map(({ id, state }) => `${id} ${state}`)
+      expect(found.sort()).toEqual(['a running', 'b available'])
+      await there.close()
+    } finally {
+      rmSync(copy, { recursive: true, force: true })
+    }
+  })
+
   it('forgets a letter that is removed', async () => {
     await within((store) => store.insert([{ jobs: [newJob('a'), newJob('b')] }]))
     const [first] = readdirSync(tray('new')).sort()
