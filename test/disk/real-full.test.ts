@@ -30,7 +30,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(place, { recursive: true }))
 
-describe.skipIf(reason !== '')(`a file system that is full${reason}`, { timeout: 60_000 }, () => {
+describe.skipIf(reason !== '')(`a file system that is full${reason}`, { timeout: 120_000 }, () => {
   it.concurrent.each(['file:', 'maildir:'])(
     '%s refuses, ends what runs, loses nothing, is worked off',
     async (scheme) => {

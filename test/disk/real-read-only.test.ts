@@ -35,7 +35,7 @@ async function calls(scheme: string): Promise<{ list: string; add: string }> {
   return { list: `${list}${add.slice(0, 1)}`, add: add.slice(2) }
 }
 
-describe.skipIf(reason !== '')(`a read-only file system${reason}`, { timeout: 60_000 }, () => {
+describe.skipIf(reason !== '')(`a read-only file system${reason}`, { timeout: 120_000 }, () => {
   it('has a maildir looked at, and what would write to it refused', async () => {
     const { list, add } = await calls('maildir:')
     expect(list).toMatch(/available[^]*0$/)

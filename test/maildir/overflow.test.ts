@@ -47,7 +47,7 @@ async function fill(queue: Queue): Promise<void> {
 }
 
 describe.skipIf(reason !== '')(`a queue of inotify that overflows${reason}`, () => {
-  it('hides nothing of what people did', { timeout: 60_000 }, async () => {
+  it('hides nothing of what people did', { timeout: 120_000 }, async () => {
     await using mill = millrace(`maildir:${folder}/mail`)
     const queue = mill.queue('q')
     await fill(queue)
