@@ -1,17 +1,12 @@
 // A file system that is mounted read-only: a maildir is looked at all the same, and whatever would write
 // is refused in words that say why, by every store on files.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { inNamespace, whyNoMounts } from './mounts.js'
+import { fileOf, inNamespace, whyNoMounts } from './mounts.js'
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
-
-/** Where it counts, a skip would hide the proof: there the missing dist is a failure. */
-const isUnbuilt = !existsSync(main) && process.env.CI !== 'true'
-const reason = isUnbuilt ? ' (skipped: there is no dist, run npm run build first)' : whyNoMounts
+const main = fileOf('../../dist/cli/main.js')
 
 /** What each call says on either stream, and then its code. */
 const LINE = [
@@ -35,21 +30,25 @@ async function calls(scheme: string): Promise<{ list: string; add: string }> {
   return { list: `${list}${add.slice(0, 1)}`, add: add.slice(2) }
 }
 
-describe.skipIf(reason !== '')(`a read-only file system${reason}`, { timeout: 120_000 }, () => {
-  it('has a maildir looked at, and what would write to it refused', async () => {
-    const { list, add } = await calls('maildir:')
-    expect(list).toMatch(/available[^]*0$/)
-    expect(add).toMatch(/STORE_UNREACHABLE[^]*may write to[^]*Make it writable/)
-    expect(add).toMatch(/add: 1$/)
-    // Each try would say it again.
-    expect(add).not.toMatch(/survive/)
-  })
+describe.skipIf(whyNoMounts !== '')(
+  `a read-only file system${whyNoMounts}`,
+  { timeout: 120_000 },
+  () => {
+    it('has a maildir looked at, and what would write to it refused', async () => {
+      const { list, add } = await calls('maildir:')
+      expect(list).toMatch(/available[^]*0$/)
+      expect(add).toMatch(/STORE_UNREACHABLE[^]*may write to[^]*Make it writable/)
+      expect(add).toMatch(/add: 1$/)
+      // Each try would say it again.
+      expect(add).not.toMatch(/survive/)
+    })
 
-  it.each(['file:', 'sqlite:'])(
-    'is refused by %s, which works on nothing that it may not write to',
-    async (scheme) => {
-      const { list, add } = await calls(scheme)
-      for (const said of [list, add]) expect(said).toMatch(/STORE_UNREACHABLE[^]*EROFS[^]*1$/)
-    },
-  )
-})
+    it.each(['file:', 'sqlite:'])(
+      'is refused by %s, which works on nothing that it may not write to',
+      async (scheme) => {
+        const { list, add } = await calls(scheme)
+        for (const said of [list, add]) expect(said).toMatch(/STORE_UNREACHABLE[^]*EROFS[^]*1$/)
+      },
+    )
+  },
+)

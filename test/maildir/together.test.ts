@@ -83,7 +83,7 @@ describe.skipIf(isSkipped)(`processes on one maildir${reason}`, { timeout: 120_0
     await mill.queue<object, string>('work').enqueue({ holdsFirst: true })
     await first.heard('holds')
     // Letters follow answers: where there is no folder yet nothing can be delivered.
-    const tray = `${folder}/mail/default/work/new`
+    const tray = join(folder, 'mail', 'default', 'work', 'new')
     while (!existsSync(tray)) await new Promise((resolve) => setImmediate(resolve))
     await using other = millrace(`maildir:${folder}/mail`)
     const queue = other.queue<object, string>('work')

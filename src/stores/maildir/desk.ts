@@ -48,6 +48,8 @@ export class Desk {
   /** The number of what it was given last, and up to which it is to be done now. */
   #given = 0
   #upTo = 0
+  /** Whether letters may be written in the slice that is packed. */
+  #mayWrite = true
   /** In the porter's hands. */
   #underWay: readonly Errand[] = []
   #unitsUnderWay = 0
@@ -156,12 +158,12 @@ export class Desk {
   }
 
   async #work(): Promise<void> {
-    const mayWrite = this.#parts.hasSpare()
-    let due = this.#due(mayWrite)
+    let due = this.#due()
     for (;;) {
+      this.#mayWrite = this.#parts.hasSpare()
       let errands = this.#next(due)
       // What has come to its end tells nothing of what was added since.
-      if (errands.length === 0) errands = this.#next((due = this.#due(mayWrite)))
+      if (errands.length === 0) errands = this.#next((due = this.#due()))
       if (errands.length === 0 && this.#moves.oldest <= this.#upTo) throw noRoom()
       if (errands.length === 0) return
       this.#slice = this.#carry(errands).then(this.#parts.pause)
@@ -169,8 +171,11 @@ export class Desk {
     }
   }
 
-  #due(mayWrite: boolean): Iterator<Errand> {
-    return this.#moves.due(() => this.#upTo, mayWrite)
+  #due(): Iterator<Errand> {
+    return this.#moves.due(
+      () => this.#upTo,
+      () => this.#mayWrite,
+    )
   }
 
   #next(due: Iterator<Errand>): Errand[] {

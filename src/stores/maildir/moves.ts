@@ -103,9 +103,9 @@ export class Moves {
 
   /**
    * Takes out, one after another, what is to be done of moves up to a number, whatever is added
-   * meanwhile. Whoever takes one does it, or puts it back. `mayWrite`: else texts are left.
+   * meanwhile. Whoever takes one does it, or puts it back. While `mayWrite` says no, texts are left.
    */
-  *due(upTo: () => number, mayWrite: boolean): Generator<Errand> {
+  *due(upTo: () => number, mayWrite: () => boolean): Generator<Errand> {
     for (let isDone = false; !isDone;) {
       isDone = true
       for (const [path, since] of this.removals) {
@@ -115,7 +115,7 @@ export class Moves {
         yield { kind: 'remove', path, since }
       }
       for (const [path, sheet] of this.sheets) {
-        if (sheet.since > upTo() || (sheet.text !== null && !mayWrite)) continue
+        if (sheet.since > upTo() || (sheet.text !== null && !mayWrite())) continue
         isDone = false
         this.#lift(path)
         yield { kind: 'put', path, ...sheet }
