@@ -2,7 +2,9 @@
  * The heart's own thread: beats by the store's recipe while the loop may be busy with a handler.
  * It sleeps in shared memory and reads from there; it never waits for the loop. When the loop has
  * not answered for two beats, runs past their timeouts are reported as `overdue`. Promises: a beat
- * every interval while there is work; a beat that fails is told to the loop and tried again.
+ * every interval while there is work, the first half an interval after that begins; a beat that fails
+ * is told to the loop and tried again. Whoever has just claimed is known to live: until the first beat
+ * neither the store's code nor a connection is opened here, which short work then never pays for.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { Millis } from '../job/job.js'
@@ -25,20 +27,35 @@ let ticks = -1
 let tickedAt = 0
 let told = ''
 
-const recipe = (await import(start.recipe.module)) as {
-  readonly beater: (data: unknown, every: Millis) => Beater
-} // as: what a `BeatRecipe` promises of its module
-const beater = recipe.beater(start.recipe.data, start.beat)
+let beater: Beater | null = null
+/** It has worked since before its last pause. */
+let beats = false
 
-for (;;) {
-  const wake = Atomics.load(control, WAKE)
-  hearNews()
-  const mode = Atomics.load(control, MODE)
-  if (mode === END) break
-  if (mode === WORK) await beat()
-  Atomics.wait(control, WAKE, wake, mode === WORK ? start.beat : Infinity)
+await live()
+
+async function live(): Promise<void> {
+  for (;;) {
+    const wake = Atomics.load(control, WAKE)
+    hearNews()
+    const mode = Atomics.load(control, MODE)
+    if (mode === END) return beater?.close()
+    if (mode === WORK && beats) await beat()
+    Atomics.wait(control, WAKE, wake, pauseIn(mode))
+    beats = mode === WORK
+  }
 }
-await beater.close()
+
+function pauseIn(mode: number): Millis {
+  if (mode !== WORK) return Infinity
+  return beats ? start.beat : start.beat / 2
+}
+
+async function made(): Promise<Beater> {
+  const recipe = (await import(start.recipe.module)) as {
+    readonly beater: (data: unknown, every: Millis) => Beater
+  } // as: what a `BeatRecipe` promises of its module
+  return recipe.beater(start.recipe.data, start.beat)
+}
 
 function hearNews(): void {
   if (parentPort === null) return
@@ -55,6 +72,7 @@ async function beat(): Promise<void> {
   const table = readTable(control, columns)
   if (table === null) return
   try {
+    beater ??= await made()
     await beater.beat({ node, upTo: table.upTo, open: table.open, overdue: overdue(table) })
     Atomics.add(control, BEATS, 1)
     told = ''
