@@ -25,8 +25,8 @@ async function stop(end, telling, cpu) {
   await subject.close()
   const { user, system } = process.cpuUsage(cpu)
   const { runs, total } = ledger
-  process.send({ what: 'ended', runs, total, lastRun, waits, cpu: user + system })
-  process.disconnect()
+  const ended = { what: 'ended', runs, total, lastRun, waits, cpu: user + system }
+  process.send(ended, () => process.disconnect())
 }
 
 process.on('message', (message) => {

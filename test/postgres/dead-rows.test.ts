@@ -104,7 +104,7 @@ describe.skipIf(server.isMissing).each([
     counts.set('line.first', await pagesOf(texts['line.first'], first))
     const taking = [1, 0, 1, lane, [lane], 'node', 'worker', 1, 10, now, token]
     counts.set('takeHandful', await pagesOf(takeHandful(SCHEMA, false), taking.map(literal)))
-    const ending = [1, [1], [0], [1], ['job-0-0'], [token], now]
+    const ending = [1, [1], [0], [1], ['job-0-0'], [token], now, '{}']
     counts.set('completePlainly', await pagesOf(completePlainly(SCHEMA), ending.map(literal)))
     return counts
   }

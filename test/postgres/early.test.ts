@@ -41,12 +41,8 @@ describe.skipIf(here.isMissing)(`an insert that is awaited${here.why}`, () => {
     return node
   }
 
-  it('is claimed while it is not durable, and not answered', async () => {
-    const store = await prepared(cluster.url(database), 'first')
-    const node = await awaited(store)
-    let hinted = false
-    store.watch(({ what }) => (hinted ||= what === 'jobs'))
-    // No commit that is to be durable ends: it waits for a standby that never comes.
+  /** No commit that is to be durable ends: it waits for a standby that never comes. */
+  async function stopDisk(): Promise<void> {
     await cluster.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
     await cluster.query('SELECT pg_reload_conf()')
     await vi.waitUntil(async () => {
@@ -55,6 +51,29 @@ describe.skipIf(here.isMissing)(`an insert that is awaited${here.why}`, () => {
       )
       return on
     })
+  }
+
+  /** So many commits wait for it. */
+  async function waitForDisk(commits: number): Promise<void> {
+    await vi.waitUntil(async () => {
+      const [{ waiting }] = await cluster.query(
+        "SELECT count(*)::int AS waiting FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
+      )
+      return waiting === commits
+    })
+  }
+
+  async function letDiskGo(): Promise<void> {
+    await cluster.query('ALTER SYSTEM RESET synchronous_standby_names')
+    await cluster.query('SELECT pg_reload_conf()')
+  }
+
+  it('is claimed while it is not durable, and not answered', async () => {
+    const store = await prepared(cluster.url(database), 'first')
+    const node = await awaited(store)
+    let hinted = false
+    store.watch(({ what }) => (hinted ||= what === 'jobs'))
+    await stopDisk()
     let answered = false
     const inserted = store.insert([{ jobs: [newJob('early')] }]).then((answer) => {
       answered = true
@@ -62,17 +81,38 @@ describe.skipIf(here.isMissing)(`an insert that is awaited${here.why}`, () => {
     })
     await vi.waitUntil(() => hinted)
     expect((await node.claim({ limit: 1 })).jobs).toMatchObject([{ id: 'early' }])
-    await vi.waitUntil(async () => {
-      const [{ waiting }] = await cluster.query(
-        "SELECT count(*)::int AS waiting FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
-      )
-      return waiting === 1
-    })
+    await waitForDisk(1)
     expect(answered).toBe(false)
-    await cluster.query('ALTER SYSTEM RESET synchronous_standby_names')
-    await cluster.query('SELECT pg_reload_conf()')
+    await letDiskGo()
     expect(await inserted).toMatchObject([[{ status: 'inserted' }]])
     await store.close()
+  })
+
+  it('comes to a worker elsewhere before it is durable, where it comes alone; in a hurry after it', async () => {
+    const url = cluster.url(await cluster.createDatabase())
+    const store = await prepared(url, 'first')
+    const other = await opened(url)
+    const node = await awaited(other)
+    const heard: (string | null)[] = []
+    other.watch(({ what, queue }) => what === 'jobs' && heard.push(queue))
+    await stopDisk()
+    const alone = store.insert([{ jobs: [newJob('alone')] }])
+    await vi.waitUntil(() => heard.length > 0)
+    expect(heard).toEqual(['q'])
+    expect((await node.claim({ limit: 9 })).jobs).toMatchObject([{ id: 'alone' }])
+    const hurried = store.insert([{ jobs: [newJob('hurried')] }])
+    await waitForDisk(2)
+    expect((await node.claim({ limit: 9 })).jobs).toEqual([])
+    expect(heard).toEqual(['q'])
+    await letDiskGo()
+    expect(await Promise.all([alone, hurried])).toMatchObject([
+      [[{ status: 'inserted' }]],
+      [[{ status: 'inserted' }]],
+    ])
+    await vi.waitUntil(() => heard.length > 1)
+    expect((await node.claim({ limit: 9 })).jobs).toMatchObject([{ id: 'hurried' }])
+    await store.close()
+    await other.close()
   })
 
   it('lasts though the server has forgotten how it is waited for', async () => {

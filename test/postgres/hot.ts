@@ -65,7 +65,7 @@ export const HOT: Partial<Record<Statement, readonly unknown[]>> = {
 export const VOLLEYS = {
   insertAlike: {
     text: insertAlike(SCHEMA),
-    params: [1, 0, 1, 'default', 0, 0, 0, null, 1e12, ['a'], ['group 7'], ['1']],
+    params: [1, 0, 1, 'default', 0, 0, 0, null, 1e12, ['a'], ['group 7'], ['1'], 'channel', '[]'],
   },
   takePlainly: {
     text: takePlainly(SCHEMA, true),
@@ -81,7 +81,7 @@ export const VOLLEYS = {
   },
   completePlainly: {
     text: completePlainly(SCHEMA),
-    params: [1, [1], [0], [1], ['job 7'], [7], 1e12],
+    params: [1, [1], [0], [1], ['job 7'], [7], 1e12, '{}'],
   },
 }
 

@@ -99,6 +99,11 @@ export class Connections {
     }
   }
 
+  /** Whether what others see may wait for the disk apart; in our own process everyone waits for it. */
+  get mayWaitApart(): boolean {
+    return this.#mayFlush && !this.#isAlone
+  }
+
   /** The statements of what writes. */
   get texts(): Readonly<Record<Statement, string>> {
     return this.#writing
@@ -125,14 +130,11 @@ export class Connections {
     { name, isTaking = false, ...asked }: Volley,
     onSeen: ((rows: readonly unknown[]) => void) | null = null,
   ): Promise<unknown[]> {
-    // In our own process the disk is waited for by everyone.
-    const mayWaitApart = this.#mayFlush && !this.#isAlone
-    const waitsApart = purpose === 'durable' && onSeen !== null && mayWaitApart
-    return this.#again(waitsApart ? 'loose' : purpose, async (client, pending, commit) => {
-      pending.add(this.#begin(client, waitsApart ? 'loose' : purpose))
-      const inOrder = queues.toSorted((a, b) => a - b)
-      if (!this.#isAlone && inOrder.length > 0)
-        pending.add(client.query(this.#lock(inOrder, isTaking ? 'taking' : 'beside')))
+    const waitsApart = purpose === 'durable' && onSeen !== null && this.mayWaitApart
+    const ends = waitsApart ? 'loose' : purpose
+    return this.#again(ends, async (client, pending, commit) => {
+      pending.add(client.query({ text: BEGIN[ends] }))
+      pending.add(client.query(this.#enter(ends, queues, isTaking ? 'taking' : 'beside')))
       const answer = client.query({ ...this.#prepared(`w/${name}`), ...asked, types: TYPES })
       pending.add(answer)
       const committed = commit()
@@ -233,12 +235,24 @@ export class Connections {
     return this.#prepares ? { name: `millrace/${name}` } : {}
   }
 
-  #lock(queues: readonly number[], how: Lock | 'taking'): Query {
-    const locks = LOCKS[how].map((lock) => `pg_advisory_xact_lock${lock}`)
+  #lock(queues: readonly number[], how: Locking): Query {
     return {
       ...this.#prepared(`lock/${how}`),
-      text: `SELECT ${locks.join(', ')} FROM unnest($2::int[]) AS q`,
+      text: `SELECT ${locking(how)}`,
       values: [this.#parts.lockClass, queues],
+    }
+  }
+
+  /** The settings and the locks of a transaction at once. */
+  #enter(purpose: Purpose, queues: readonly number[], how: Locking): Query {
+    const settings = settingsOf(purpose, this.#isAlone)
+    if (this.#isAlone || queues.length === 0) {
+      return { ...this.#prepared(`enter/${purpose}`), text: settings }
+    }
+    return {
+      ...this.#prepared(`enter/${purpose}/${how}`),
+      text: `${settings}, ${locking(how)}`,
+      values: [this.#parts.lockClass, queues.toSorted((a, b) => a - b)],
     }
   }
 
@@ -293,8 +307,16 @@ export class Connections {
   }
 }
 
+type Locking = Lock | 'taking'
+
+/** Of the queues $2, in their order. */
+function locking(how: Locking): string {
+  const locks = LOCKS[how].map((lock) => `pg_advisory_xact_lock${lock}`)
+  return `${locks.join(', ')} FROM unnest($2::int[]) AS q`
+}
+
 /** The locks of a queue: of its number, and of the same below zero, which who takes handfuls has alone. */
-const LOCKS: Readonly<Record<Lock | 'taking', readonly string[]>> = {
+const LOCKS: Readonly<Record<Locking, readonly string[]>> = {
   beside: ['_shared($1, q)'],
   shared: ['_shared($1, q)', '_shared($1, -q)'],
   taking: ['_shared($1, q)', '($1, -q)'],

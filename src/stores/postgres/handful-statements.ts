@@ -32,7 +32,7 @@ const hasOneOf = (tokens: string): string => `
   AND EXISTS (SELECT FROM unnest(${tokens}::bigint[]) AS t
               WHERE t >= f.first AND t < f.first + f.jobs)`
 
-/** Deletes those that are plain, and remembers that they were settled. */
+/** Deletes those that are plain, and remembers that they were settled; $8: of all, as `settledRow` has it. */
 export const completePlainly = (s: string): string => `
   WITH q AS MATERIALIZED (
     SELECT coalesce($7::float8, ${NOW}) AS now
@@ -67,7 +67,9 @@ export const completePlainly = (s: string): string => `
   said AS (
     INSERT INTO ${s}settled (scope, at, low, high, body)
     SELECT $1::int, q.now, min(d.token), max(d.token),
-           '{"plain":[' || string_agg(d.token::text, ',') || '],"rest":[]}'
+           CASE WHEN count(*) = cardinality($6::bigint[]) THEN $8::text
+                ELSE (SELECT '{"plain":[' || string_agg(one.token::text, ',') || '],"rest":[]}'
+                      FROM done AS one) END
     FROM q, done AS d GROUP BY q.now)
   SELECT (SELECT count(*) FROM q)::int AS fits,
          CASE WHEN count(*) < cardinality($6::bigint[])

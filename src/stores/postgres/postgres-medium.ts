@@ -123,11 +123,16 @@ export class PostgresMedium implements SqlMedium {
       transact: (purpose, work) => connections.transact(purpose, work),
       durable: async () => undefined,
       spread: (handfuls) => connections.spread(handfuls),
-      oneTrip: new Volleys(connections, place.schema, now),
+      oneTrip: new Volleys({
+        connections,
+        teller,
+        schema: place.schema,
+        ...(now !== undefined && { now }),
+      }),
       raiseAfter: RAISE_AFTER,
       countsAtOnce: isEmbedded === true ? COUNTS_AT_ONCE : Infinity,
       join: (tx) => join(tx, joining),
-      tell: (hints) => teller.tell(hints),
+      tell: (hints, areOthersTold) => teller.tell(hints, areOthersTold),
     }
   }
 

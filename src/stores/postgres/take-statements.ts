@@ -8,7 +8,8 @@
  * leaves the backlog.
  */
 import { HOLDS } from '../../job/book/columns.js'
-import { takenFrom } from '../sql/row.js'
+import type { Millis } from '../../job/job.js'
+import { TAKEN_COLUMNS, takenFrom } from '../sql/row.js'
 import type { Taken } from '../sql/row.js'
 import { leaving } from './backlog-statements.js'
 import { NOW } from './beginning.js'
@@ -20,17 +21,15 @@ const ORDER = 'priority DESC, place, seq'
 
 export const takePlainly = (s: string, isLimited: boolean): string => `
   ${whatFits(s)},
-  first AS (
-    SELECT f.*, fit.before, fit.now
-    FROM fit, ${firstOfLane(s, { lane: '$4::int', now: 'fit.now', most: '$9', skips: 'locked' })}
-    LIMIT $9),
-  numbered AS (
-    SELECT seq, now, before + row_number() OVER (ORDER BY ${ORDER}) AS token FROM first),
+  numbered AS MATERIALIZED (
+    SELECT seq, priority, place, now, before + row_number() OVER (ORDER BY ${ORDER}) AS token
+    FROM (SELECT f.*, fit.before, fit.now
+          FROM fit, ${firstOfLane(s, { lane: '$4::int', now: 'fit.now', most: '$9', skips: 'locked' })}
+          LIMIT $9) AS first),
   changed AS (${runs(s, 'numbered')}),
   ${isLimited ? `moved AS (${leaving(s, 'changed')}),` : ''}
   ${signs(s, '')}
-  ${answer(s, '0')}
-  FROM fit LEFT JOIN changed AS k ON true`
+  ${answer(s, 'changed', '0')}`
 
 /** It has been through nothing, and will leave nothing behind. */
 const IS_NEW = `j.flags = 0 AND j.attempt = 0 AND j.crashes = 0 AND j.token IS NULL
@@ -39,15 +38,15 @@ const IS_NEW = `j.flags = 0 AND j.attempt = 0 AND j.crashes = 0 AND j.token IS N
 /** The same for who is alone in it with the queue; of jobs that are new the rows stay as they are. */
 export const takeHandful = (s: string, isLimited: boolean): string => `
   ${whatFits(s)},
-  first AS MATERIALIZED (
-    SELECT f.*, fit.before, fit.now
-    FROM fit, ${firstOfLane(s, {
-      ...{ lane: '$4::int', now: 'fit.now', most: '$9', skips: isInNone(s, '$1', '$11::bigint') },
-      columns: `, ${NEEDED}, (${IS_NEW}) AS is_new`,
-    })}
-    LIMIT $9),
   numbered AS MATERIALIZED (
-    SELECT *, before + row_number() OVER (ORDER BY ${ORDER}) AS token FROM first),
+    SELECT first.*, before + row_number() OVER (ORDER BY ${ORDER}) AS token
+    FROM (SELECT f.*, fit.before, fit.now
+          FROM fit, ${firstOfLane(s, {
+            ...{ lane: '$4::int', now: 'fit.now', most: '$9' },
+            skips: isInNone(s, '$1', '$11::bigint'),
+            columns: `, ${NEEDED}, (${IS_NEW}) AS is_new`,
+          })}
+          LIMIT $9) AS first),
   put AS (
     INSERT INTO ${s}handfuls (first, scope, queue, node, worker, claim, at, jobs, held, seqs)
     SELECT min(token), $3, $1, $6, $7, $8, min(now), count(*), count(*) FILTER (WHERE is_new),
@@ -63,27 +62,40 @@ export const takeHandful = (s: string, isLimited: boolean): string => `
     FROM numbered WHERE is_new),
   ${isLimited ? `moved AS (${leaving(s, 'taken')}),` : ''}
   ${signs(s, `AND ${isInNone(s, '$1', '$11')}`)}
-  ${answer(s, `(SELECT min(h.first) FROM ${s}handfuls AS h WHERE h.queue = $1 AND h.first >= $11)`)}
-  FROM fit LEFT JOIN taken AS k ON true`
+  ${answer(s, 'taken', `(SELECT min(h.first) FROM ${s}handfuls AS h WHERE h.queue = $1 AND h.first >= $11)`)}`
 
 /**
- * A row for each job, and one where none was taken. What is told of the claim stands in the first: the
- * driver reads each value of each row as a text of its own, and a null for nothing.
+ * A row that tells of the claim, which has a time, and a row for each job, which has none: the driver
+ * reads each value of each row as a text of its own, and a null for nothing.
  */
-function answer(s: string, floor: string): string {
-  const once = (value: string, name: string): string =>
-    `CASE WHEN row_number() OVER () = 1 THEN ${value} END AS ${name}`
+function answer(s: string, taken: string, floor: string): string {
+  const none = TAKEN_COLUMNS.map(() => 'NULL').join(', ')
   return `
-  SELECT ${once('fit.now', 'now')}, ${once('(SELECT count(*) FROM more)::int', 'more')},
-         ${once(nextDue(s), 'next')}, ${once(floor, 'floor')}, k.*`
+  SELECT fit.now, (SELECT count(*) FROM more)::int, ${nextDue(s)}, ${floor}::bigint, ${none} FROM fit
+  UNION ALL
+  SELECT NULL, NULL, NULL, NULL, k.* FROM ${taken} AS k`
 }
 
 /** Where the columns of a job begin, behind those of the claim. */
 const JOB_AT = 4
 
-/** A row of either. Of a new job in a handful nothing is told that is the same for all of them. */
-export function takenOf(row: readonly unknown[]): Taken | null {
-  if (row[JOB_AT + 1] === null) return null
+/** Of the row that tells of the claim. */
+export interface TakeTold {
+  readonly now: Millis
+  /** How many more are known to wait: none, or one. */
+  readonly more: number
+  /** When the next is due. */
+  readonly next: Millis | null
+  readonly floor: number | null
+}
+
+/** Null: the row is that of a job. */
+export function toldIn([now, more, next, floor]: readonly unknown[]): TakeTold | null {
+  return now === null ? null : ({ now, more, next, floor } as TakeTold) // as: the columns of `answer`
+}
+
+/** The row of a job. Of a new one in a handful nothing is told that is the same for all of them. */
+export function takenOf(row: readonly unknown[]): Taken {
   const taken = takenFrom(row, JOB_AT)
   if (row[JOB_AT] !== null) return taken
   taken.seq = NOT_TOLD
@@ -144,8 +156,8 @@ function signs(s: string, skips: string): string {
   touched AS (
     UPDATE ${s}nodes AS n SET beats = n.beats + 1, last_beat = fit.now FROM fit
     WHERE n.scope = $3 AND n.node = $6 AND n.gone = 0 AND n.last_beat <= fit.now - 25
-      AND EXISTS (SELECT FROM first)),
-  last AS (SELECT * FROM first ORDER BY priority, place DESC, seq DESC LIMIT 1),
+      AND EXISTS (SELECT FROM numbered)),
+  last AS (SELECT * FROM numbered ORDER BY token DESC LIMIT 1),
   more AS (
     SELECT FROM last, ${s}turns AS u, LATERAL (
       SELECT FROM ${s}jobs AS j
@@ -155,7 +167,7 @@ function signs(s: string, skips: string): string {
         AND ${inTime('last.now')} ${skips}
       ORDER BY j.place, j.seq LIMIT 1) AS j
     WHERE u.lane = $4 AND u.grp = '' AND u.priority <= last.priority
-      AND (SELECT count(*) FROM first) = $9
+      AND (SELECT count(*) FROM numbered) = $9
     LIMIT 1)`
 }
 

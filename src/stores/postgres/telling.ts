@@ -19,6 +19,12 @@ export interface TellerParts {
   readonly patience: Patience
 }
 
+/** What `pg_notify` takes. */
+export interface Notice {
+  readonly channel: string
+  readonly payload: string
+}
+
 export class Teller {
   readonly #parts: TellerParts
   readonly #gathered = new Map<string, Hint>()
@@ -28,10 +34,18 @@ export class Teller {
     this.#parts = parts
   }
 
-  tell(hints: readonly Hint[]): void {
-    for (const hint of hints) this.#gathered.set(JSON.stringify([hint.what, hint.queue]), hint)
-    if (this.#gathered.size === 0) return
+  /** As it is told within a transaction. */
+  notice(hints: readonly Hint[]): Notice {
+    const { channel, from } = this.#parts
+    return { channel, payload: payloadOf(hints, from) }
+  }
+
+  /** `areOthersTold`: by a notice of the transaction itself. */
+  tell(hints: readonly Hint[], areOthersTold = false): void {
+    if (hints.length === 0) return
     queueMicrotask(() => this.#parts.hear(hints))
+    if (areOthersTold) return
+    for (const hint of hints) this.#gathered.set(JSON.stringify([hint.what, hint.queue]), hint)
     this.#telling ??= this.#tellAll().finally(() => {
       this.#telling = null
     })
@@ -43,9 +57,10 @@ export class Teller {
   }
 
   async #tellAll(): Promise<void> {
-    const { pool, channel, from, patience } = this.#parts
+    const { pool, patience } = this.#parts
     while (this.#gathered.size > 0) {
-      const values = [channel, payloadOf([...this.#gathered.values()], from)]
+      const { channel, payload } = this.notice([...this.#gathered.values()])
+      const values = [channel, payload]
       this.#gathered.clear()
       const text = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
       const told = asking(pool, (client) =>

@@ -42,5 +42,7 @@ export const insertAlike = (s: string): string => `
     WHERE u.lane = k.lane AND u.grp = k.grp AND u.priority = k.priority AND u.floor > k.floor)
   SELECT (SELECT count(*) FROM q)::int AS fits,
          CASE WHEN count(*) < cardinality($10::text[])
-              THEN coalesce(json_agg(a.seq - (SELECT first FROM q)), '[]')::text END AS added
+              THEN coalesce(json_agg(a.seq - (SELECT first FROM q)), '[]')::text END AS added,
+         CASE WHEN count(*) > 0 AND $13::text IS NOT NULL
+              THEN pg_notify($13::text, $14::text)::text END AS told
   FROM added AS a`

@@ -3,26 +3,48 @@
  * sent with the beginning and the end of its transaction (`*-statements.ts`).
  */
 import type { Millis } from '../../job/job.js'
-import type { Alike, OneTrip, PlainEnds, PlainTake, PlainTaken } from '../sql/port.js'
+import { systemClock } from '../../time/system.js'
+import type { Alike, OneTrip, PlainEnds, PlainTake, PlainTaken, Seen } from '../sql/port.js'
 import type { Connections, Volley } from './connection.js'
+import type { Taken } from '../sql/row.js'
+import { settledRow } from '../sql/settled.js'
 import { sent } from './names.js'
 import { completePlainly } from './handful-statements.js'
-import { takeHandful, takenOf, takePlainly } from './take-statements.js'
+import type { Notice, Teller } from './telling.js'
+import { takeHandful, takenOf, takePlainly, toldIn } from './take-statements.js'
+import type { TakeTold } from './take-statements.js'
 import { insertAlike } from './volley-statements.js'
 
 type Taking = `${'takePlainly' | 'takeHandful'}${'' | 'Limited'}`
 
+/** Inserts that follow one another within so long are in a hurry. */
+const HURRY: Millis = 5
+
+const NO_NOTICE = { channel: null, payload: null } as const
+
+export interface VolleysParts {
+  readonly connections: Connections
+  readonly teller: Teller
+  readonly schema: string
+  /** The store's time [the server's]. */
+  readonly now?: () => Millis
+}
+
 export class Volleys implements OneTrip {
   readonly #connections: Connections
+  readonly #teller: Teller
   readonly #now: (() => Millis) | undefined
   readonly #texts: Readonly<Record<'insert' | 'complete', string>>
   readonly #takes: Readonly<Record<Taking, string>>
   /** By queue: the first of its handfuls, when one was last taken. */
   readonly #floors = new Map<number, number>()
+  #inserting = 0
+  /** When the last insert was over, by `mono`. */
+  #insertedAt = -Infinity
 
-  /** `now`: the store's time, where it is not the server's. */
-  constructor(connections: Connections, schema: string, now?: () => Millis) {
+  constructor({ connections, teller, schema, now }: VolleysParts) {
     this.#connections = connections
+    this.#teller = teller
     this.#now = now
     this.#texts = {
       insert: insertAlike(schema),
@@ -36,26 +58,50 @@ export class Volleys implements OneTrip {
     }
   }
 
-  /** What is not awaited is durable by its own commit: that is one thing less to be waited for. */
+  /**
+   * Who enqueues now and then has others see it before the disk does, and hear of it with the commit.
+   * In a hurry one thing less is to be waited for: each commit is durable by itself, and hints are
+   * gathered, since who tells within a commit has others that tell wait until it is over.
+   */
   async insert(
     lot: Alike,
-    onSeen: () => void,
-    isAwaited: boolean,
+    { hints, isAwaited, onSeen }: Seen,
   ): Promise<ReadonlySet<string> | null> {
+    const { mayWaitApart } = this.#connections
+    const isEarly = mayWaitApart && (isAwaited || this.#isAtEase())
+    const notice = isEarly ? this.#teller.notice(hints) : NO_NOTICE
+    const seen = ([row]: readonly unknown[]): void => {
+      if (addedOf(row, lot.ids)?.size) onSeen(isEarly)
+    }
+    this.#inserting++
+    try {
+      const rows = await this.#insert(lot, notice, isEarly ? seen : null)
+      if (!isEarly) seen(rows)
+      return addedOf(rows[0], lot.ids)
+    } finally {
+      this.#inserting--
+      this.#insertedAt = systemClock.mono()
+    }
+  }
+
+  /** It inserts nothing, and has not for a moment. */
+  #isAtEase(): boolean {
+    return this.#inserting === 0 && systemClock.mono() - this.#insertedAt > HURRY
+  }
+
+  #insert(
+    lot: Alike,
+    { channel, payload }: Notice | typeof NO_NOTICE,
+    early: ((rows: readonly unknown[]) => void) | null,
+  ): Promise<unknown[]> {
     const { queue, revision, lane, task, priority, flags, codec, lifespan } = lot
     const { ids, groups, payloads } = lot
     const values = [
       ...[queue, revision, lane, task, priority, flags, codec, lifespan, this.#time()],
-      ...[ids, groups, payloads],
+      ...[ids, groups, payloads, channel, payload],
     ].map(sent)
     const volley = { name: 'job.addAlike', text: this.#texts.insert, values }
-    const seen = ([row]: readonly unknown[]): void => {
-      if (addedOf(row, ids)?.size) onSeen()
-    }
-    const early = isAwaited ? seen : null
-    const rows = await this.#connections.volley('durable', [queue], volley, early)
-    if (!isAwaited) seen(rows)
-    return addedOf(rows[0], ids)
+    return this.#connections.volley('durable', [queue], volley, early)
   }
 
   async take(ask: PlainTake): Promise<PlainTaken | null> {
@@ -77,17 +123,24 @@ export class Volleys implements OneTrip {
       rowMode: 'array',
       isTaking: inHand,
     })
-    const rows = answer as TakenRow[] // as: what it answers
-    if (rows.length === 0) return null
-    const [[now, more, next, first]] = rows
+    let told: TakeTold | null = null
+    const taken: Taken[] = []
+    for (const row of answer as unknown[][]) {
+      // as: rows of columns
+      const claim = toldIn(row)
+      if (claim === null) taken.push(takenOf(row))
+      else told = claim
+    }
+    if (told === null) return null
+    const { now, more, next, floor: first } = told
     if (inHand && first !== null) this.#floors.set(queue, first)
-    const taken = rows.map(takenOf).filter((job) => job !== null)
     return { now, next: more > 0 ? now : next, rows: taken }
   }
 
   async complete(ends: PlainEnds): Promise<ReadonlySet<number> | null> {
     const { scope, queues, revisions, of, ids, tokens } = ends
-    const values = [scope, queues, revisions, of, ids, tokens, this.#time()].map(sent)
+    const [, , body] = settledRow(tokens, [])
+    const values = [scope, queues, revisions, of, ids, tokens, this.#time(), body].map(sent)
     const volley = { name: 'job.completePlainly', text: this.#texts.complete, values }
     const [row] = await this.#connections.volley('durable', queues, volley)
     const { fits, done } = row as { fits: number; done: string | null } // as: what it answers
@@ -99,15 +152,6 @@ export class Volleys implements OneTrip {
     return this.#now?.() ?? null
   }
 }
-
-/** The first of the rows of a claim: these, and those of a job, which are null where none was taken. */
-type TakenRow = readonly [
-  now: Millis,
-  more: number,
-  next: Millis | null,
-  floor: number | null,
-  ...job: unknown[],
-]
 
 /** Of the answer of `insertAlike`; null: nothing was done. */
 function addedOf(row: unknown, ids: readonly string[]): ReadonlySet<string> | null {

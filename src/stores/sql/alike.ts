@@ -6,7 +6,7 @@
 import type { Inserted, NewJob } from '../../job/lot.js'
 import { effective } from '../../job/effective.js'
 import { BY_SETTINGS, OWN_ID } from '../../job/book/columns.js'
-import type { Alike, Database } from './port.js'
+import type { Alike, Database, Seen } from './port.js'
 import type { Queues } from './queues.js'
 import { codecOf, specOf } from './row.js'
 import { isSmall } from './inserting.js'
@@ -16,11 +16,10 @@ export async function insertAlike(
   { oneTrip }: Database,
   queues: Queues,
   jobs: readonly NewJob[],
-  onSeen: () => void,
-  isAwaited: boolean,
+  seen: Seen,
 ): Promise<readonly Inserted[] | null> {
   const lot = alikeOf(queues, jobs)
-  const added = lot === null ? null : await oneTrip.insert(lot, onSeen, isAwaited)
+  const added = lot === null ? null : await oneTrip.insert(lot, seen)
   if (added === null) return null
   return jobs.map(({ id }) => ({ status: added.has(id) ? 'inserted' : 'duplicate', id }))
 }

@@ -167,16 +167,23 @@ export interface PlainEnds {
   readonly tokens: readonly number[]
 }
 
+/** What is to be done when others see what was added, which may be before that is durable. */
+export interface Seen {
+  /** What they are to be told. */
+  readonly hints: readonly Hint[]
+  /** Somebody of this process waits for that, so it may cost something. */
+  readonly isAwaited: boolean
+  /** Called where any was added. `areOthersTold`: other processes have had the hints with it. */
+  readonly onSeen: (areOthersTold: boolean) => void
+}
+
 /**
  * What is asked nearly always, each in one trip to a database that is far away. What it was decided by
  * stands among its conditions; null: it is not so any more, and nothing was done.
  */
 export interface OneTrip {
-  /**
-   * Answers which were added, when that is durable. `onSeen` is called before, as soon as others see
-   * them, where any were; `isAwaited`: somebody of this process waits for that, so it may cost something.
-   */
-  insert(lot: Alike, onSeen: () => void, isAwaited: boolean): Promise<ReadonlySet<string> | null>
+  /** Answers which were added, when that is durable. */
+  insert(lot: Alike, seen: Seen): Promise<ReadonlySet<string> | null>
   take(ask: PlainTake): Promise<PlainTaken | null>
   /** Answers the tokens of those that are completed; all others are as they were. See `durable`. */
   complete(ends: PlainEnds): Promise<ReadonlySet<number> | null>
@@ -205,6 +212,9 @@ export interface Database {
   readonly countsAtOnce: number
   /** The user's own transaction. Throws OPTION_INVALID, TX_UNSUPPORTED for what is none of this database. */
   join(tx: unknown): Promise<Joined>
-  /** Tells everyone, this process included, after what it is about was committed. */
-  tell(hints: readonly Hint[]): void
+  /**
+   * Tells everyone, this process included, after what it is about was committed. `areOthersTold`: other
+   * processes know already.
+   */
+  tell(hints: readonly Hint[], areOthersTold?: boolean): void
 }

@@ -1,14 +1,16 @@
 /**
  * What was settled lately, so that a repeat of a settlement whose answer was lost is answered as the
  * first time: one row for each batch, found by the range of its tokens. Plain completions, which are
- * nearly all, are listed by their tokens alone.
+ * nearly all, are listed by their tokens alone, those that follow one another by the first and the last.
  */
 import type { Remembered } from '../../job/book/settled.js'
 import { fromText, toText } from './text.js'
 
+type Run = readonly [first: number, last: number]
+
 interface Body {
   /** Tokens of plain completions. */
-  readonly plain: readonly number[]
+  readonly plain: readonly (number | Run)[]
   readonly rest: readonly (readonly [number, Remembered])[]
 }
 
@@ -28,11 +30,27 @@ export function settledRow(
     if (token < low) low = token
     if (token > high) high = token
   }
-  return [low, high, toText({ plain, rest } satisfies Body)]
+  return [low, high, toText({ plain: runsOf(plain), rest } satisfies Body)]
+}
+
+function runsOf(tokens: readonly number[]): readonly (number | Run)[] {
+  const runs: [first: number, last: number][] = []
+  for (const token of tokens.toSorted((a, b) => a - b)) {
+    const run = runs.at(-1)
+    if (run?.[1] === token - 1) run[1] = token
+    else runs.push([token, token])
+  }
+  return runs.map(([first, last]) => (first === last ? first : [first, last]))
 }
 
 /** By token. */
 export function readSettled(body: string): ReadonlyMap<number, Remembered> {
   const { plain, rest } = fromText<Body>(body)
-  return new Map([...plain.map((token) => [token, PLAINLY] as const), ...rest])
+  const answers = new Map<number, Remembered>()
+  for (const one of plain) {
+    const [first, last] = typeof one === 'number' ? [one, one] : one
+    for (let token = first; token <= last; token++) answers.set(token, PLAINLY)
+  }
+  for (const [token, remembered] of rest) answers.set(token, remembered)
+  return answers
 }

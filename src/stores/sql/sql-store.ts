@@ -145,9 +145,11 @@ export class SqlStore<S extends string> implements Store<S> {
     const jobs = lots.flatMap((lot) => lot.jobs)
     if (jobs.length === 0) return null
     const { queue } = jobs[0]
-    const onSeen = (): void => database.tell([{ what: 'jobs', queue }])
+    const hints = [{ what: 'jobs', queue }] as const
     const isAwaited = this.#exchanging.isAwaited(queue)
-    const inserted = await this.#keep(insertAlike(database, queues, jobs, onSeen, isAwaited))
+    const onSeen = (areOthersTold: boolean): void => database.tell(hints, areOthersTold)
+    const seen = { hints, isAwaited, onSeen }
+    const inserted = await this.#keep(insertAlike(database, queues, jobs, seen))
     if (inserted === null) return null
     let from = 0
     return lots.map((lot) => inserted.slice(from, (from += lot.jobs.length)))

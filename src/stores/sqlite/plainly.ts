@@ -4,7 +4,7 @@
  * to be done.
  */
 import { OWN_ID } from '../../job/book/columns.js'
-import type { Alike, OneTrip, PlainEnds, PlainTake, PlainTaken } from '../sql/port.js'
+import type { Alike, OneTrip, PlainEnds, PlainTake, PlainTaken, Seen } from '../sql/port.js'
 import { TAKEN_COLUMNS, takenFrom } from '../sql/row.js'
 import { settledRow } from '../sql/settled.js'
 import type { Statement } from '../sql/statements.js'
@@ -24,7 +24,7 @@ export class Plainly implements OneTrip {
     this.#own = plainStatements(prefix)
   }
 
-  async insert(lot: Alike, onSeen: () => void): Promise<ReadonlySet<string> | null> {
+  async insert(lot: Alike, { onSeen }: Seen): Promise<ReadonlySet<string> | null> {
     const { queue, revision, lane, task, priority, flags, codec, lifespan } = lot
     const { ids, groups, payloads } = lot
     const { is, isTaken, add } = this.#own
@@ -51,7 +51,7 @@ export class Plainly implements OneTrip {
       return new Set(ids)
     })
     if (added === null) return null
-    onSeen()
+    onSeen(false)
     await this.#connection.durable()
     return added
   }
