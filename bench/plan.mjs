@@ -2,7 +2,7 @@
 // better: a rate is better when it is larger, the others when they are smaller. A plan's `jobs` are
 // for Millrace; what is slower gets `fewer` of them, so that a round takes seconds for everybody.
 
-function processing({ quick, jobs = 60_000 }, concurrency, processes) {
+function processing({ quick, jobs }, concurrency, processes) {
   const scale = quick ? 0.05 : 1
   return {
     group: 'process',
@@ -15,13 +15,12 @@ function processing({ quick, jobs = 60_000 }, concurrency, processes) {
   }
 }
 
-/** As many jobs as the most groups, so that each has one. */
-export function gatePlans({ quick }) {
-  const asked = { quick, jobs: 100_000 }
+/** There are as many jobs as the most groups, so that each has one. */
+export function gatePlans(asked) {
   return [processing(asked, 10, 1), processing(asked, 100, 1), processing(asked, 100, 2)]
 }
 
-export function plans({ quick }) {
+export function plans({ quick, jobs }) {
   const seconds = quick ? 0.3 : 1.5
   const enqueue = (measure, title) => ({
     ...{ group: 'enqueue', title, measure, asked: { seconds }, show: 'perSecond', unit: 'jobs/s' },
@@ -40,11 +39,11 @@ export function plans({ quick }) {
     enqueue('concurrent', 'enqueue, 1,000 plain calls at once'),
     enqueue('hurried', 'enqueue, 1,000 callers'),
     enqueue('many', 'enqueueMany of 1,000'),
-    processing({ quick }, 1, 1),
-    processing({ quick }, 10, 1),
-    processing({ quick }, 100, 1),
-    processing({ quick }, 10, 2),
-    processing({ quick }, 100, 2),
+    processing({ quick, jobs }, 1, 1),
+    processing({ quick, jobs }, 10, 1),
+    processing({ quick, jobs }, 100, 1),
+    processing({ quick, jobs }, 10, 2),
+    processing({ quick, jobs }, 100, 2),
     latency(false),
     latency(true),
   ]

@@ -1,5 +1,5 @@
 // npm run bench -- <file, maildir, sqlite, postgres, memory or gates> [--durability process] [--rounds 3] [--only enqueue,process,…]
-//   [--alone] [--build <a dist>] [--also <another dist>] [--folder <where>] [--quick] [--json]
+//   [--jobs 100000] [--alone] [--build <a dist>] [--also <another dist>] [--folder <where>] [--quick] [--json]
 // Whole library against whole library on one Node, in rounds that take turns, medians of them. What
 // is measured is in plan.mjs and measures/, who is measured in subjects/.
 import { tmpdir } from 'node:os'
@@ -18,6 +18,8 @@ const { values: options, positionals } = parseArgs({
   options: {
     durability: { type: 'string', default: 'power' },
     rounds: { type: 'string', default: '3' },
+    /** That are processed: so many that a process is warm for most of them. */
+    jobs: { type: 'string', default: '100000' },
     only: { type: 'string', default: 'enqueue,process,latency,backlog,cost,idle,engine,medium' },
     also: { type: 'string', multiple: true, default: [] },
     folder: { type: 'string', default: tmpdir() },
@@ -73,14 +75,13 @@ async function interleaved(run) {
 
 /** So many jobs that a round takes seconds for everybody. */
 function jobsFor({ pace }, { jobs, fewer }) {
-  if (pace === 'slow') return fewer
-  return pace === 'brisk' ? Math.max(fewer, Math.round(jobs / 3)) : jobs
+  return pace === 'slow' ? fewer : jobs
 }
 
 async function ladder() {
-  const wanted = (isGates ? gatePlans(options) : plans(options)).filter(({ group }) =>
-    groups.has(group),
-  )
+  const asked = { quick: options.quick, jobs: Number(options.jobs) }
+  const all = isGates ? gatePlans(asked) : plans(asked)
+  const wanted = all.filter(({ group }) => groups.has(group))
   report.ladder = []
   for (const plan of wanted) {
     if (store === 'memory' && (plan.asked.processes > 1 || plan.asked.across)) continue

@@ -358,7 +358,7 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     this.#slots--
     this.#poller.ended()
     this.#pump()
-    this.#poller.wake()
+    this.#poller.free()
   }
 
   settled(attempt: Attempt, answer: Settled): void {

@@ -1,22 +1,25 @@
 /**
  * When a worker claims, and how much. A claim's answer says when the next job is due, so the sleep
  * is exact; a hint ends it at once; `poll` is its longest. Promises: one claim of a worker at a
- * time; however many hints come, one look follows; who lost a race looks again at once, and takes
- * a breath when that goes on; beyond the free slots no more is fetched than measured work for
- * `PREFETCH_SPAN`, at most twice what the last claim brought, and nothing where a claim counts as a
- * grant (`frugal`) or the worker does not want it. Running the jobs is left to the worker.
+ * time; however many hints come, one look follows; whoever was told a moment ago that nothing more is
+ * there looks for no slot that is free; who lost a race looks again at once, and takes a breath when
+ * that goes on; beyond the free slots no more is fetched than measured work for `PREFETCH_SPAN`, at
+ * most twice what the last claim brought, and nothing where a claim counts as a grant (`frugal`) or
+ * the worker does not want it. Running the jobs is left to the worker.
  *
  *     asleep ── hint, free slot, due, poll ──▶ asking ── answered ──▶ asleep, or asking again
  */
 import type { ClaimAnswer } from '../job/claim.js'
 import {
   BREATH_MIN,
+  DRAINED_SPAN,
   PACE_WEIGHT,
   PREFETCH_JOBS,
   PREFETCH_SPAN,
   RACES_LOST,
 } from '../job/defaults.js'
 import type { Millis } from '../job/job.js'
+import { isGated } from '../job/settings.js'
 import type { Chance, Clock, Timer } from '../time/clock.js'
 import type { Sent } from './allowance.js'
 import type { Asker, Asking, Exchanger } from './exchanger.js'
@@ -68,6 +71,8 @@ export class Poller implements Asker {
   #hinted = false
   #races = 0
   #frugal = true
+  /** When a claim had brought all there was, and no job that ends could open another, by `mono`. */
+  #drainedAt = -Infinity
   /** What the next claim may fetch beyond the slots: doubles while claims come back full. */
   #reach = 0
   /** The running mean of busy time per job that ended; null: not measured yet. */
@@ -79,8 +84,14 @@ export class Poller implements Asker {
     this.#host = host
   }
 
-  /** Something may be runnable: a hint, a slot that is free, a worker that opens. */
+  /** A slot is free. */
+  free(): void {
+    if (this.#options.clock.mono() - this.#drainedAt > DRAINED_SPAN) this.wake()
+  }
+
+  /** Something may be runnable: a hint, a worker that opens. */
   wake(): void {
+    this.#drainedAt = -Infinity
     if (this.#asking) {
       this.#hinted = true
       return
@@ -143,6 +154,8 @@ export class Poller implements Asker {
     if (!this.#host.open) return this.#host.rested()
     if (this.#asking) return
     if (full || this.#hinted) return this.wake()
+    const isDrained = answer.nextIn !== 0 && answer.aloneDue !== true && !isGated(answer.settings)
+    if (isDrained) this.#drainedAt = this.#options.clock.mono()
     this.#sleep(answer.nextIn, got)
   }
 

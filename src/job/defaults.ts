@@ -256,6 +256,8 @@ export const DRY_EVERY = 30_000
 export const DRY_MOST = 60_000
 /** Claims in a row that were promised a job and got none, before the worker takes a breath. */
 export const RACES_LOST = 3
+/** So long a worker trusts a claim that brought all there was, though it has room again. */
+export const DRAINED_SPAN = 20
 /** The first breath; doubled each time up to the poll. */
 export const BREATH_MIN = 10
 

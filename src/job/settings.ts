@@ -68,6 +68,17 @@ export interface Settings {
   readonly receipts: Millis
 }
 
+/** Groups may be closed. */
+export function gatesGroups({ order, groups }: Settings): boolean {
+  return order === 'blocking' || groups.concurrency !== Infinity || groups.rate !== null
+}
+
+/** Jobs may be closed, by the queue or by their groups: one that ends may open others. */
+export function isGated(settings: Settings): boolean {
+  const { concurrency, rate } = settings
+  return gatesGroups(settings) || concurrency !== Infinity || rate !== null
+}
+
 /** One layer: only what was said. Nested records are layered field by field. */
 export type SettingsLayer = {
   readonly [K in keyof Settings]?: K extends 'groups' | 'limits' | 'keep'

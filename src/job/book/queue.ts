@@ -6,6 +6,7 @@
 import { NEVER_SAID, effective } from '../effective.js'
 import type { Millis } from '../job.js'
 import type { Schedule } from '../schedule.js'
+import { gatesGroups, isGated } from '../settings.js'
 import type { Settings, StoredSettings } from '../settings.js'
 import type { TransitSide } from '../transit.js'
 import { RUNNING } from './columns.js'
@@ -125,12 +126,11 @@ export class QueueBook {
     this.stored = stored
     this.settings = effective(stored)
     this.version++
-    const { order, concurrency, groups, rate } = this.settings
+    const { groups, rate } = this.settings
     this.rate = rate && queueRate(this.name, rate)
     this.groupRate = groups.rate && groupLimit(groups.rate)
-    this.gatesGroups =
-      order === 'blocking' || groups.concurrency !== Infinity || groups.rate !== null
-    this.isGated = this.gatesGroups || concurrency !== Infinity || rate !== null
+    this.gatesGroups = gatesGroups(this.settings)
+    this.isGated = isGated(this.settings)
   }
 
   /** What is due is offered anew by whoever changes the order. */

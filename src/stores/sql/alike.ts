@@ -6,20 +6,23 @@
 import type { Inserted, NewJob } from '../../job/lot.js'
 import { effective } from '../../job/effective.js'
 import { BY_SETTINGS, OWN_ID } from '../../job/book/columns.js'
-import type { Alike, Database, Seen } from './port.js'
+import type { Alike, Database } from './port.js'
 import type { Queues } from './queues.js'
 import { codecOf, specOf } from './row.js'
 import { isSmall } from './inserting.js'
 
 /** Null: nothing was done; they are to be inserted the longer way. The others: as in `OneTrip`. */
 export async function insertAlike(
-  { oneTrip }: Database,
+  { oneTrip, tell }: Database,
   queues: Queues,
   jobs: readonly NewJob[],
-  seen: Seen,
+  isAwaited: boolean,
 ): Promise<readonly Inserted[] | null> {
   const lot = alikeOf(queues, jobs)
-  const added = lot === null ? null : await oneTrip.insert(lot, seen)
+  if (lot === null) return null
+  const hints = [{ what: 'jobs', queue: jobs[0].queue }] as const
+  const onSeen = (areOthersTold: boolean): void => tell(hints, areOthersTold)
+  const added = await oneTrip.insert(lot, { hints, isAwaited, onSeen })
   if (added === null) return null
   return jobs.map(({ id }) => ({ status: added.has(id) ? 'inserted' : 'duplicate', id }))
 }

@@ -216,5 +216,5 @@ export interface Database {
    * Tells everyone, this process included, after what it is about was committed. `areOthersTold`: other
    * processes know already.
    */
-  tell(hints: readonly Hint[], areOthersTold?: boolean): void
+  readonly tell: (hints: readonly Hint[], areOthersTold?: boolean) => void
 }

@@ -8,6 +8,7 @@ import type { Happening } from '../../job/job.js'
 import type { SettleItem } from '../../job/book/frame.js'
 import { isKept } from '../../job/book/outcome.js'
 import type { Remembered } from '../../job/book/settled.js'
+import { isGated } from '../../job/settings.js'
 import type { Settings } from '../../job/settings.js'
 import type { Note, Noted, Settled, Settlement, Verdict } from '../../job/verdict.js'
 import { flush } from './flush.js'
@@ -88,13 +89,6 @@ async function completePlain(
   }
   tx.write('turn.open', [], [...left.values()])
   return done
-}
-
-/** One that ends may open a gate of others. */
-function isGated({ order, concurrency, groups, rate }: Settings): boolean {
-  const gatesGroups =
-    order === 'blocking' || groups.concurrency !== Infinity || groups.rate !== null
-  return gatesGroups || concurrency !== Infinity || rate !== null
 }
 
 /** Whether a job that ends so is gone, unless it is one that somebody may ask for, and opens no gate. */

@@ -144,12 +144,8 @@ export class SqlStore<S extends string> implements Store<S> {
     const { database, queues } = this.#check()
     const jobs = lots.flatMap((lot) => lot.jobs)
     if (jobs.length === 0) return null
-    const { queue } = jobs[0]
-    const hints = [{ what: 'jobs', queue }] as const
-    const isAwaited = this.#exchanging.isAwaited(queue)
-    const onSeen = (areOthersTold: boolean): void => database.tell(hints, areOthersTold)
-    const seen = { hints, isAwaited, onSeen }
-    const inserted = await this.#keep(insertAlike(database, queues, jobs, seen))
+    const isAwaited = this.#exchanging.isAwaited(jobs[0].queue)
+    const inserted = await this.#keep(insertAlike(database, queues, jobs, isAwaited))
     if (inserted === null) return null
     let from = 0
     return lots.map((lot) => inserted.slice(from, (from += lot.jobs.length)))
