@@ -216,6 +216,8 @@ export interface Checked {
   readonly gone: boolean
   readonly lost: readonly TokenText[]
   readonly cancelling: readonly TokenText[]
+  /** Another text than before where something else holds of queues: pauses, throttles, settings, moves. */
+  readonly rules: string
 }
 
 /**

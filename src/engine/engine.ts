@@ -118,7 +118,9 @@ export class Engine {
     const reach = (): Promise<void> => this.door.reach()
     this.#pausing = new Pausing({ store, clock, events, ledger, staff, ready: reach })
     const onWell = (): void => this.#lookAll()
-    this.#heart = new Heart({ store, clock, events, outage, ledger, roster, lease, beat, onWell })
+    const onRules = (): void => staff.makeRoom(null)
+    const beating = { store, clock, events, outage, ledger, roster, lease, beat }
+    this.#heart = new Heart({ ...beating, onWell, onRules })
     const leaseGone = (claimedAt: number): boolean => this.#heart.leaseGone(claimedAt)
     const lateness = new Lateness()
     this.#exchanger = new Exchanger({
@@ -367,12 +369,11 @@ export class Engine {
       case 'ends':
         return this.#waiter.hint(queue)
       case 'control':
-        this.#staff.makeRoom(queue)
+        // A rumour is mostly of nothing: then what was fetched ahead stays, until a check says otherwise.
+        if (queue !== null || !this.#heart.knowsRules) this.#staff.makeRoom(queue)
         this.#staff.look(queue)
         this.#waiter.hint(queue)
-        if (queue === null) this.#rumours.control.hear()
-        else void this.#heart.check()
-        return
+        return queue === null ? this.#rumours.control.hear() : void this.#heart.check()
       case 'sweep':
         return this.#upkeep.sweeper.nudge()
       case 'schedules':

@@ -31,6 +31,8 @@ export interface HeartOptions {
   readonly beat: Millis
   /** The node may claim and start again. */
   readonly onWell: () => void
+  /** Something else holds of queues than when it last asked. */
+  readonly onRules: () => void
 }
 
 export class Heart {
@@ -48,12 +50,19 @@ export class Heart {
   #beating: Promise<void> | null = null
   #checking: Promise<void> | null = null
   #again = false
+  /** What held of queues when it last asked; null: it has not. */
+  #rules: string | null = null
   #suspect = false
   #closed = false
 
   constructor(options: HeartOptions) {
     this.#options = options
     options.ledger.onBusy = (since) => this.#start(since)
+  }
+
+  /** Whether the next check tells of what has changed by then. */
+  get knowsRules(): boolean {
+    return this.#rules !== null
   }
 
   /** Others may have what it holds: it must look first. */
@@ -234,9 +243,11 @@ export class Heart {
     }
   }
 
-  #apply(node: string, { gone, lost, cancelling }: Checked): void {
-    const { ledger } = this.#options
+  #apply(node: string, { gone, lost, cancelling, rules }: Checked): void {
+    const { ledger, onRules } = this.#options
     if (gone) return this.#gone(node)
+    if (this.#rules !== null && rules !== this.#rules) onRules()
+    this.#rules = rules
     // What was settled while the answer was on its way is no longer held, and so not lost.
     for (const token of lost) ledger.held.get(token)?.lose()
     for (const token of cancelling) ledger.held.get(token)?.askCancel()

@@ -201,8 +201,9 @@ describe('a batch', () => {
     await clock.advance(10)
     scripted.next('check', async () => {
       const ask = scripted.calls.filter(({ verb }) => verb === 'check').at(-1)?.args[0]
-      const { held } = ask as { held: { token: string }[] }
-      return { gone: false, cancelling: [], lost: [held[0].token] }
+      const { node, held } = ask as { node: string; held: { token: string }[] }
+      const { rules } = await engine.store.check({ node, held: [] })
+      return { gone: false, cancelling: [], lost: [held[0].token], rules }
     })
     await clock.advance(5_000)
     expect(seen).toEqual([['b']])

@@ -4,7 +4,7 @@ import { Rumours } from '../../src/engine/rumours.js'
 import { RUMOUR_SPAN } from '../../src/job/defaults.js'
 import type { Hint, Store } from '../../src/store.js'
 import { VirtualClock } from '../../src/time/virtual.js'
-import { insert, newJob, rig, working } from './harness.js'
+import { COMPLETE, insert, newJob, rig, working } from './harness.js'
 
 describe('rumours', () => {
   function listening() {
@@ -57,6 +57,36 @@ describe('rumours', () => {
     expect(scripted.count('check') - before).toBe(2)
     for (let at = 0; at < 10; at++) await hint('q')
     expect(scripted.count('check') - before).toBe(12)
+    const closed = engine.close({ timeout: 0 })
+    await clock.advance(60_000)
+    await closed
+  })
+
+  it('of nothing leave what was fetched ahead; of a pause they give it back', async () => {
+    const heard = new Set<(hint: Hint) => void>()
+    const watch: Store['watch'] = (hear) => {
+      heard.add(hear)
+      return () => heard.delete(hear)
+    }
+    const wrap = (store: Store): Store => Object.assign(store, { watch })
+    const { engine, clock, told } = rig({ wrap })
+    const hint = async (): Promise<void> => {
+      for (const hear of heard) hear({ what: 'control', queue: null })
+      await clock.advance(2 * RUMOUR_SPAN)
+    }
+    await insert(engine, ...Array.from({ length: 3000 }, (_, at) => newJob(`j${at}`)))
+    let done = 0
+    const never = new Promise<never>(() => undefined)
+    engine.start(working(() => (++done > 1000 ? never : COMPLETE), { concurrency: 1 }))
+    await clock.advance(20_000)
+    const { counts } = await engine.store.count({ queue: 'q', which: {}, cursor: null })
+    const ahead = counts.running - 1
+    expect(ahead).toBeGreaterThan(0)
+    await hint()
+    expect(told('job.released')).toEqual([])
+    await engine.store.control({ kind: 'pause', queue: 'q', group: null, by: 'the test' }, null)
+    await hint()
+    expect(told('job.released')).toHaveLength(ahead)
     const closed = engine.close({ timeout: 0 })
     await clock.advance(60_000)
     await closed

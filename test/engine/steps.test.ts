@@ -110,7 +110,7 @@ describe('a step', () => {
     )
     await clock.advance(10)
     scripted.next('check', async () => {
-      return { gone: false, cancelling: [], lost: [lives[0].claimed.token] }
+      return { gone: false, cancelling: [], lost: [lives[0].claimed.token], rules: '' }
     })
     await clock.advance(1_000)
     expect(heard).toEqual(['lost'])

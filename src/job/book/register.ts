@@ -75,6 +75,8 @@ export class Register {
   /** The last insertion's number. */
   seqs = 0
   news = new Map<string, number>()
+  /** How often it was told that something else holds of a queue. */
+  controls = 0
   /** Who keeps the book as rows; null: nobody. */
   changes: Changes | null = null
 
@@ -151,6 +153,7 @@ export class Register {
   }
 
   tell(queue: QueueBook, bit: number): void {
+    if ((bit & NEWS_CONTROL) !== 0) this.controls++
     this.news.set(queue.name, (this.news.get(queue.name) ?? 0) | bit)
   }
 

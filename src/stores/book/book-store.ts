@@ -43,11 +43,15 @@ import { plan, scheduleRows, tick } from './scheduling.js'
 import { oversized } from './sizes.js'
 import { sweep } from './sweeping.js'
 
+/** In this process. */
+let made = 0
+
 export class BookStore<S extends string> implements Store<S> {
   readonly name: S
   readonly #medium: Medium
   readonly #lookout: Lookout
   readonly #watchers = new Set<(hint: Hint) => void>()
+  readonly #number = ++made
   #state: 'new' | 'open' | 'closed' = 'new'
   #opening: Promise<void> | null = null
 
@@ -167,7 +171,8 @@ export class BookStore<S extends string> implements Store<S> {
       if (!isHeld) lost.push(held.token)
       else if (ledger.columns.has(slot, CANCEL_ASKED)) cancelling.push(held.token)
     }
-    return { gone: node === undefined || node.gone, lost, cancelling }
+    const rules = `${process.pid}/${this.#number}/${ledger.controls}`
+    return { gone: node === undefined || node.gone, lost, cancelling, rules }
   }
 
   beatRecipe(): BeatRecipe | null {

@@ -265,6 +265,13 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       WHERE ${RUNS} AND j.node = $2 AND j.claim <= $3 AND j.claim <> ALL ($4::int[])
         AND j.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)
       ${locking}`,
+    rules: `
+      SELECT concat_ws(' ',
+        (SELECT concat_ws(' ', sum(revision), sum(paused_since), string_agg(transit, ' ' ORDER BY id))
+         FROM ${s}queues),
+        (SELECT sum(paused_since) FROM ${s}scopes),
+        (SELECT concat_ws(' ', count(*), sum(since)) FROM ${s}paused_groups),
+        (SELECT concat_ws(' ', count(*), sum(until)) FROM ${s}throttles)) AS rules`,
     'node.holds': `
       SELECT j.token, j.flags FROM ${s}jobs AS j
       WHERE ${RUNS} AND j.node = $2

@@ -90,7 +90,8 @@ export class Nodes {
       else if ((known & CANCEL_ASKED) !== 0) cancelling.push(token)
     }
     const node = await this.find(tx, ask.node)
-    return { gone: node === null || node.gone, lost, cancelling }
+    const [{ rules }] = await tx.all('rules', [])
+    return { gone: node === null || node.gone, lost, cancelling, rules }
   }
 
   async #with(tx: Tx, node: string): Promise<Gatherer> {

@@ -330,6 +330,8 @@ export interface Asked {
   /** scope, node, up to, open claims: what it holds and does not know of */
   readonly 'node.lost': JobRow
   /** scope, node: of all that it holds, no more than a look after them needs */
+  /** what holds of the queues of all scopes, as a text that changes with it */
+  readonly rules: { readonly rules: string }
   readonly 'node.holds': { readonly token: number; readonly flags: number }
   /** scope: how many jobs each worker holds */
   readonly 'node.holding': { readonly node: string; readonly worker: string; readonly held: number }

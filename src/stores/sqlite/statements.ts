@@ -370,6 +370,12 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       WHERE state = 2 AND state < 4 AND (flags & 64) <> 0 AND node = ?2
         AND claim <= ?3 AND claim NOT IN (SELECT value FROM json_each(?4))
         AND queue IN (SELECT id FROM ${t}queues WHERE scope = ?1)`,
+    rules: `
+      SELECT json_array(
+        (SELECT json_array(total(revision), total(paused_since), group_concat(transit)) FROM ${t}queues),
+        (SELECT total(paused_since) FROM ${t}scopes),
+        (SELECT json_array(count(*), total(since)) FROM ${t}paused_groups),
+        (SELECT json_array(count(*), total(until)) FROM ${t}throttles)) AS rules`,
     'node.holds': `
       SELECT token, flags FROM ${held(t)}
       WHERE state = 2 AND state < 4 AND (flags & 64) <> 0 AND node = ?2

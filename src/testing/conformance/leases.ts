@@ -186,6 +186,31 @@ const laws: Laws = {
     assert.deepEqual(await node.check([]), { gone: false, lost: [], cancelling: [] })
   },
 
+  'a check tells by another text that something else holds of a queue': async (rig) => {
+    await rig.put()
+    const other = await rig.node(await rig.connect())
+    const node = await rig.node()
+    const { jobs } = await node.claim()
+    const before = await other.rules()
+    await node.settle(jobs[0], COMPLETE)
+    await rig.put()
+    assert.equal(await other.rules(), before)
+    const queue = 'q'
+    const changes = [
+      () => rig.declare({ attempts: 7 }),
+      () => rig.control({ kind: 'pause', queue, group: null, by: 'the test' }),
+      () => rig.control({ kind: 'resume', queue, group: null, by: 'the test' }),
+      () => rig.control({ kind: 'pause', queue, group: 'g', by: 'the test' }),
+    ]
+    let last = before
+    for (const change of changes) {
+      await change()
+      const now = await other.rules()
+      assert.notEqual(now, last)
+      last = now
+    }
+  },
+
   'a check is no sign of life': async (rig) => {
     await rig.put()
     const silent = await rig.node()

@@ -132,9 +132,15 @@ export class PlayedNode {
     return this.store.beat({ ...usual, ...words })
   }
 
-  check(held: readonly Claimed[]): Promise<Checked> {
+  async check(held: readonly Claimed[]): Promise<Omit<Checked, 'rules'>> {
     const asked = held.map(({ queue, id, token }) => ({ queue, id, token }))
-    return this.store.check({ node: this.id, held: asked })
+    const { gone, lost, cancelling } = await this.store.check({ node: this.id, held: asked })
+    return { gone, lost, cancelling }
+  }
+
+  /** What it is told of what holds of queues. */
+  async rules(): Promise<string> {
+    return (await this.store.check({ node: this.id, held: [] })).rules
   }
 
   sweep(limit = 1_000): Promise<Swept> {
