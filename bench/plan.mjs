@@ -2,6 +2,11 @@
 // better: a rate is better when it is larger, the others when they are smaller. A plan's `jobs` are
 // for Millrace; what is slower gets `fewer` of them, so that a round takes seconds for everybody.
 
+/** So many that a process is warm for most of them, and a round takes seconds. */
+export function jobsOf(store) {
+  return store === 'maildir' ? 60_000 : 100_000
+}
+
 function processing({ quick, jobs }, concurrency, processes) {
   const scale = quick ? 0.05 : 1
   return {

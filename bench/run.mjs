@@ -9,7 +9,7 @@ import { Lab, hasStrace } from './measure.mjs'
 import { PostgresCluster } from '../test/servers/cluster.mjs'
 import { onNewerNode } from './newer-node.mjs'
 import { havePeers } from './peers.mjs'
-import { MEDIUM_BATCHES, backlogs, gatePlans, plans } from './plan.mjs'
+import { MEDIUM_BATCHES, backlogs, gatePlans, jobsOf, plans } from './plan.mjs'
 import { subjectsFor, whyNot } from './subjects.mjs'
 import { medians, spell, table } from './table.mjs'
 
@@ -18,8 +18,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     durability: { type: 'string', default: 'power' },
     rounds: { type: 'string', default: '3' },
-    /** That are processed: so many that a process is warm for most of them. */
-    jobs: { type: 'string', default: '100000' },
+    jobs: { type: 'string' },
     only: { type: 'string', default: 'enqueue,process,latency,backlog,cost,idle,engine,medium' },
     also: { type: 'string', multiple: true, default: [] },
     folder: { type: 'string', default: tmpdir() },
@@ -79,7 +78,7 @@ function jobsFor({ pace }, { jobs, fewer }) {
 }
 
 async function ladder() {
-  const asked = { quick: options.quick, jobs: Number(options.jobs) }
+  const asked = { quick: options.quick, jobs: Number(options.jobs ?? jobsOf(store)) }
   const all = isGates ? gatePlans(asked) : plans(asked)
   const wanted = all.filter(({ group }) => groups.has(group))
   report.ladder = []
