@@ -15,6 +15,19 @@ describe('rumours', () => {
     return { clock, looks, rumours }
   }
 
+  /** An engine that hears of what holds only what is said here. */
+  function hearsay() {
+    const heard = new Set<(hint: Hint) => void>()
+    const watch: Store['watch'] = (hear) => {
+      heard.add(hear)
+      return () => heard.delete(hear)
+    }
+    const say = (queue: string | null): void => {
+      for (const hear of heard) hear({ what: 'control', queue })
+    }
+    return { ...rig({ wrap: (store) => Object.assign(store, { watch }) }), say }
+  }
+
   it('are looked after at once, then once a span, and the last one, too', async () => {
     const { clock, looks, rumours } = listening()
     for (let at = 0; at <= 25; at++) {
@@ -37,15 +50,9 @@ describe('rumours', () => {
   })
 
   it('cost a node that holds jobs few looks; one that names a queue is followed each time', async () => {
-    const heard = new Set<(hint: Hint) => void>()
-    const watch: Store['watch'] = (hear) => {
-      heard.add(hear)
-      return () => heard.delete(hear)
-    }
-    const wrap = (store: Store): Store => Object.assign(store, { watch })
-    const { engine, clock, scripted } = rig({ wrap })
+    const { engine, clock, scripted, say } = hearsay()
     const hint = async (queue: string | null): Promise<void> => {
-      for (const hear of heard) hear({ what: 'control', queue })
+      say(queue)
       await clock.advance(1)
     }
     await insert(engine, newJob('a'))
@@ -63,15 +70,9 @@ describe('rumours', () => {
   })
 
   it('of nothing leave what was fetched ahead; of a pause they give it back', async () => {
-    const heard = new Set<(hint: Hint) => void>()
-    const watch: Store['watch'] = (hear) => {
-      heard.add(hear)
-      return () => heard.delete(hear)
-    }
-    const wrap = (store: Store): Store => Object.assign(store, { watch })
-    const { engine, clock, told } = rig({ wrap })
+    const { engine, clock, told, say } = hearsay()
     const hint = async (): Promise<void> => {
-      for (const hear of heard) hear({ what: 'control', queue: null })
+      say(null)
       await clock.advance(2 * RUMOUR_SPAN)
     }
     await insert(engine, ...Array.from({ length: 3000 }, (_, at) => newJob(`j${at}`)))
