@@ -14,8 +14,9 @@ export const insertAlike = (s: string): string => `
     WHERE q.id = $1::int AND q.revision = $2::int
       -- An id of ours is taken only by its own repetition.
       AND (($6::int2 & ${OWN_ID}) = 0
-           OR NOT EXISTS (SELECT FROM ${s}jobs AS j
-                          WHERE j.queue = $1 AND j.id = ANY ($10::text[])))),
+           OR NOT EXISTS (SELECT FROM unnest($10::text[]) AS k (id),
+                          LATERAL (SELECT FROM ${s}jobs AS j
+                                   WHERE j.queue = $1 AND j.id = k.id LIMIT 1) AS j))),
   added AS (
     INSERT INTO ${s}jobs (seq, queue, id, state, flags, task, grp, priority, crashes, attempt, place,
                           due, inserted_at, since, lane, expires, payload, codec)
