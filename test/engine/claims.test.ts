@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Asked } from '../../src/engine/engine.js'
-import { PREFETCH_JOBS } from '../../src/job/defaults.js'
+import { DRAINED_SPAN, PREFETCH_JOBS } from '../../src/job/defaults.js'
 import type { ClaimAsk } from '../../src/job/claim.js'
 import type { ExchangeAsk } from '../../src/store.js'
 import { sleep } from '../../src/time/clock.js'
@@ -176,6 +176,30 @@ describe('a worker', () => {
       return `${settle.length} ${claim.length}`
     })
     expect(sent).toEqual(['0 1', ...many(10).flatMap(() => ['1 0', '0 1'])])
+  })
+})
+
+describe('a worker that was told there is no more', () => {
+  /** How many claims there were when one job, which takes so long, has ended. */
+  async function claimsOfOne(takes: number, settings = {}): Promise<number> {
+    const made = rig()
+    await made.engine.open()
+    await made.engine.store.declare('q', settings)
+    await insert(made.engine, newJob('a'))
+    const slow = () => sleep(made.clock, takes).then(() => COMPLETE)
+    made.engine.start(working(slow, { concurrency: 2 }))
+    await made.clock.advance(takes + 5)
+    expect(made.told('job.completed')).toHaveLength(1)
+    return claims(made).length
+  }
+
+  it('does not look again when its job ends a moment later, and does when it ends later', async () => {
+    expect(await claimsOfOne(1)).toBe(1)
+    expect(await claimsOfOne(DRAINED_SPAN + 1)).toBe(2)
+  })
+
+  it('looks again at once where the job that ended may have opened a gate', async () => {
+    expect(await claimsOfOne(1, { concurrency: 5 })).toBeGreaterThan(1)
   })
 })
 
