@@ -39,6 +39,16 @@ function keepers(): string[] {
   return names.filter((name) => name.startsWith('keeper.'))
 }
 
+function asks(): number {
+  const names = readdirSync(`${folder}/mail/default/.keeper/post`)
+  return names.filter((name) => name.endsWith('.ask')).length
+}
+
+/** What other processes do in the folder. */
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
+}
+
 describe.skipIf(isSkipped)(`processes on one maildir${reason}`, { timeout: 120_000 }, () => {
   it('enqueue and hear results through the keeper, to whom they are strangers', async () => {
     await worker('only')
@@ -83,8 +93,7 @@ describe.skipIf(isSkipped)(`processes on one maildir${reason}`, { timeout: 120_0
     await mill.queue<object, string>('work').enqueue({ holdsFirst: true })
     await first.heard('holds')
     // Letters follow answers: where there is no folder yet nothing can be delivered.
-    const tray = join(folder, 'mail', 'default', 'work', 'new')
-    while (!existsSync(tray)) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => existsSync(join(folder, 'mail', 'default', 'work', 'new')))
     await using other = millrace(`maildir:${folder}/mail`)
     const queue = other.queue<object, string>('work')
     await other.open()
@@ -94,6 +103,27 @@ describe.skipIf(isSkipped)(`processes on one maildir${reason}`, { timeout: 120_0
     expect((await queue.get(late.id))?.state).toBe('available')
     first.goOn()
     expect(await late.result({ timeout: '60s' })).toBe('first 1')
+  })
+
+  it('see what they delivered, though the letter of somebody else brings the keeper to look', async () => {
+    const first = await worker('first')
+    await using mill = millrace(`maildir:${folder}/mail`)
+    await using other = millrace(`maildir:${folder}/mail`)
+    await mill.queue<object, string>('work').enqueue({ holdsFirst: true })
+    await first.heard('holds')
+    await until(() => existsSync(join(folder, 'mail', 'default', 'work', 'new')))
+    const queue = other.queue<object, string>('work')
+    await queue.counts()
+    first.stop()
+    const theirs = mill.queue('work').get('nothing')
+    await until(() => asks() === 1)
+    const job = await queue.enqueue({})
+    const ours = queue.get(job.id)
+    await until(() => asks() === 2)
+    first.goOn()
+    expect(await theirs).toBeNull()
+    expect((await ours)?.state).toBe('available')
+    expect(await job.result({ timeout: '60s' })).toBe('first 1')
   })
 
   it('follow a keeper that is killed: what it held runs again elsewhere, once', async () => {

@@ -13,8 +13,11 @@ export interface ClerkshipParts {
   readonly store: Store
   /** A node of another process is known by what proves that that one lives. */
   readonly enlist: (card: Card) => void
-  /** What was delivered before the letter was sent is taken in before it is answered. */
-  readonly attend: () => void
+  /**
+   * What was delivered before the letter was sent is taken in before it is answered. False: letters
+   * are answered by somebody else now.
+   */
+  readonly attend: () => Promise<boolean>
   readonly warn: (message: string) => void
 }
 
@@ -31,8 +34,7 @@ type Verbs = Readonly<Record<string, (...words: readonly unknown[]) => Promise<u
 export async function serve(parts: ClerkshipParts): Promise<void> {
   const { post, attend } = parts
   const asks = post.asks()
-  if (asks.length === 0) return
-  attend()
+  if (asks.length === 0 || !(await attend())) return
   await Promise.all(asks.map((number) => serveOne(parts, number)))
 }
 

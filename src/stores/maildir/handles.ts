@@ -108,9 +108,9 @@ export class MaildirStore implements Store<'maildir'> {
 
   async #keep(): Promise<void> {
     const kept = await this.#parts.keep(this.#scope)
-    const { warn, rounds } = this.#parts
+    const { warn, rounds, pause } = this.#parts
     const [its, post] = [this.#parts.keeperParts(this.#scope), this.#mail()]
-    const parts = { ...its, ...kept, warn, rounds, post }
+    const parts = { ...its, ...kept, warn, rounds, pause, post }
     this.#role = beginKeeping(parts, this.#tell)
   }
 

@@ -59,18 +59,27 @@ export interface KeepingParts extends KeeperParts {
   readonly room: Room
   /** By which it looks at its post of itself; null: by hints alone. */
   readonly rounds: Clock | null
+  /** One turn of the event loop. */
+  readonly pause: () => Promise<void>
   readonly warn: (message: string) => void
 }
 
 export function beginKeeping(parts: KeepingParts, tell: Tell): Keeping {
-  const { store, room, rounds, warn, disk, layout, post } = parts
+  const { store, room, rounds, pause, warn, disk, layout, post } = parts
   const enlist = (card: Card): void => void room.commit({ kind: 'hello', card })
   const refuse = (error: unknown): void => {
     const reason = room.reasonOf(error)
     if (!room.isOver) warn(`the post could not be read: ${String(reason)}`)
   }
   const look = (isThorough: boolean): void => {
-    const attend = (): void => room.attend(isThorough)
+    const attend = async (): Promise<boolean> => {
+      // News come in order, but a letter is seen before the news of it: only a turn later have all
+      // been heard that are older than the letter.
+      await pause()
+      if (!room.keeps()) return false
+      room.attend(isThorough)
+      return true
+    }
     // Who was followed leaves the letters to who came after.
     if (room.keeps()) serve({ post, store, enlist, attend, warn }).catch(refuse)
   }
