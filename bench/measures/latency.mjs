@@ -1,10 +1,13 @@
-// From the call of `add` to the first line of the handler, at fifty jobs a second, in milliseconds.
+// From the call of `add` to the first line of the handler, at fifty jobs a second, in milliseconds, in
+// a process that runs for some seconds already: what it does for the first time takes everybody longer.
 import { Ledger } from '../ledger.mjs'
 import { payload } from '../payload.mjs'
 import { Station } from './process.mjs'
 
 const PER_SECOND = 50
 const CONCURRENCY = 10
+/** Of the waits, at the beginning, which are not counted. */
+const WARMING = 1 / 4
 
 export async function latency(open, { seconds, across }) {
   const jobs = Math.round(seconds * PER_SECOND)
@@ -62,7 +65,7 @@ function clock() {
 
 function percentiles(waits, ledger) {
   const { missing, repeated } = ledger.verdict()
-  const sorted = waits.toSorted((a, b) => a - b)
+  const sorted = waits.slice(Math.floor(waits.length * WARMING)).sort((a, b) => a - b)
   const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]
   return { p50: at(0.5), p99: at(0.99), isExact: missing === 0 && repeated === 0 }
 }

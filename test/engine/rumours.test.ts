@@ -37,16 +37,26 @@ describe('rumours', () => {
     await clock.advance(10 * RUMOUR_SPAN)
     expect(looks).toEqual([0, RUMOUR_SPAN, 2 * RUMOUR_SPAN, 3 * RUMOUR_SPAN])
     rumours.hear()
+    await clock.advance(0)
     expect(looks).toHaveLength(5)
   })
 
   it('are looked after no more when it is closed', async () => {
     const { clock, looks, rumours } = listening()
     rumours.hear()
+    await clock.advance(0)
     rumours.hear()
     rumours.close()
     await clock.advance(10 * RUMOUR_SPAN)
     expect(looks).toEqual([0])
+  })
+
+  it('are looked after no more, though a look was about to begin when it was closed', async () => {
+    const { clock, looks, rumours } = listening()
+    rumours.hear()
+    rumours.close()
+    await clock.advance(10 * RUMOUR_SPAN)
+    expect(looks).toEqual([])
   })
 
   it('cost a node that holds jobs few looks; one that names a queue is followed each time', async () => {

@@ -93,22 +93,26 @@ export class Plainly implements OneTrip {
   }
 }
 
-/** A job as `first` finds it. `rest`: null where it has been through nothing and says nothing of itself. */
+/**
+ * A job as `first` finds it. `rest`: null where it is due since it was inserted, has been through
+ * nothing and says nothing of itself.
+ */
 type FirstRow = readonly [
-  ...[seq: number, id: string, task: string, priority: number, place: number, due: number],
-  ...[insertedAt: number, payload: string, rest: string | null],
+  ...[seq: number, id: string, task: string, place: number, payload: string, rest: string | null],
 ]
 
 type Rest = readonly [
+  ...[priority: number, due: number, insertedAt: number],
   ...[flags: number, crashes: number, attempt: number, maxAttempts: number | null],
   ...[codec: number, spec: string | null, extra: string | null],
 ]
 
 /** It is taken. */
 function takenOf(row: FirstRow, token: number): Taken {
-  const [seq, id, task, priority, place, due, inserted_at, payload, rest] = row
-  const [flags, crashes, attempt, max_attempts, codec, spec, extra] =
-    rest === null ? NEW : (JSON.parse(rest) as Rest) // as: what `first` writes
+  const [seq, id, task, place, payload, rest] = row
+  const isNew = rest === null
+  const [priority, due, inserted_at, flags, crashes, attempt, max_attempts, codec, spec, extra] =
+    isNew ? NEW : (JSON.parse(rest) as Rest) // as: what `first` writes
   // No spread: it takes longer than the query.
   return {
     seq,
@@ -120,8 +124,8 @@ function takenOf(row: FirstRow, token: number): Taken {
     attempt: attempt + 1,
     max_attempts,
     place,
-    due,
-    inserted_at,
+    due: isNew ? place : due,
+    inserted_at: isNew ? place : inserted_at,
     token,
     payload,
     codec,
@@ -129,7 +133,7 @@ function takenOf(row: FirstRow, token: number): Taken {
     extra,
   }
 }
-const NEW: Rest = [0, 0, 0, null, 0, null, null]
+const NEW: Rest = [0, 0, 0, 0, 0, 0, null, 0, null, null]
 
 /** Of a counter that was raised. */
 function lastOf([{ last }]: readonly { readonly last: number }[]): number {
@@ -163,10 +167,12 @@ export const plainStatements = (t: string) => ({
   // statement takes which answers what it changed; and a value less in each row is a call less of the
   // driver, so what nearly every job has alike is one.
   first: `
-    SELECT seq, id, task, priority, place, due, inserted_at, payload,
-           CASE WHEN flags = 0 AND crashes = 0 AND attempt = 0 AND max_attempts IS NULL
-                     AND codec = 0 AND spec IS NULL AND extra IS NULL THEN NULL
-                ELSE json_array(flags, crashes, attempt, max_attempts, codec, spec, extra) END
+    SELECT seq, id, task, place, payload,
+           CASE WHEN priority = 0 AND due = place AND inserted_at = place AND flags = 0
+                     AND crashes = 0 AND attempt = 0 AND max_attempts IS NULL AND codec = 0
+                     AND spec IS NULL AND extra IS NULL THEN NULL
+                ELSE json_array(priority, due, inserted_at, flags, crashes, attempt, max_attempts,
+                                codec, spec, extra) END
     FROM ${t}jobs
     WHERE lane = ?1 AND state = 1 AND grp = '' AND (expires IS NULL OR expires >= ?2)
     ORDER BY priority DESC, place, seq LIMIT ?3`,
