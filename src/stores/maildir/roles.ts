@@ -41,7 +41,7 @@ export interface Looking {
 export type Role = Keeping | Visiting | Looking
 
 /** Hints of a keeper in another process come at most so often. */
-const HINT_EVERY = 20
+const HINT_EVERY = 10
 /** A letter that no hint tells of is found by the keeper after so long at most. */
 const ROUND = 250
 /** And what others did in the folders, of which no news came, with every so many of these looks. */
@@ -123,21 +123,28 @@ export function beginLooking(
   return { kind: 'looking', why, stop: follow(parts, tell) }
 }
 
-/** Whatever the keeper writes down may be of interest. Answers how to stop. */
+/** Whatever the keeper writes down may be of interest: at once, then after rests. Answers how to stop. */
 function follow(
   { disk, layout, clock }: KeeperParts & { readonly clock: Clock },
   tell: Tell,
 ): () => void {
-  let isTold = false
-  return disk.watch(layout.commit, () => {
-    if (isTold) return
-    isTold = true
-    const tellAll = (): void => {
-      isTold = false
-      for (const what of ['jobs', 'ends', 'control'] as const) tell({ what, queue: null })
-    }
-    clock.after(HINT_EVERY, tellAll, { ref: false })
-  })
+  let rest: Timer | null = null
+  let isHeard = false
+  const hear = (): void => {
+    isHeard = rest !== null
+    if (isHeard) return
+    rest = clock.after(HINT_EVERY, rested, { ref: false })
+    for (const what of ['jobs', 'ends', 'control'] as const) tell({ what, queue: null })
+  }
+  const rested = (): void => {
+    rest = null
+    if (isHeard) hear()
+  }
+  const unwatch = disk.watch(layout.commit, hear)
+  return () => {
+    unwatch()
+    rest?.cancel()
+  }
 }
 
 /** What the askers of former keepers have left, and drafts of deliveries that came to nothing. */
