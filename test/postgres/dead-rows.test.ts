@@ -105,7 +105,10 @@ describe.skipIf(server.isMissing).each([
     const taking = [1, 0, 1, lane, [lane], 'node', 'worker', 1, 10, now, token]
     counts.set('takeHandful', await pagesOf(takeHandful(SCHEMA, false), taking.map(literal)))
     const ending = [1, [1], [0], [1], ['job-0-0'], [token], now, '{}']
-    counts.set('completePlainly', await pagesOf(completePlainly(SCHEMA), ending.map(literal)))
+    const gone = completePlainly(SCHEMA, 'nothing')
+    counts.set('completePlainly', await pagesOf(gone, ending.map(literal)))
+    const answered = completePlainly(SCHEMA, 'receipts')
+    counts.set('completeWithResults', await pagesOf(answered, [...ending, ['{}']].map(literal)))
     return counts
   }
 

@@ -4,6 +4,7 @@ import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Claimed } from '../../src/job/claim.js'
 import { openablePostgresStore } from '../../src/stores/postgres/postgres-store.js'
+import type { Verdict } from '../../src/job/verdict.js'
 import type { Store } from '../../src/store.js'
 import type { JobWords } from '../../src/testing/conformance/build.js'
 import {
@@ -91,6 +92,34 @@ describe.skipIf(server.isMissing)(`a handful${server.why}`, () => {
     expect(await rows()).toEqual({ handfuls: 1, waiting: 30, running: 0 })
     await complete(jobs.slice(20))
     expect(await rows()).toEqual({ handfuls: 0, waiting: 0, running: 0 })
+  })
+
+  it('is no row of those that ended with a result: each leaves the receipt of the longer way', async () => {
+    await insert(names(4))
+    await insert(['own-4'], { ownId: true })
+    await insert(['own-5'], { ownId: true })
+    const jobs = await claim(6)
+    const answer: Verdict = { kind: 'complete', result: { text: '"it\'s \\u0000"', codec: 'json' } }
+    const answered = jobs.map((job) => settlement(job, answer))
+    const done = { status: 'done', state: 'completed', deadLetter: null }
+    await node.settleAll([0, 4].map((at) => answered[at]))
+    expect(await rows()).toEqual({ handfuls: 1, waiting: 3, running: 1 })
+    expect(await node.store.get([{ queue: 'q', id: 'job-0' }])).toMatchObject([{ kind: 'receipt' }])
+    expect(await claim(1)).toEqual([])
+    // Twice in one call is nothing for one trip.
+    const twice = [1, 5].map((at) => answered[at])
+    expect(await node.settleAll([...twice, ...twice])).toEqual(upTo(4).map(() => done))
+    expect(await rows()).toEqual({ handfuls: 0, waiting: 0, running: 2 })
+    await node.settleAll(answered.slice(2, 4))
+    expect(await node.settleAll(answered)).toEqual(upTo(6).map(() => done))
+    const receipts = await client.query<{ row: object }>(`
+      SELECT to_jsonb(j) - '{seq,id}'::text[] AS row FROM millrace.jobs AS j WHERE queue > 0 ORDER BY seq`)
+    const [first, ...others] = receipts.rows.map(({ row }) => row)
+    expect(first).toMatchObject({ state: 8, flags: 0, attempt: 1, payload: null, lane: null })
+    expect(others.slice(0, 3)).toEqual(upTo(3).map(() => first))
+    const [own] = others.slice(3)
+    expect(own).toEqual({ ...first, flags: 1 })
+    expect(others.slice(4)).toEqual([own])
   })
 
   it('has what nobody else is given, however many ask at once', async () => {

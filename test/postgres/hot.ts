@@ -80,8 +80,12 @@ export const VOLLEYS = {
     params: [[1]],
   },
   completePlainly: {
-    text: completePlainly(SCHEMA),
+    text: completePlainly(SCHEMA, 'nothing'),
     params: [1, [1], [0], [1], ['job 7'], [7], 1e12, '{}'],
+  },
+  completeWithResults: {
+    text: completePlainly(SCHEMA, 'receipts'),
+    params: [1, [1], [0], [1], ['job 7'], [7], 1e12, '{}', ['{}']],
   },
 }
 

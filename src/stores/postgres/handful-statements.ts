@@ -3,16 +3,17 @@
  * the server most of what a claim costs it: a new version of each row, its entries in every index, and
  * a dead row. A handful has the numbers of its jobs in the order of their tokens, 0 for one whose row
  * was changed after all. Only jobs that have been through nothing are taken so, and of queues where
- * a completed job leaves nothing. Who must see them spread, `Lock` and `Handfuls` in `../sql/port.ts` say.
+ * a completed job leaves nothing but a receipt of its result. Who must see them spread, `Lock` and `Handfuls` in `../sql/port.ts` say.
  *
  *     taken ── each is completed ──▶ gone
  *       └───── somebody looks ─────▶ spread: their rows say that they run
  *
  * Whoever takes one is alone in that with its queue and sees those of all others, so that no job stands
- * in two. Until it is gone, no row of it is changed but by its completion, which deletes it, and by
- * a child's coming, which marks it: so what a handful has and `jobs` has, too, is held.
+ * in two. Until it is gone, no row of it is changed but by its completion, which deletes it or makes
+ * it a receipt, and by a child's coming, which marks it: so what a handful has and still waits in
+ * `jobs` is held.
  */
-import { OWN_ID } from '../../job/book/columns.js'
+import { HOLDS, OWN_ID, RECEIPT } from '../../job/book/columns.js'
 import type { Handfuls } from '../sql/port.js'
 import { NOW } from './beginning.js'
 import { PARENT } from './words.js'
@@ -32,8 +33,23 @@ const hasOneOf = (tokens: string): string => `
   AND EXISTS (SELECT FROM unnest(${tokens}::bigint[]) AS t
               WHERE t >= f.first AND t < f.first + f.jobs)`
 
-/** Deletes those that are plain, and remembers that they were settled; $8: of all, as `settledRow` has it. */
-export const completePlainly = (s: string): string => `
+/** Who holds a job no longer stands on its row, and what it was is told no more. */
+const AS_RECEIPT = `
+  state = ${RECEIPT}, flags = (j.flags & ${OWN_ID})::int2, crashes = 0, since = k.now, token = NULL,
+  node = NULL, worker = NULL, claim = NULL, lane = NULL, expires = NULL, payload = NULL, codec = 0, spec = NULL,
+  extra = k.receipt`
+
+/**
+ * Completes those that are plain, and remembers that they were settled; $8: of all, as `settledRow`
+ * has it. They are gone, or, where $9 says what it tells, a receipt is left of each.
+ */
+export const completePlainly = (s: string, leaves: 'nothing' | 'receipts'): string => {
+  const isGone = leaves === 'nothing'
+  const end = (attempt: string): string =>
+    isGone
+      ? `DELETE FROM ${s}jobs AS j USING k`
+      : `UPDATE ${s}jobs AS j SET ${AS_RECEIPT}, attempt = ${attempt} FROM k`
+  return `
   WITH q AS MATERIALIZED (
     SELECT coalesce($7::float8, ${NOW}) AS now
     FROM unnest($2::int[], $3::int[]) AS k (id, revision)
@@ -45,19 +61,20 @@ export const completePlainly = (s: string): string => `
     FROM ${s}handfuls AS f WHERE ${hasOneOf('$6')}
     ORDER BY f.first FOR UPDATE),
   k AS MATERIALIZED (
-    SELECT k.*, h.first, coalesce(h.seqs[k.token - h.first + 1], 0) AS seq
-    FROM q, unnest($4::int[], $5::text[], $6::bigint[]) AS k (queue, id, token)
+    SELECT k.*, q.now, h.first, coalesce(h.seqs[k.token - h.first + 1], 0) AS seq
+    FROM q, unnest($4::int[], $5::text[], $6::bigint[]${isGone ? '' : ', $9::text[]'})
+              AS k (queue, id, token${isGone ? '' : ', receipt'})
     LEFT JOIN h ON k.token >= h.first AND k.token < h.first + h.jobs),
   gone AS (
-    DELETE FROM ${s}jobs AS j USING k
+    ${end('1')}
     WHERE k.seq > 0 AND j.seq = k.seq AND j.queue = k.queue AND j.id = k.id
       AND j.state = 1 AND j.flags = 0 AND j.extra IS NULL
     RETURNING k.token, k.first),
   ran AS (
-    DELETE FROM ${s}jobs AS j USING k
+    ${end('j.attempt')}
     WHERE k.seq = 0 AND j.queue = k.queue AND j.id = k.id AND j.token = k.token AND j.state = 2
-      AND j.extra IS NULL AND (j.flags & ${OWN_ID | PARENT}) = 0
-    RETURNING j.token),
+      AND j.extra IS NULL AND ${isGone ? `(j.flags & ${OWN_ID | PARENT}) = 0` : `(j.flags & ~${OWN_ID}) = ${HOLDS}`}
+    RETURNING k.token),
   done AS (SELECT token FROM gone UNION ALL SELECT token FROM ran),
   c AS (SELECT first, count(*)::int AS ended FROM gone GROUP BY first),
   emptied AS (DELETE FROM ${s}handfuls AS f USING c WHERE f.first = c.first AND f.held <= c.ended),
@@ -75,6 +92,7 @@ export const completePlainly = (s: string): string => `
          CASE WHEN count(*) < cardinality($6::bigint[])
               THEN coalesce(json_agg(d.token), '[]')::text END AS done
   FROM done AS d`
+}
 
 /** Those of a queue, besides those of `Handfuls`. */
 type Which = Handfuls['of'] | 'queues'

@@ -34,7 +34,7 @@ export class Volleys implements OneTrip {
   readonly #connections: Connections
   readonly #teller: Teller
   readonly #now: (() => Millis) | undefined
-  readonly #texts: Readonly<Record<'insert' | 'complete', string>>
+  readonly #texts: Readonly<Record<'insert' | 'nothing' | 'receipts', string>>
   readonly #takes: Readonly<Record<Taking, string>>
   /** By queue: the first of its handfuls, when one was last taken. */
   readonly #floors = new Map<number, number>()
@@ -48,7 +48,8 @@ export class Volleys implements OneTrip {
     this.#now = now
     this.#texts = {
       insert: insertAlike(schema),
-      complete: completePlainly(schema),
+      nothing: completePlainly(schema, 'nothing'),
+      receipts: completePlainly(schema, 'receipts'),
     }
     this.#takes = {
       takePlainly: takePlainly(schema, false),
@@ -138,10 +139,13 @@ export class Volleys implements OneTrip {
   }
 
   async complete(ends: PlainEnds): Promise<ReadonlySet<number> | null> {
-    const { scope, queues, revisions, of, ids, tokens } = ends
+    const { scope, queues, revisions, of, ids, tokens, receipts } = ends
     const [, , body] = settledRow(tokens, [])
-    const values = [scope, queues, revisions, of, ids, tokens, this.#time(), body].map(sent)
-    const volley = { name: 'job.completePlainly', text: this.#texts.complete, values }
+    const leaves = receipts === null ? 'nothing' : 'receipts'
+    const name = receipts === null ? 'job.completePlainly' : 'job.completeWithResults'
+    const said = [scope, queues, revisions, of, ids, tokens, this.#time(), body]
+    const values = (receipts === null ? said : [...said, receipts]).map(sent)
+    const volley = { name, text: this.#texts[leaves], values }
     const [row] = await this.#connections.volley('durable', queues, volley)
     const { fits, done } = row as { fits: number; done: string | null } // as: what it answers
     if (fits === 0) return null

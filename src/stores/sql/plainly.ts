@@ -1,6 +1,6 @@
 /**
  * What is asked nearly always, as a database that is far away does it in one trip (`OneTrip`): claims
- * of a queue of which nothing is closed, and completions of jobs that leave nothing. By what was seen
+ * of a queue of which nothing is closed, and completions of jobs that leave nothing but a result. By what was seen
  * when it was last looked at in full; where that is so no longer, nothing is done, and the one who
  * asks goes the longer way.
  */
@@ -10,9 +10,10 @@ import { isFrugal } from '../../job/book/views.js'
 import type { Settlement, Verdict } from '../../job/verdict.js'
 import { isLimited } from './backlog.js'
 import type { Database, PlainEnds } from './port.js'
-import type { Queues } from './queues.js'
+import type { KnownQueue, Queues } from './queues.js'
 import { lanesFor, settingsOf } from './queues.js'
-import { leavesNothing, tokenOf } from './settling.js'
+import { receiptOf } from './row.js'
+import { leavesNothing, leavesResult, tokenOf } from './settling.js'
 import { inOrder, taken } from './taking.js'
 
 const COMPLETION: Verdict = { kind: 'complete', result: null }
@@ -57,28 +58,67 @@ export async function completePlainly(
   queues: Queues,
   asks: readonly Settlement[],
 ): Promise<ReadonlySet<Settlement>> {
-  const ends = endsOf(queues, asks)
-  const done = ends === null ? null : await oneTrip.complete(ends)
-  if (done === null) return new Set()
-  return new Set(asks.filter(({ token }) => done.has(tokenOf(token))))
+  const completed = new Set<Settlement>()
+  for (const ending of endingsOf(queues, asks)) {
+    if (!ending.isSound) continue
+    const done = await oneTrip.complete(ending.ends(queues.scope))
+    if (done === null) continue
+    for (const ask of ending.asks) if (done.has(tokenOf(ask.token))) completed.add(ask)
+  }
+  return completed
 }
 
-/** Null: one of them leaves something, or what it leaves is not known. */
-function endsOf(queues: Queues, asks: readonly Settlement[]): PlainEnds | null {
-  const revisions = new Map<number, number>()
-  const of: number[] = []
-  for (const { queue, verdict } of asks) {
-    const known = queues.known(queue)
-    if (known === null || !leavesNothing(effective(known.stored), verdict)) return null
-    revisions.set(known.id, known.stored.revision)
-    of.push(known.id)
+/** Those that leave nothing, and those that leave a receipt with a result; none of what is not known. */
+function endingsOf(queues: Queues, asks: readonly Settlement[]): readonly Ending[] {
+  const gone = new Ending(null)
+  const receipts: string[] = []
+  const answered = new Ending(receipts)
+  for (const ask of asks) {
+    const known = queues.known(ask.queue)
+    if (known === null) continue
+    const settings = effective(known.stored)
+    const result = leavesResult(settings, ask.verdict)
+    if (result !== null) {
+      answered.add(ask, known)
+      receipts.push(receiptOf(result))
+    } else if (leavesNothing(settings, ask.verdict)) gone.add(ask, known)
   }
-  const tokens = asks.map(({ token }) => tokenOf(token))
-  if (new Set(tokens).size < tokens.length) return null
-  return {
-    scope: queues.scope,
-    queues: [...revisions.keys()],
-    revisions: [...revisions.values()],
-    ...{ of, ids: asks.map(({ id }) => id), tokens },
+  return [gone, answered]
+}
+
+/** Completions that leave the same. */
+class Ending {
+  readonly asks: Settlement[] = []
+  readonly #receipts: readonly string[] | null
+  readonly #of: number[] = []
+  readonly #tokens: number[] = []
+  readonly #revisions = new Map<number, number>()
+
+  constructor(receipts: readonly string[] | null) {
+    this.#receipts = receipts
+  }
+
+  add(ask: Settlement, { id, stored }: KnownQueue): void {
+    this.asks.push(ask)
+    this.#of.push(id)
+    this.#tokens.push(tokenOf(ask.token))
+    this.#revisions.set(id, stored.revision)
+  }
+
+  /** There are some, and none comes twice. */
+  get isSound(): boolean {
+    return this.asks.length > 0 && new Set(this.#tokens).size === this.#tokens.length
+  }
+
+  ends(scope: number): PlainEnds {
+    return {
+      scope,
+      queues: [...this.#revisions.keys()],
+      revisions: [...this.#revisions.values()],
+      of: this.#of,
+      ids: this.asks.map(({ id }) => id),
+      tokens: this.#tokens,
+      receipts: this.#receipts,
+    }
   }
 }

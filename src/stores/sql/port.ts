@@ -156,7 +156,7 @@ export interface PlainTaken {
   readonly next: Millis | null
 }
 
-/** Completions that leave nothing, if their jobs are plain; the lists go together, job by job. */
+/** Completions of jobs that are plain; the lists go together, job by job. */
 export interface PlainEnds {
   readonly scope: number
   /** The queues, and the revisions of the settings that this was decided by. */
@@ -165,6 +165,8 @@ export interface PlainEnds {
   readonly of: readonly number[]
   readonly ids: readonly string[]
   readonly tokens: readonly number[]
+  /** What the receipt of each says besides its row, as `receiptOf` has it; null: they leave nothing. */
+  readonly receipts: readonly string[] | null
 }
 
 /** What is to be done when others see what was added, which may be before that is durable. */

@@ -32,6 +32,12 @@ export interface Learned {
 /** Of moves of a backlog: a handle that claims and lets nobody in must not leave more for those who do. */
 const TOLD_BY_ONE = 500
 
+/** A queue as it was last seen. */
+export interface KnownQueue {
+  readonly id: number
+  readonly stored: StoredSettings
+}
+
 export class Queues {
   readonly scope: number
   /** By transaction: rows that it has made itself may yet come to nothing. */
@@ -90,7 +96,7 @@ export class Queues {
   }
 
   /** The queue as it was last seen; null: it was not. */
-  known(name: string): { readonly id: number; readonly stored: StoredSettings } | null {
+  known(name: string): KnownQueue | null {
     const id = this.#ids.get(name)
     const stored = id === undefined ? undefined : this.#settings.get(id)
     return id === undefined || stored === undefined ? null : { id, stored }

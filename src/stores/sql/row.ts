@@ -284,6 +284,11 @@ export function textOfExtra(extra: ExtraView, seqOf: (slot: number) => number): 
   return null
 }
 
+/** As `textOfExtra` has it of a receipt of a job that nothing else is to be told of. */
+export function receiptOf(result: Encoded): string {
+  return toText({ result, final: 'completed' } satisfies StoredExtra)
+}
+
 function pastOf(past: StoredPast): Past {
   return { ...past, paper: null }
 }

@@ -4,6 +4,7 @@
  * deletion did not find: its token is dead, or the job leaves something behind.
  */
 import type { TokenText } from '../../job/claim.js'
+import type { Encoded } from '../../job/codec.js'
 import type { Happening } from '../../job/job.js'
 import type { SettleItem } from '../../job/book/frame.js'
 import { isKept } from '../../job/book/outcome.js'
@@ -93,8 +94,17 @@ async function completePlain(
 
 /** Whether a job that ends so is gone, unless it is one that somebody may ask for, and opens no gate. */
 export function leavesNothing(settings: Settings, verdict: Verdict): boolean {
-  const isPlain = verdict.kind === 'complete' && verdict.result === null
-  return isPlain && !isKept(settings.keep.completed) && !isGated(settings)
+  return isPlain(settings) && verdict.kind === 'complete' && verdict.result === null
+}
+
+/** The result, if a job that ends so leaves a receipt with it and nothing else, and opens no gate. */
+export function leavesResult(settings: Settings, verdict: Verdict): Encoded | null {
+  if (verdict.kind !== 'complete' || !isPlain(settings) || settings.receipts === 0) return null
+  return verdict.result
+}
+
+function isPlain(settings: Settings): boolean {
+  return !isKept(settings.keep.completed) && !isGated(settings)
 }
 
 async function settleOnSheet(

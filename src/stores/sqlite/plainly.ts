@@ -3,7 +3,7 @@
  * waited for within: whether all is as it was when it was last looked at in full, and then what is
  * to be done.
  */
-import { HOLDS, OWN_ID } from '../../job/book/columns.js'
+import { HOLDS, OWN_ID, RECEIPT } from '../../job/book/columns.js'
 import type { Alike, OneTrip, PlainEnds, PlainTake, PlainTaken, Seen } from '../sql/port.js'
 import type { Taken } from '../sql/row.js'
 import { settledRow } from '../sql/settled.js'
@@ -78,15 +78,18 @@ export class Plainly implements OneTrip {
   }
 
   complete(ends: PlainEnds): Promise<ReadonlySet<number> | null> {
-    const { scope, queues, revisions, of, ids, tokens } = ends
+    const { scope, queues, revisions, of, ids, tokens, receipts } = ends
+    const { complete, answer } = this.#own
     return this.#connection.step('durable', ({ now, all, run }) => {
       const known = queues.every(
         (queue, at) => all(this.#own.is, [queue, revisions[at]]).length > 0,
       )
       if (!known) return null
-      const done = tokens.filter(
-        (token, at) => run(this.#own.complete, [of[at], ids[at], token]) > 0,
-      )
+      const done = tokens.filter((token, at) => {
+        const job = [of[at], ids[at], token]
+        if (receipts === null) return run(complete, job) > 0
+        return run(answer, [...job, receipts[at], now]) > 0
+      })
       if (done.length > 0) run(this.#texts['settled.add'], [scope, now, ...settledRow(done, [])])
       return new Set(done)
     })
@@ -189,4 +192,10 @@ export const plainStatements = (t: string) => ({
     DELETE FROM ${t}jobs
     WHERE queue = ?1 AND id = ?2 AND state = 2 AND token = ?3 AND extra IS NULL
       AND (flags & ${OWN_ID}) = 0 AND NOT EXISTS (SELECT 1 FROM ${t}kin WHERE parent = seq)`,
+  answer: `
+    UPDATE ${t}jobs
+    SET state = ${RECEIPT}, flags = flags & ${OWN_ID}, crashes = 0, since = ?5, token = NULL, node = NULL,
+        worker = NULL, claim = NULL, payload = NULL, codec = 0, spec = NULL, extra = ?4
+    WHERE queue = ?1 AND id = ?2 AND state = 2 AND token = ?3 AND extra IS NULL
+      AND (flags & ~${OWN_ID}) = ${HOLDS} AND NOT EXISTS (SELECT 1 FROM ${t}kin WHERE parent = seq)`,
 })
