@@ -150,12 +150,25 @@ describe.skipIf(server.isMissing)(`a handful${server.why}`, () => {
     expect(await rows()).toEqual({ handfuls: 0, waiting: 0, running: 1 })
   })
 
+  it('is shown by get as if it were spread, and stays as it is', async () => {
+    await insert([...names(3), 'free'])
+    const before = await claim(1)
+    now += 500
+    const jobs = [...before, ...(await claim(2))]
+    const refs = [...names(3), 'free', 'nobody'].map((id) => ({ queue: 'q', id }))
+    const shown = await node.store.get(refs)
+    expect(await rows()).toEqual({ handfuls: 2, waiting: 4, running: 0 })
+    expect(shown.map((found) => found?.kind === 'job' && found.job.state)).toEqual([
+      ...['running', 'running', 'running', 'available'],
+      false,
+    ])
+    await node.store.count({ queue: 'q', which: {}, cursor: null })
+    expect(await rows()).toEqual({ handfuls: 0, waiting: 1, running: 3 })
+    expect(await node.store.get(refs)).toEqual(shown)
+    await complete(jobs)
+  })
+
   it.each<[string, (store: Store) => Promise<unknown>, unknown]>([
-    [
-      'get',
-      (store) => store.get([{ queue: 'q', id: 'job-0' }]),
-      [{ job: { state: 'running', attempt: 1, worker: expect.any(String) as string } }],
-    ],
     [
       'count',
       (store) => store.count({ queue: 'q', which: {}, cursor: null }),

@@ -16,6 +16,10 @@ export const HOT: Partial<Record<Statement, readonly unknown[]>> = {
     [1, 1],
     ['job 7', 'job 8'],
   ],
+  'job.see': [
+    [1, 1],
+    ['job 7', 'job 8'],
+  ],
   'job.read': [[7, 8]],
   'job.remove': [[7]],
   'job.describe': [[7], ['x'], [0], [null]],

@@ -8,6 +8,9 @@
  *     taken ── each is completed ──▶ gone
  *       └───── somebody looks ─────▶ spread: their rows say that they run
  *
+ * Who looks for a job by its name, as whoever waits for its end does all the time, has it shown as if
+ * its handful were spread (`seeJobs`).
+ *
  * Whoever takes one is alone in that with its queue and sees those of all others, so that no job stands
  * in two. Until it is gone, no row of it is changed but by its completion, which deletes it or makes
  * it a receipt, and by a child's coming, which marks it: so what a handful has and still waits in
@@ -16,7 +19,7 @@
 import { HOLDS, OWN_ID, RECEIPT } from '../../job/book/columns.js'
 import type { Handfuls } from '../sql/port.js'
 import { NOW } from './beginning.js'
-import { PARENT } from './words.js'
+import { COLUMNS, PARENT } from './words.js'
 
 /** No handful has more: the tokens of one call. */
 const MOST = 16384
@@ -92,6 +95,31 @@ export const completePlainly = (s: string, leaves: 'nothing' | 'receipts'): stri
          CASE WHEN count(*) < cardinality($6::bigint[])
               THEN coalesce(json_agg(d.token), '[]')::text END AS done
   FROM done AS d`
+}
+
+/** What the row of a job in a handful `h` will say when that is spread, where it says something else now. */
+const HELD: Readonly<Record<string, string>> = {
+  ...{ state: '2::int2', attempt: '1', flags: `j.flags | ${HOLDS}::int2`, since: 'h.at' },
+  ...{ lane: 'NULL::int', token: 'h.token', node: 'h.node', worker: 'h.worker', claim: 'h.claim' },
+}
+
+/** The jobs of these names, for who only looks at them: those in handfuls as if these were spread. */
+export const seeJobs = (s: string): string => {
+  const columns = COLUMNS.map((column) => {
+    const held = HELD[column]
+    if (held === undefined) return `j.${column}`
+    return `CASE WHEN h.seq IS NULL THEN j.${column} ELSE ${held} END AS ${column}`
+  })
+  return `
+  WITH j AS MATERIALIZED (
+    SELECT j.* FROM unnest($1::int[], $2::text[]) AS k (queue, id)
+    JOIN ${s}jobs AS j ON j.queue = k.queue AND j.id = k.id),
+  h AS MATERIALIZED (
+    SELECT u.seq, f.first + u.n - 1 AS token, f.node, f.worker, f.claim, f.at
+    FROM ${s}handfuls AS f, unnest(f.seqs) WITH ORDINALITY AS u (seq, n)
+    WHERE f.queue IN (SELECT w.queue FROM j AS w WHERE w.state = 1) AND u.seq > 0)
+  SELECT ${columns.join(', ')} FROM j LEFT JOIN h ON j.state = 1 AND h.seq = j.seq
+  ORDER BY j.seq`
 }
 
 /** Those of a queue, besides those of `Handfuls`. */

@@ -4,6 +4,7 @@
  */
 import { OWN_ID } from '../../job/book/columns.js'
 import type { Statement } from '../sql/statements.js'
+import { seeJobs } from './handful-statements.js'
 import { firstOfLane, inTime, J, JOB, nextBlock, PARENT, RUNS, stateAt } from './words.js'
 import { STAYS, TAKEN } from './words.js'
 import type { Locking } from './words.js'
@@ -47,6 +48,7 @@ export function jobStatements(s: string, locking: Locking) {
       SELECT ${J} FROM unnest($1::int[], $2::text[]) AS k (queue, id)
       JOIN ${s}jobs AS j ON j.queue = k.queue AND j.id = k.id
       ORDER BY j.seq ${locking}`,
+    'job.see': seeJobs(s),
     'job.read': `
       SELECT ${J} FROM unnest($1::bigint[]) AS k (seq) JOIN ${s}jobs AS j ON j.seq = k.seq
       ORDER BY j.seq ${locking}`,

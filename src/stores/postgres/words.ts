@@ -4,7 +4,8 @@
  */
 import { TAKEN_COLUMNS } from '../sql/row.js'
 
-const COLUMNS = [
+/** In this order. */
+export const COLUMNS = [
   ...['seq', 'queue', 'id', 'state', 'flags', 'task', 'grp', 'priority', 'crashes', 'attempt'],
   ...['max_attempts', 'place', 'due', 'inserted_at', 'since', 'token', 'node', 'worker', 'claim'],
   ...['lane', 'expires', 'payload', 'codec', 'spec', 'extra'],

@@ -56,14 +56,14 @@ export class Gatherer {
   }
 
   /** The jobs of these names, as far as they are there; their queues must have been gathered. */
-  async jobs(refs: readonly JobRef[]): Promise<JobRow[]> {
+  async jobs(refs: readonly JobRef[], how: 'job.find' | 'job.see' = 'job.find'): Promise<JobRow[]> {
     const ids = new Map([...this.sheet.queues.values()].map(({ name, id }) => [name, id]))
     const asked = new Map<string, readonly [number, string]>()
     for (const { queue, id } of refs) {
       const number = ids.get(queue)
       if (number !== undefined) asked.set(`${number}/${id}`, [number, id])
     }
-    return this.sheet.addJobs(await this.tx.each('job.find', [], [...asked.values()]))
+    return this.sheet.addJobs(await this.tx.each(how, [], [...asked.values()]))
   }
 
   /** With their queues. */
@@ -73,6 +73,15 @@ export class Gatherer {
       'find',
     )
     return this.jobs(refs)
+  }
+
+  /** The same for who only looks at them, and has spread nothing. */
+  async seen(refs: readonly JobRef[]): Promise<JobRow[]> {
+    await this.queues(
+      refs.map(({ queue }) => queue),
+      'find',
+    )
+    return this.jobs(refs, 'job.see')
   }
 
   /** All that may come of an end of these; of those that `complete`, no child falls. */

@@ -27,7 +27,7 @@ export async function get(
 ): Promise<(Found | null)[]> {
   const gatherer = new Gatherer(tx, queues)
   const { sheet } = gatherer
-  await gatherer.jobsAnywhere(refs)
+  await gatherer.seen(refs)
   sheet.open()
   const found = refs.map((ref) => find(sheet.ledger, sheet.ledger.find(ref)))
   sheet.close()

@@ -224,7 +224,7 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async get(refs: readonly JobRef[]): Promise<readonly (Found | null)[]> {
-    return this.#show((tx, { queues }) => get(tx, queues, refs))
+    return this.#run('read', (tx, { queues }) => get(tx, queues, refs))
   }
 
   async parents(ref: JobRef): Promise<readonly ParentRow[] | null> {

@@ -160,6 +160,8 @@ export interface Asked {
   readonly 'job.deleted': { readonly seq: number }
   /** each queue, id */
   readonly 'job.find': JobRow
+  /** each queue, id: what stands in handfuls, too, for who only looks */
+  readonly 'job.see': JobRow
   /** each seq */
   readonly 'job.read': JobRow
   /** each: `CHANGING` */

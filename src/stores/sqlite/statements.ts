@@ -140,6 +140,7 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       SELECT seq FROM ${t}jobs
       WHERE queue = ?1 AND id = ?2 AND state = 8 AND extra ->> '$.isDeleted' = 1`,
     'job.find': `SELECT ${JOB} FROM ${t}jobs WHERE queue = ?1 AND id = ?2`,
+    'job.see': `SELECT ${JOB} FROM ${t}jobs WHERE queue = ?1 AND id = ?2`,
     'job.read': `SELECT ${JOB} FROM ${t}jobs WHERE seq = ?1`,
     'job.change': `
       UPDATE ${t}jobs
