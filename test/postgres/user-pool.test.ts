@@ -50,6 +50,32 @@ describe.skipIf(server.isMissing)(`a pool of the user's${server.why}`, () => {
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
   })
 
+  it.each([false, true])(
+    'is asked one thing after the other on each connection, unless it pipelines: %s',
+    async (pipeline) => {
+      const pool = await userPool({ max: 4, pipeline })
+      let most = 0
+      pool.on('connect', (client) => {
+        const query = client.query.bind(client) as (...words: unknown[]) => Promise<unknown>
+        let open = 0
+        const watched = async (...words: unknown[]): Promise<unknown> => {
+          most = Math.max(most, ++open)
+          return query(...words).finally(() => open--)
+        }
+        Object.assign(client, { query: watched })
+      })
+      const mill = millrace(postgresStore({ pool }))
+      const queue = mill.queue<number, number>('q')
+      queue.work((n) => n + 1, { concurrency: 3 })
+      for (let round = 0; round < 5; round++) {
+        const jobs = await Promise.all([1, 2, 3].map((n) => queue.enqueue(n)))
+        await Promise.all(jobs.map((job) => job.result()))
+      }
+      await mill.close()
+      expect(most > 1).toBe(pipeline)
+    },
+  )
+
   it('has room for commits that enqueue, each of which needs two connections', async () => {
     const pool = await userPool({ max: 2 })
     const mill = millrace(postgresStore({ pool }))

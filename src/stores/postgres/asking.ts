@@ -11,6 +11,9 @@ import { tear } from './parting.js'
 export class Asking {
   readonly connection: Client
   readonly #within: Millis
+  /** Of a connection that is asked one thing after the other: the last. */
+  #last: Promise<unknown> = Promise.resolve()
+  #isReleased = false
 
   constructor(connection: Client, within: Millis) {
     this.connection = connection
@@ -18,7 +21,16 @@ export class Asking {
     connection.on('error', heardByItsQueries)
   }
 
+  /** Leaves at once, behind what was asked before, if the connection takes it so; else when that is answered. */
   query(query: Query): ReturnType<Client['query']> {
+    if (this.connection.pipeline === true) return this.#send(query)
+    const answer = this.#last.then(() => this.#send(query))
+    this.#last = answer.catch(() => undefined) // told to who asked
+    return answer
+  }
+
+  #send(query: Query): ReturnType<Client['query']> {
+    if (this.#isReleased) throw new Error('the connection was given back before this was asked')
     return this.connection.query({ ...query, query_timeout: this.#within })
   }
 
@@ -30,6 +42,7 @@ export class Asking {
   }
 
   release(isSpoilt: boolean): void {
+    this.#isReleased = true
     if (isSpoilt) return discard(this.connection)
     this.connection.off('error', heardByItsQueries)
     this.connection.release()

@@ -21,6 +21,8 @@ export interface Client {
   release(error?: boolean): void
   on(event: 'error', hear: (error: Error) => void): unknown
   off(event: 'error', hear: (error: Error) => void): unknown
+  /** It sends what it is asked without waiting for what it was asked before [false]. */
+  readonly pipeline?: boolean
   readonly connection?: { readonly stream?: { destroy(): unknown } }
 }
 

@@ -31,6 +31,8 @@ type Standing =
   | { readonly is: 'lost'; readonly by: unknown }
 
 class Session implements Client {
+  /** What it is asked stands in line here. */
+  readonly pipeline = true
   readonly #db: Pglite
   readonly #prepared: Prepared
   readonly #parts: PoolParts
