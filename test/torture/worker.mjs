@@ -28,6 +28,8 @@ mill.queue(QUEUE, SETTINGS).work(
       throw new Error('this job fails once, as it was told to')
     }
     ledger.write('done', job.id, job.attempt, instant())
+    // Every other job leaves a result, which is another way to end it.
+    return String(key).at(-1) % 2 === 0 ? key : undefined
   },
   { concurrency: 10 },
 )
