@@ -138,13 +138,8 @@ export class Exchanger {
   #plan(): void {
     if (this.#planned || !this.#mayDepart()) return
     this.#planned = true
-    const { clock, ledger } = this.#options
-    const depart = (): void => {
-      this.#depart({ until: clock.mono() + TURN_SPAN, trips: TURN_TRIPS })
-    }
-    // Where nothing runs there is nothing to gather: the first job of an idle node waits for no turn.
-    if (ledger.idle && this.#settling.length === 0) clock.within(depart)
-    else clock.soon(depart)
+    const { clock } = this.#options
+    clock.soon(() => this.#depart({ until: clock.mono() + TURN_SPAN, trips: TURN_TRIPS }))
   }
 
   /**

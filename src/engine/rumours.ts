@@ -16,6 +16,7 @@ export class Rumours {
   #rest: Timer | null = null
   /** A rumour came while we rested. */
   #heard = false
+  #isClosed = false
 
   constructor(clock: Clock, look: () => void) {
     this.#clock = clock
@@ -31,16 +32,16 @@ export class Rumours {
     this.#rest?.cancel()
     this.#rest = null
     this.#heard = false
+    this.#isClosed = true
   }
 
   #follow(): void {
     this.#rest = null
     if (!this.#heard) return
     this.#heard = false
-    const rest = this.#clock.after(RUMOUR_SPAN, () => this.#follow(), { ref: false })
-    this.#rest = rest
+    this.#rest = this.#clock.after(RUMOUR_SPAN, () => this.#follow(), { ref: false })
     this.#clock.soon(() => {
-      if (this.#rest === rest) this.#look()
+      if (!this.#isClosed) this.#look()
     })
   }
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Rumours } from '../../src/engine/rumours.js'
 import { RUMOUR_SPAN } from '../../src/job/defaults.js'
 import type { Hint, Store } from '../../src/store.js'
+import type { Clock } from '../../src/time/clock.js'
 import { VirtualClock } from '../../src/time/virtual.js'
 import { COMPLETE, insert, newJob, rig, working } from './harness.js'
 
@@ -57,6 +58,19 @@ describe('rumours', () => {
     rumours.close()
     await clock.advance(10 * RUMOUR_SPAN)
     expect(looks).toEqual([])
+  })
+
+  it('are looked after though the loop is held up until the next may be', () => {
+    let [looks, rested, turned] = [0, () => undefined as void, () => undefined as void]
+    const clock: Clock = {
+      ...{ wall: () => 0, mono: () => 0, within: () => undefined },
+      after: (_, run) => ((rested = run), { cancel: () => undefined }),
+      soon: (run) => (turned = run),
+    }
+    new Rumours(clock, () => looks++).hear()
+    rested()
+    turned()
+    expect(looks).toBe(1)
   })
 
   it('cost a node that holds jobs few looks; one that names a queue is followed each time', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { millrace } from '../../src/millrace.js'
 import { sharedMemory } from '../../src/stores/memory/memory-store.js'
 import { VirtualClock } from '../../src/time/virtual.js'
 import { COMPLETE, insert, newJob, rig, stateOf } from './harness.js'
@@ -39,6 +40,17 @@ describe('a take', () => {
     const taken = engine.take(spec()).catch((error: unknown) => error)
     await clock.advance(100)
     expect(await taken).toMatchObject({ code: 'STORE_UNREACHABLE' })
+  })
+
+  it('that finds nothing leaves the loop to others, however often it is asked', async () => {
+    await using mill = millrace('memory:')
+    const queue = mill.queue('q')
+    await queue.take()
+    let isOver = false
+    setImmediate(() => setImmediate(() => (isOver = true)))
+    let takes = 0
+    for (; !isOver && takes < 1_000; takes++) await queue.take()
+    expect(isOver).toBe(true)
   })
 
   it('that was aborted rejects, and what arrives for it goes back', async () => {

@@ -9,6 +9,7 @@ import type { Rooms } from '../../src/stores/maildir/maildir-store.js'
 import { SimDisk } from '../../src/testing/sim-disk.js'
 import type { Store } from '../../src/store.js'
 import type { Clock } from '../../src/time/clock.js'
+import { turn } from '../../src/time/system.js'
 import { seededChance, VirtualClock } from '../../src/time/virtual.js'
 import { virtualHost } from '../conformance/virtual-host.js'
 import { watchedDisk } from '../file/watched-disk.js'
@@ -32,6 +33,7 @@ async function openProcess(
   isStopped = (): boolean => false,
   its: Disk = disk.fork(),
   rooms: Rooms = new Map(),
+  pause: () => Promise<void> = async () => undefined,
 ): Promise<Store> {
   const store = openableMaildirStore(
     { path: '/mail' },
@@ -39,7 +41,7 @@ async function openProcess(
       ...{ disk: its, host: virtualHost(clock), chance: seededChance(seed) },
       clock: stoppable(isStopped),
       rooms,
-      pause: async () => undefined,
+      pause,
       warn: (message) => warnings.push(message),
     },
   )
@@ -94,6 +96,26 @@ describe('the post of a maildir', () => {
     expect(disk.list(KEEPER).filter((name) => name.startsWith('keeper.'))).toEqual(['keeper.2'])
     await second.close()
   })
+
+  it.each(['another handle of its process', 'whoever follows'])(
+    'is left by a handle that closes just then to %s',
+    async (who) => {
+      const rooms: Rooms = new Map()
+      const its = disk.fork()
+      const isNever = (): boolean => false
+      const first = await openProcess(1, isNever, its, rooms, turn)
+      if (who !== 'whoever follows') await openProcess(1, isNever, its, rooms, turn)
+      const visitor = await openProcess(2)
+      const asked = visitor.count({ queue: QUEUE, which: {}, cursor: null })
+      while (disk.list(POST).length < 2) await turn()
+      disk.hint(POST) // the letter is seen, and answered a turn later
+      await first.close()
+      await clock.advance(2_000)
+      expect(await asked).toMatchObject({ counts: {} })
+      expect(warnings).toEqual([])
+      await visitor.close()
+    },
+  )
 
   it('has no two letters of one number, though who writes becomes keeper and visitor in turn', async () => {
     const numbers: string[] = []

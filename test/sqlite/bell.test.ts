@@ -65,9 +65,9 @@ describe('a bell', () => {
       await told
       expect(looked.times).toBe(times)
     }
-    bell.close()
     writeFileSync(`${file}-wal`, 'one more')
-    await new Promise((resolve) => setImmediate(resolve))
+    bell.close()
+    for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve))
     expect(looked.times).toBe(7)
   })
 })

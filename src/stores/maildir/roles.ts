@@ -71,12 +71,13 @@ export function beginKeeping(parts: KeepingParts, tell: Tell): Keeping {
     const reason = room.reasonOf(error)
     if (!room.isOver) warn(`the post could not be read: ${String(reason)}`)
   }
+  let isOver = false
   const look = (isThorough: boolean): void => {
     const attend = async (): Promise<boolean> => {
       // News come in order, but a letter is seen before the news of it: only a turn later have all
       // been heard that are older than the letter.
       await pause()
-      if (!room.keeps()) return false
+      if (isOver || !room.keeps()) return false
       room.attend(isThorough)
       return true
     }
@@ -94,6 +95,7 @@ export function beginKeeping(parts: KeepingParts, tell: Tell): Keeping {
   const unwatch = disk.watch(layout.post, () => look(false))
   const deafen = store.watch(tell)
   const stop = (): void => {
+    isOver = true
     timer?.cancel()
     unwatch()
     deafen()

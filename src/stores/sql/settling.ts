@@ -1,6 +1,6 @@
 /**
- * Settling: a plain completion (no result, and nothing that anyone could still ask of the job) is
- * one deletion, fenced by the token. All other verdicts go through a sheet, and so does what the
+ * Settling what did not go in one trip (`plainly.ts`): a plain completion (no result, and nothing that
+ * anyone could still ask of the job) is one deletion, fenced by the token. All other verdicts go through a sheet, and so does what the
  * deletion did not find: its token is dead, or the job leaves something behind.
  */
 import type { TokenText } from '../../job/claim.js'

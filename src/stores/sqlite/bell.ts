@@ -80,6 +80,7 @@ export class Bell {
     if (this.#isLooking) return
     this.#isLooking = true
     await turn()
+    if (this.#unwatch === null) return
     const [looked] = await Promise.allSettled([connection.version()])
     this.#isLooking = false
     this.#lookAgain(connection)
