@@ -2,15 +2,36 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, expect, it, vi } from 'vitest'
 import { openFile } from '../../src/stores/sqlite/driver.js'
+import { Plainly } from '../../src/stores/sqlite/plainly.js'
 import { openableSqliteStore } from '../../src/stores/sqlite/sqlite-store.js'
-import { newJob, settlement, upTo } from '../../src/testing/conformance/build.js'
+import { COMPLETE, newJob, settlement, unique, upTo } from '../../src/testing/conformance/build.js'
 import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js'
 import { VirtualClock } from '../../src/time/virtual.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'results-'))
 afterAll(() => rmSync(folder, { recursive: true }))
+
+it('what says more than its row is not tried in one trip', async () => {
+  const store = openableSqliteStore({ path: join(folder, 'apart.db') }, {})
+  await store.open({ scope: 'default' })
+  const node = await PlayedNode.enlist(store, cardOf('node'))
+  await store.insert([{ jobs: [newJob('first')] }])
+  await node.settleAll(
+    (await node.claim({ limit: 1 })).jobs.map((job) => settlement(job, COMPLETE)),
+  )
+  await store.insert([{ jobs: [newJob('plain'), newJob('keyed', { unique: unique('k') })] }])
+  const { jobs } = await node.claim({ limit: 2 })
+  const complete = vi.spyOn(Plainly.prototype, 'complete')
+  const result = { text: '1', codec: 'json' } as const
+  const settled = await node.settleAll(
+    jobs.map((job) => settlement(job, { kind: 'complete', result })),
+  )
+  expect(settled).toMatchObject([{ state: 'completed' }, { state: 'completed' }])
+  expect(complete.mock.calls.map(([{ ids }]) => ids)).toEqual([['plain']])
+  await store.close()
+})
 
 it('a result leaves the same receipt in one trip and the longer way', async () => {
   const path = join(folder, 'jobs.db')

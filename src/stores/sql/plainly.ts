@@ -46,6 +46,7 @@ export async function claimPlainly(
   const { now, next } = got
   const rows = got.rows.toSorted(inOrder)
   queues.took(queue, rows.length)
+  for (const { token, extra } of rows) if (extra !== null) queues.setApart(token ?? 0)
   if (isLimited(facts) && rows.length > 0) queues.told(facts.id)
   const nextIn = next === null ? null : Math.max(0, next - now)
   const jobs = taken(facts, rows, now)
@@ -75,7 +76,7 @@ function endingsOf(queues: Queues, asks: readonly Settlement[]): readonly Ending
   const answered = new Ending(receipts)
   for (const ask of asks) {
     const known = queues.known(ask.queue)
-    if (known === null) continue
+    if (known === null || queues.wasSetApart(tokenOf(ask.token))) continue
     const settings = effective(known.stored)
     const result = leavesResult(settings, ask.verdict)
     if (result !== null) {

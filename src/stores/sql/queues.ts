@@ -32,6 +32,9 @@ export interface Learned {
 /** Of moves of a backlog: a handle that claims and lets nobody in must not leave more for those who do. */
 const TOLD_BY_ONE = 500
 
+/** Those of jobs that ended elsewhere stay among the others; beyond so many all are forgotten. */
+const APART_MOST = 10_000
+
 /** A queue as it was last seen. */
 export interface KnownQueue {
   readonly id: number
@@ -53,6 +56,8 @@ export class Queues {
   /** By queue: moves of its backlog that this handle told since it saw them added up. */
   readonly #told = new Map<number, number>()
 
+  /** Tokens of jobs of which more is to be told than their rows tell, while they run here. */
+  readonly #apart = new Set<number>()
   readonly #raiseAfter: number
 
   /** `raiseAfter`: see `Database` [never]. */
@@ -100,6 +105,17 @@ export class Queues {
     const id = this.#ids.get(name)
     const stored = id === undefined ? undefined : this.#settings.get(id)
     return id === undefined || stored === undefined ? null : { id, stored }
+  }
+
+  /** What ends under this token cannot be settled in one trip. */
+  setApart(token: number): void {
+    if (this.#apart.size >= APART_MOST) this.#apart.clear()
+    this.#apart.add(token)
+  }
+
+  /** Asked once: it ends. */
+  wasSetApart(token: number): boolean {
+    return this.#apart.delete(token)
   }
 
   /** The lane of those of this task that run beside others; null: it is not known. */
