@@ -3,7 +3,8 @@
  * the server most of what a claim costs it: a new version of each row, its entries in every index, and
  * a dead row. A handful has the numbers of its jobs in the order of their tokens, 0 for one whose row
  * was changed after all. Only jobs that have been through nothing are taken so, and of queues where
- * a completed job leaves nothing but a receipt of its result. Who must see them spread, `Lock` and `Handfuls` in `../sql/port.ts` say.
+ * a completed job leaves nothing but a receipt of its result. Who must see them spread, `Lock` and
+ * `Handfuls` in `../sql/port.ts` say.
  *
  *     taken ── each is completed ──▶ gone
  *       └───── somebody looks ─────▶ spread: their rows say that they run
@@ -39,8 +40,8 @@ const hasOneOf = (tokens: string): string => `
 /** Who holds a job no longer stands on its row, and what it was is told no more. */
 const AS_RECEIPT = `
   state = ${RECEIPT}, flags = (j.flags & ${OWN_ID})::int2, crashes = 0, since = k.now, token = NULL,
-  node = NULL, worker = NULL, claim = NULL, lane = NULL, expires = NULL, payload = NULL, codec = 0, spec = NULL,
-  extra = k.receipt`
+  node = NULL, worker = NULL, claim = NULL, lane = NULL, expires = NULL, payload = NULL, codec = 0,
+  spec = NULL, extra = k.receipt`
 
 /**
  * Completes those that are plain, and remembers that they were settled; $8: of all, as `settledRow`
@@ -117,7 +118,8 @@ export const seeJobs = (s: string): string => {
   h AS MATERIALIZED (
     SELECT u.seq, f.first + u.n - 1 AS token, f.node, f.worker, f.claim, f.at
     FROM ${s}handfuls AS f, unnest(f.seqs) WITH ORDINALITY AS u (seq, n)
-    WHERE f.queue IN (SELECT w.queue FROM j AS w WHERE w.state = 1) AND u.seq > 0)
+    WHERE f.queue IN (SELECT w.queue FROM j AS w WHERE w.state = 1)
+      AND u.seq IN (SELECT w.seq FROM j AS w WHERE w.state = 1))
   SELECT ${columns.join(', ')} FROM j LEFT JOIN h ON j.state = 1 AND h.seq = j.seq
   ORDER BY j.seq`
 }

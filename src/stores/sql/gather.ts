@@ -55,7 +55,10 @@ export class Gatherer {
     for (const facts of found.values()) this.sheet.addQueue(facts)
   }
 
-  /** The jobs of these names, as far as they are there; their queues must have been gathered. */
+  /**
+   * The jobs of these names, as far as they are there; their queues must have been gathered.
+   * 'job.see': who asks only looks at them, and has spread nothing ['job.find'].
+   */
   async jobs(refs: readonly JobRef[], how: 'job.find' | 'job.see' = 'job.find'): Promise<JobRow[]> {
     const ids = new Map([...this.sheet.queues.values()].map(({ name, id }) => [name, id]))
     const asked = new Map<string, readonly [number, string]>()
@@ -67,21 +70,12 @@ export class Gatherer {
   }
 
   /** With their queues. */
-  async jobsAnywhere(refs: readonly JobRef[]): Promise<JobRow[]> {
+  async jobsAnywhere(refs: readonly JobRef[], how?: 'job.find' | 'job.see'): Promise<JobRow[]> {
     await this.queues(
       refs.map(({ queue }) => queue),
       'find',
     )
-    return this.jobs(refs)
-  }
-
-  /** The same for who only looks at them, and has spread nothing. */
-  async seen(refs: readonly JobRef[]): Promise<JobRow[]> {
-    await this.queues(
-      refs.map(({ queue }) => queue),
-      'find',
-    )
-    return this.jobs(refs, 'job.see')
+    return this.jobs(refs, how)
   }
 
   /** All that may come of an end of these; of those that `complete`, no child falls. */

@@ -1,8 +1,8 @@
 /**
  * What is asked nearly always, as a database that is far away does it in one trip (`OneTrip`): claims
- * of a queue of which nothing is closed, and completions of jobs that leave nothing but a result. By what was seen
- * when it was last looked at in full; where that is so no longer, nothing is done, and the one who
- * asks goes the longer way.
+ * of a queue of which nothing is closed, and completions of jobs that leave nothing but a result. By
+ * what was seen when it was last looked at in full; where that is so no longer, nothing is done, and
+ * the one who asks goes the longer way.
  */
 import type { ClaimAnswer, ClaimAsk } from '../../job/claim.js'
 import { effective } from '../../job/effective.js'

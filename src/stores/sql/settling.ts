@@ -1,7 +1,8 @@
 /**
  * Settling what did not go in one trip (`plainly.ts`): a plain completion (no result, and nothing that
- * anyone could still ask of the job) is one deletion, fenced by the token. All other verdicts go through a sheet, and so does what the
- * deletion did not find: its token is dead, or the job leaves something behind.
+ * anyone could still ask of the job) is one deletion, fenced by the token. All other verdicts go
+ * through a sheet, and so does what the deletion did not find: its token is dead, or the job leaves
+ * something behind.
  */
 import type { TokenText } from '../../job/claim.js'
 import type { Encoded } from '../../job/codec.js'

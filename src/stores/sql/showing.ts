@@ -27,7 +27,7 @@ export async function get(
 ): Promise<(Found | null)[]> {
   const gatherer = new Gatherer(tx, queues)
   const { sheet } = gatherer
-  await gatherer.seen(refs)
+  await gatherer.jobsAnywhere(refs, 'job.see')
   sheet.open()
   const found = refs.map((ref) => find(sheet.ledger, sheet.ledger.find(ref)))
   sheet.close()

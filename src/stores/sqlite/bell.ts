@@ -67,6 +67,7 @@ export class Bell {
   }
 
   #told(connection: Connection): void {
+    // The long wait was for the write before: this one is followed by all its looks.
     if (this.#looks > 1) {
       this.#again?.cancel()
       this.#again = null

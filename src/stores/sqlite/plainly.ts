@@ -101,21 +101,23 @@ export class Plainly implements OneTrip {
  * nothing and says nothing of itself.
  */
 type FirstRow = readonly [
-  ...[seq: number, id: string, task: string, place: number, payload: string, rest: string | null],
+  ...[seq: number, id: string, task: string, priority: number, place: number, payload: string],
+  ...[rest: string | null],
 ]
 
 type Rest = readonly [
-  ...[priority: number, due: number, insertedAt: number],
+  ...[due: number, insertedAt: number],
   ...[flags: number, crashes: number, attempt: number, maxAttempts: number | null],
   ...[codec: number, spec: string | null, extra: string | null],
 ]
 
 /** It is taken. */
 function takenOf(row: FirstRow, token: number): Taken {
-  const [seq, id, task, place, payload, rest] = row
+  const [seq, id, task, priority, place, payload, rest] = row
   const isNew = rest === null
-  const [priority, due, inserted_at, flags, crashes, attempt, max_attempts, codec, spec, extra] =
-    isNew ? NEW : (JSON.parse(rest) as Rest) // as: what `first` writes
+  const [due, inserted_at, flags, crashes, attempt, max_attempts, codec, spec, extra] = isNew
+    ? NEW
+    : (JSON.parse(rest) as Rest) // as: what `first` writes
   // No spread: it takes longer than the query.
   return {
     seq,
@@ -136,7 +138,7 @@ function takenOf(row: FirstRow, token: number): Taken {
     extra,
   }
 }
-const NEW: Rest = [0, 0, 0, 0, 0, 0, null, 0, null, null]
+const NEW: Rest = [0, 0, 0, 0, 0, null, 0, null, null]
 
 /** Of a counter that was raised. */
 function lastOf([{ last }]: readonly { readonly last: number }[]): number {
@@ -170,11 +172,11 @@ export const plainStatements = (t: string) => ({
   // statement takes which answers what it changed; and a value less in each row is a call less of the
   // driver, so what nearly every job has alike is one.
   first: `
-    SELECT seq, id, task, place, payload,
-           CASE WHEN priority = 0 AND due = place AND inserted_at = place AND flags = 0
+    SELECT seq, id, task, priority, place, payload,
+           CASE WHEN due = place AND inserted_at = place AND flags = 0
                      AND crashes = 0 AND attempt = 0 AND max_attempts IS NULL AND codec = 0
                      AND spec IS NULL AND extra IS NULL THEN NULL
-                ELSE json_array(priority, due, inserted_at, flags, crashes, attempt, max_attempts,
+                ELSE json_array(due, inserted_at, flags, crashes, attempt, max_attempts,
                                 codec, spec, extra) END
     FROM ${t}jobs
     WHERE lane = ?1 AND state = 1 AND grp = '' AND (expires IS NULL OR expires >= ?2)
