@@ -3,8 +3,11 @@
  * to start. A plain worker starts one job at a time, at once. A worker of batches starts up to
  * `size` jobs of one task together, and lets a batch that is not full wait for company, at most
  * `wait` since its first job came. Promises: tasks are never merged; within a batch jobs stand in
- * the order of their claims; `onReady` is called when a wait is over. Slots are the worker's.
+ * the order of their claims; `onReady` is called when a wait is over; a job of a plain worker for
+ * which no slot comes free within `PREFETCH_PATIENCE` is handed to `onStale`, since others may have
+ * one. Slots are the worker's.
  */
+import { PREFETCH_PATIENCE } from '../job/defaults.js'
 import type { Millis } from '../job/job.js'
 import type { Clock, Timer } from '../time/clock.js'
 import type { Attempt } from './runner.js'
@@ -15,6 +18,8 @@ export interface GathererOptions {
   readonly size: number
   readonly wait: Millis
   readonly onReady: () => void
+  /** They have waited too long for a slot, and are waited for no more. */
+  readonly onStale: (attempts: readonly Attempt[]) => void
 }
 
 export class Gatherer {
@@ -53,6 +58,21 @@ export class Gatherer {
     this.#hurried = this.#waiting.length > 0
   }
 
+  /** Some of it found no slot, and is not to wait for one for ever. */
+  watch(): void {
+    const [oldest] = this.#waiting
+    if (this.#options.size > 1 || oldest === undefined || this.#armed !== Infinity) return
+    this.#arm(oldest.claimedAt + PREFETCH_PATIENCE, () => this.#handBack())
+  }
+
+  #handBack(): void {
+    const since = this.#options.clock.mono() - PREFETCH_PATIENCE
+    const fresh = this.#waiting.findIndex(({ claimedAt }) => claimedAt > since)
+    const stale = this.#waiting.splice(0, fresh < 0 ? this.#waiting.length : fresh)
+    if (stale.length > 0) this.#options.onStale(stale)
+    this.watch()
+  }
+
   /** It is not to be started any more. */
   forget(attempt: Attempt): void {
     const at = this.#waiting.indexOf(attempt)
@@ -83,7 +103,7 @@ export class Gatherer {
     // Half of what a rate allows is kept for the start itself.
     const due = claimedAt + Math.min(wait, (startBy - claimedAt) / 2)
     if (!mayGrow || this.#hurried || clock.mono() >= due) return this.#take(oldest)
-    this.#arm(due)
+    this.#arm(due, this.#options.onReady)
     return []
   }
 
@@ -95,16 +115,16 @@ export class Gatherer {
     return row
   }
 
-  #arm(due: number): void {
+  #arm(due: number, run: () => void): void {
     if (due === this.#armed) return
-    const { clock, onReady } = this.#options
+    const { clock } = this.#options
     this.#timer?.cancel()
     this.#armed = due
-    const ready = (): void => {
+    const ring = (): void => {
       this.#armed = Infinity
-      onReady()
+      run()
     }
-    this.#timer = clock.after(Math.max(0, due - clock.mono()), ready, { ref: false })
+    this.#timer = clock.after(Math.max(0, due - clock.mono()), ring, { ref: false })
   }
 
   #calm(): void {

@@ -5,8 +5,8 @@
  *        └──── draining ── all ended, or time is up: abort and give back ──▶ stopped
  *
  * Promises: never more runs at once than `concurrency`; a slot that is free takes the next job, or
- * batch, once it is ready; pause and stop give back what was not started (a batch that still waits
- * to fill, too) and answer when that is done; a stop ends within its time (and what the store needs
+ * batch, once it is ready; what was fetched ahead and finds no slot soon goes back to others; pause
+ * and stop give back what was not started (a batch that still waits to fill, too) and answer when that is done; a stop ends within its time (and what the store needs
  * to hear of it); a worker that has stopped runs nothing.
  * When to claim is left to the poller, what a run is to `runner.ts`.
  */
@@ -114,7 +114,11 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     this.#batching = typeof spec.perform === 'function' ? null : spec.perform
     const { size, wait } = this.#batching ?? { size: 1, wait: 0 }
     const { clock } = options
-    this.#gatherer = new Gatherer({ clock, size, wait, onReady: () => this.#pump() })
+    this.#gatherer = new Gatherer({
+      ...{ clock, size, wait },
+      onReady: () => this.#pump(),
+      onStale: (attempts) => this.#giveAllBack(attempts),
+    })
   }
 
   // ── How it looks from outside ─────────────────────────────────────────────────────────────────
@@ -268,6 +272,7 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
       else solitude.enter(attempt, () => this.#startAlone(attempt))
     }
     this.#pump()
+    this.#gatherer.watch()
   }
 
   foundNothing(): void {
@@ -281,7 +286,11 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
 
   /** Something else must run alone. */
   makeRoom(): void {
-    for (const attempt of this.#gatherer.drain()) this.#giveBack(attempt)
+    this.#giveAllBack(this.#gatherer.drain())
+  }
+
+  #giveAllBack(attempts: readonly Attempt[]): void {
+    for (const attempt of attempts) this.#giveBack(attempt)
   }
 
   #giveBack(attempt: Attempt): void {

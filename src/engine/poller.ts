@@ -4,8 +4,9 @@
  * time; however many hints come, one look follows; whoever was told a moment ago that nothing more is
  * there looks for no slot that is free; who lost a race looks again at once, and takes a breath when
  * that goes on; beyond the free slots no more is fetched than measured work for `PREFETCH_SPAN`, at
- * most twice what the last claim brought, and nothing where a claim counts as a grant (`frugal`) or
- * the worker does not want it. Running the jobs is left to the worker.
+ * most twice what the last claim brought, and nothing where a claim counts as a grant (`frugal`),
+ * the worker does not want it, or what runs takes longer than that. Running the jobs, and giving
+ * back those that wait too long for a slot, is left to the worker.
  *
  *     asleep ── hint, free slot, due, poll ──▶ asking ── answered ──▶ asleep, or asking again
  */
@@ -181,7 +182,10 @@ export class Poller implements Asker {
 
   #ahead(): number {
     if (this.#frugal || this.#pace === null || !this.#host.prefetches) return 0
-    const work = this.#pace > 0 ? PREFETCH_SPAN / this.#pace : PREFETCH_JOBS
+    // Whatever was measured: none has ended since, and the next is not faster than that.
+    const since = this.#host.occupied > 0 ? this.#options.clock.mono() - this.#busySince : 0
+    const pace = Math.max(this.#pace, since)
+    const work = pace > 0 ? PREFETCH_SPAN / pace : PREFETCH_JOBS
     return Math.floor(Math.min(work, this.#reach, PREFETCH_JOBS))
   }
 

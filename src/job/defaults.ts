@@ -240,6 +240,8 @@ export const OUTAGE_TOLD_EVERY = 30_000
 
 // ── The engine: claims ──────────────────────────────────────────────────────────────────────────
 
+/** So long a job that was fetched ahead waits for a slot before it goes back, and others may have it. */
+export const PREFETCH_PATIENCE = 250
 /** Jobs fetched ahead at most: a larger claim is not cheaper per job in anything measured. */
 export const PREFETCH_JOBS = 1000
 /** Weight of the newest measurement in the running mean of how long a job takes. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Asked } from '../../src/engine/engine.js'
-import { DRAINED_SPAN, PREFETCH_JOBS } from '../../src/job/defaults.js'
+import { DRAINED_SPAN, PREFETCH_JOBS, PREFETCH_PATIENCE } from '../../src/job/defaults.js'
 import type { ClaimAsk } from '../../src/job/claim.js'
 import type { ExchangeAsk } from '../../src/store.js'
 import { sleep } from '../../src/time/clock.js'
@@ -235,6 +235,56 @@ describe('what is fetched ahead', () => {
     await made.clock.advance(100)
     expect(made.told('job.completed')).toHaveLength(100)
     expect(Math.max(...claims(made).map(({ limit }) => limit))).toBe(2)
+  })
+
+  it('goes back to others when what runs holds its slot, and is not fetched again meanwhile', async () => {
+    const made = rig()
+    const { engine, clock, told } = made
+    await insert(engine, ...many(3000))
+    const stuck = signal()
+    let done = 0
+    const slow = engine.start(
+      working(() => (++done === 1000 ? stuck.done.then(() => COMPLETE) : COMPLETE), {
+        concurrency: 1,
+      }),
+    )
+    await clock.advance(PREFETCH_PATIENCE - 1)
+    expect(slow.running).toBe(1)
+    const ahead = (await countOf(engine, 'running')) - 1
+    expect(ahead).toBeGreaterThan(100)
+    expect(told('job.released')).toEqual([])
+    await clock.advance(10)
+    expect(told('job.released')).toHaveLength(ahead)
+    expect(await countOf(engine, 'running')).toBe(1)
+    // All that waits is hinted at, and the worker that waits for its slot asks for none of it.
+    const before = claims(made).length
+    await clock.advance(10 * PREFETCH_PATIENCE)
+    expect(claims(made)).toHaveLength(before)
+    const other = engine.start(working(() => (done++, COMPLETE), { concurrency: 1 }))
+    await clock.advance(PREFETCH_PATIENCE)
+    expect(done).toBe(3000)
+    expect(await countOf(engine, 'running')).toBe(1)
+    stuck.fire()
+    await clock.advance(1)
+    expect(told('job.completed')).toHaveLength(3000)
+    await Promise.all([slow.stop({ timeout: 0 }), other.stop({ timeout: 0 })])
+  })
+
+  it('is what the last second says, not the years before: slow jobs get nothing beside them', async () => {
+    const made = rig()
+    const { engine, clock } = made
+    await insert(engine, ...many(1000))
+    let done = 0
+    const late = (): boolean => done++ >= 500
+    engine.start(
+      working(() => (late() ? sleep(clock, 60).then(() => COMPLETE) : COMPLETE), {
+        concurrency: 1,
+      }),
+    )
+    await clock.advance(5_000)
+    expect(await countOf(engine, 'running')).toBe(1)
+    const limits = claims(made).map(({ limit }) => limit)
+    expect(limits.at(-1)).toBe(1)
   })
 
   it('goes back on pause, and pause answers when it has', async () => {

@@ -1,7 +1,7 @@
 // Hints that say only that anything may have changed: looked after at once, and not for each of them.
 import { describe, expect, it } from 'vitest'
 import { Rumours } from '../../src/engine/rumours.js'
-import { RUMOUR_SPAN } from '../../src/job/defaults.js'
+import { PREFETCH_PATIENCE, RUMOUR_SPAN } from '../../src/job/defaults.js'
 import type { Hint, Store } from '../../src/store.js'
 import type { Clock } from '../../src/time/clock.js'
 import { VirtualClock } from '../../src/time/virtual.js'
@@ -23,8 +23,8 @@ describe('rumours', () => {
       heard.add(hear)
       return () => heard.delete(hear)
     }
-    const say = (queue: string | null): void => {
-      for (const hear of heard) hear({ what: 'control', queue })
+    const say = (queue: string | null, what: Hint['what'] = 'control'): void => {
+      for (const hear of heard) hear({ what, queue })
     }
     return { ...rig({ wrap: (store) => Object.assign(store, { watch }) }), say }
   }
@@ -97,15 +97,20 @@ describe('rumours', () => {
     const { engine, clock, told, say } = hearsay()
     const hint = async (): Promise<void> => {
       say(null)
-      await clock.advance(2 * RUMOUR_SPAN)
+      await clock.advance(RUMOUR_SPAN)
     }
-    await insert(engine, ...Array.from({ length: 3000 }, (_, at) => newJob(`j${at}`)))
+    // Whoever holds one has looked what holds.
+    await insert(engine, newJob('first'))
     let done = 0
     const never = new Promise<never>(() => undefined)
-    engine.start(working(() => (++done > 1000 ? never : COMPLETE), { concurrency: 1 }))
+    const isLong = (): boolean => done++ % 1000 === 0
+    engine.start(working(() => (isLong() ? never : COMPLETE), { concurrency: 2 }))
     await clock.advance(20_000)
+    await insert(engine, ...Array.from({ length: 3000 }, (_, at) => newJob(`j${at}`)))
+    say('q', 'jobs')
+    await clock.advance(PREFETCH_PATIENCE / 10)
     const { counts } = await engine.store.count({ queue: 'q', which: {}, cursor: null })
-    const ahead = counts.running - 1
+    const ahead = counts.running - 2
     expect(ahead).toBeGreaterThan(0)
     await hint()
     expect(told('job.released')).toEqual([])
