@@ -3,9 +3,8 @@
  * to start. A plain worker starts one job at a time, at once. A worker of batches starts up to
  * `size` jobs of one task together, and lets a batch that is not full wait for company, at most
  * `wait` since its first job came. Promises: tasks are never merged; within a batch jobs stand in
- * the order of their claims; `onReady` is called when a wait is over; a job of a plain worker for
- * which no slot comes free within `PREFETCH_PATIENCE` is handed to `onStale`, since others may have
- * one. Slots are the worker's.
+ * the order of their claims; `onReady` is called when a wait is over; `onStale` is called while jobs of
+ * a plain worker wait for longer than `PREFETCH_PATIENCE`. Slots are the worker's.
  */
 import { PREFETCH_PATIENCE } from '../job/defaults.js'
 import type { Millis } from '../job/job.js'
@@ -18,8 +17,7 @@ export interface GathererOptions {
   readonly size: number
   readonly wait: Millis
   readonly onReady: () => void
-  /** They have waited too long for a slot, and are waited for no more. */
-  readonly onStale: (attempts: readonly Attempt[]) => void
+  readonly onStale: () => void
 }
 
 export class Gatherer {
@@ -58,19 +56,22 @@ export class Gatherer {
     this.#hurried = this.#waiting.length > 0
   }
 
-  /** Some of it found no slot, and is not to wait for one for ever. */
+  /** What found no slot is not to wait for one for ever. */
   watch(): void {
-    const [oldest] = this.#waiting
-    if (this.#options.size > 1 || oldest === undefined || this.#armed !== Infinity) return
-    this.#arm(oldest.claimedAt + PREFETCH_PATIENCE, () => this.#handBack())
+    const { clock, size } = this.#options
+    if (size > 1 || this.#waiting.length === 0 || this.#armed !== Infinity) return
+    this.#arm(clock.mono() + PREFETCH_PATIENCE, () => {
+      this.#options.onStale()
+      this.watch()
+    })
   }
 
-  #handBack(): void {
+  /** Those that have waited for longer than `PREFETCH_PATIENCE`, beyond the first `kept`, taken out. */
+  stale(kept: number): readonly Attempt[] {
     const since = this.#options.clock.mono() - PREFETCH_PATIENCE
     const fresh = this.#waiting.findIndex(({ claimedAt }) => claimedAt > since)
-    const stale = this.#waiting.splice(0, fresh < 0 ? this.#waiting.length : fresh)
-    if (stale.length > 0) this.#options.onStale(stale)
-    this.watch()
+    const upTo = fresh < 0 ? this.#waiting.length : fresh
+    return this.#waiting.splice(kept, Math.max(0, upTo - kept))
   }
 
   /** It is not to be started any more. */

@@ -117,7 +117,7 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     this.#gatherer = new Gatherer({
       ...{ clock, size, wait },
       onReady: () => this.#pump(),
-      onStale: (attempts) => this.#giveAllBack(attempts),
+      onStale: () => this.#loosen(),
     })
   }
 
@@ -287,6 +287,12 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
   /** Something else must run alone. */
   makeRoom(): void {
     this.#giveAllBack(this.#gatherer.drain())
+  }
+
+  /** What waits in vain goes to others: its slots are taken, and come free too seldom for all of it. */
+  #loosen(): void {
+    if (this.#slots < this.concurrency) return
+    this.#giveAllBack(this.#gatherer.stale(this.#poller.worth))
   }
 
   #giveAllBack(attempts: readonly Attempt[]): void {

@@ -117,6 +117,11 @@ export class Poller implements Asker {
     else this.#pace += (took - this.#pace) * PACE_WEIGHT
   }
 
+  /** How many jobs beyond the slots are worth holding, as fast as they end now. */
+  get worth(): number {
+    return this.#ahead()
+  }
+
   /** A claim is on its way, and may bring jobs. */
   get asking(): boolean {
     return this.#asking
