@@ -3,8 +3,8 @@
  * is exact; a hint ends it at once; `poll` is its longest. Promises: one claim of a worker at a
  * time; however many hints come, one look follows; whoever was told a moment ago that nothing more is
  * there looks for no slot that is free; who lost a race looks again at once, and takes a breath when
- * that goes on; beyond the free slots no more is fetched than measured work for `PREFETCH_SPAN`, at
- * most twice what the last claim brought, and nothing where a claim counts as a grant (`frugal`),
+ * that goes on; beyond the free slots no more is fetched than measured work for `PREFETCH_SPAN`, of
+ * about `PREFETCH_BYTES`, at most twice what the last claim brought, and nothing where a claim counts as a grant (`frugal`),
  * the worker does not want it, or what runs takes longer than that. Running the jobs, and giving
  * back those that wait too long for a slot, is left to the worker.
  *
@@ -15,6 +15,7 @@ import {
   BREATH_MIN,
   DRAINED_SPAN,
   PACE_WEIGHT,
+  PREFETCH_BYTES,
   PREFETCH_JOBS,
   PREFETCH_SPAN,
   RACES_LOST,
@@ -76,6 +77,8 @@ export class Poller implements Asker {
   #drainedAt = -Infinity
   /** What the next claim may fetch beyond the slots: doubles while claims come back full. */
   #reach = 0
+  /** What a job of the last claim weighed, in characters. */
+  #weight = 0
   /** The running mean of busy time per job that ended; null: not measured yet. */
   #pace: Millis | null = null
   #busySince = 0
@@ -154,7 +157,10 @@ export class Poller implements Asker {
     const full = got > 0 && got >= this.#limit
     this.#frugal = answer.frugal
     this.#reach = full ? Math.min(PREFETCH_JOBS, 2 * got) : got
-    if (got > 0) this.#races = 0
+    if (got > 0) {
+      this.#races = 0
+      this.#weight = weightOf(answer) / got
+    }
     this.#host.received(answer, claim, sent)
     if (answer.aloneDue === true && this.#host.open) this.#options.onAloneDue(this)
     if (!this.#host.open) return this.#host.rested()
@@ -191,7 +197,8 @@ export class Poller implements Asker {
     const since = this.#host.occupied > 0 ? this.#options.clock.mono() - this.#busySince : 0
     const pace = Math.max(this.#pace, since)
     const work = pace > 0 ? PREFETCH_SPAN / pace : PREFETCH_JOBS
-    return Math.floor(Math.min(work, this.#reach, PREFETCH_JOBS))
+    const carried = this.#weight > 0 ? PREFETCH_BYTES / this.#weight : PREFETCH_JOBS
+    return Math.floor(Math.min(work, carried, this.#reach, PREFETCH_JOBS))
   }
 
   // ── The sleep ─────────────────────────────────────────────────────────────────────────────────
@@ -220,4 +227,10 @@ export class Poller implements Asker {
     this.#timer?.cancel()
     this.#timer = null
   }
+}
+
+function weightOf({ jobs }: ClaimAnswer): number {
+  let weight = 0
+  for (const { payload } of jobs) weight += payload.text.length
+  return weight
 }

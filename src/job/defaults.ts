@@ -244,6 +244,8 @@ export const OUTAGE_TOLD_EVERY = 30_000
 export const PREFETCH_PATIENCE = 250
 /** Jobs fetched ahead at most: a larger claim is not cheaper per job in anything measured. */
 export const PREFETCH_JOBS = 1000
+/** And so much of payloads: more in one claim holds up the loop, and memory. */
+export const PREFETCH_BYTES = 4 * MIB
 /** Weight of the newest measurement in the running mean of how long a job takes. */
 export const PACE_WEIGHT = 1 / 16
 /** Jobs that one worker starts in one turn of the event loop: then others get their turn. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Asked } from '../../src/engine/engine.js'
-import { DRAINED_SPAN, PREFETCH_JOBS, PREFETCH_PATIENCE } from '../../src/job/defaults.js'
+import { DRAINED_SPAN, PREFETCH_BYTES, PREFETCH_JOBS } from '../../src/job/defaults.js'
+import { PREFETCH_PATIENCE } from '../../src/job/defaults.js'
 import type { ClaimAsk } from '../../src/job/claim.js'
 import type { ExchangeAsk } from '../../src/store.js'
 import { sleep } from '../../src/time/clock.js'
@@ -224,6 +225,19 @@ describe('what is fetched ahead', () => {
     made.engine.start(working(() => sleep(made.clock, 25).then(() => COMPLETE), { concurrency: 1 }))
     await made.clock.advance(1000)
     expect(Math.max(...claims(made).map(({ limit }) => limit))).toBeLessThanOrEqual(3)
+  })
+
+  it('is a few megabytes of payloads, however fast the handlers are', async () => {
+    const made = rig()
+    const payload = { text: JSON.stringify('x'.repeat(64 * 1024)), codec: 'json' as const }
+    await insert(made.engine, ...many(1000, { payload }))
+    made.engine.start(working(() => COMPLETE, { concurrency: 1 }))
+    await made.clock.advance(100)
+    expect(made.told('job.completed')).toHaveLength(1000)
+    const limits = claims(made).map(({ limit }) => limit)
+    const most = PREFETCH_BYTES / payload.text.length
+    expect(Math.max(...limits)).toBeLessThanOrEqual(most + 1)
+    expect(Math.max(...limits)).toBeGreaterThan(most / 2)
   })
 
   it('is nothing where a claim counts as a grant', async () => {
