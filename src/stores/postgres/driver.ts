@@ -1,11 +1,18 @@
 /** The driver, `pg`: loaded when a store opens by its URL, never before. */
 import type * as pgModule from 'pg'
 import { millraceError } from '../../job/errors.js'
+import type { Millis } from '../../job/job.js'
 import type { Pool } from './client.js'
 import type { Parting } from './parting.js'
 import { PATIENCE } from './patience.js'
 
 type Driver = typeof pgModule
+
+/**
+ * How long a connection without work is kept. A new one has no plan yet, so whoever meets it first waits
+ * for some 60 ms; and under a light load the third and fourth are wanted a few times a minute.
+ */
+const KEPT: Millis = 5 * 60_000
 
 interface OwnClient extends Parting {
   on(event: 'error', hear: (error: Error) => void): unknown
@@ -30,6 +37,7 @@ export async function ownPool(
     pipeline: true,
     application_name: 'millrace',
     connectionTimeoutMillis: connects,
+    idleTimeoutMillis: KEPT,
     keepAlive: true,
   }) as unknown as OwnPool // as: pg's pool has that shape
   // One that broke while idle is thrown away by the pool; whoever needs one hears of it.
