@@ -111,7 +111,7 @@ const COMPACTED = /segment without a sync|snapshot/
 
 async function reason(name: string, twist: Twist): Promise<string> {
   const story = STORIES[COMPACTED.test(name) ? 'long enough to be compacted' : 'two at once']
-  const ask = { profile: 'any-subset', segmentBytes: 1_500, states: 6 } as const
+  const ask = { profile: 'any-subset', segmentBytes: 1_500, states: 6, every: 5 } as const
   const run = crashEverywhere({ story, ...ask, nestedEvery: Infinity, nestedStates: 0, twist })
   const [ended] = await Promise.allSettled([run])
   return ended.status === 'rejected' ? String(ended.reason) : 'nothing was found'
