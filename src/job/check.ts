@@ -1,14 +1,35 @@
 /**
  * How what users wrote is looked at: once, where it was given, before anything is done with it.
  * What does not fit is refused with OPTION_INVALID, which names the option by its path; a name that
- * nobody knows is refused too, with the known one that it resembles. Which options there are is
- * left to `options.ts`, `declare.ts` and the faces.
+ * nobody knows is refused too, with the known one that it resembles, or that other queues call so.
+ * Which options there are is left to `options.ts`, `declare.ts` and the faces.
  */
 import { NAME_BYTES } from './defaults.js'
 import { millraceError } from './errors.js'
 import type { MillraceError } from './errors.js'
 
 const LEAVE_OUT = 'correct it, or leave it out for the default'
+
+/** What other queues call our options, in small letters. */
+const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
+  in: ['delay', 'schedulein', 'startin'],
+  at: ['runat', 'startafter', 'startat', 'scheduledat', 'scheduledfor'],
+  id: ['jobid'],
+  unique: ['jobkey', 'singletonkey', 'dedupe', 'deduplication', 'idempotencykey'],
+  attempts: ['maxattempts', 'retries', 'maxretries', 'retrylimit', 'tries'],
+  backoff: ['retrydelay', 'retrybackoff'],
+  expiresIn: ['ttl'],
+  group: ['groupid', 'partition', 'tenant'],
+  after: ['dependson', 'parents', 'parent'],
+  meta: ['metadata', 'headers'],
+  tx: ['transaction', 'trx', 'db'],
+  rate: ['limiter', 'ratelimit'],
+  deadLetter: ['dlq', 'deadletterqueue'],
+  keep: ['removeoncomplete', 'removeonfail', 'retention'],
+  concurrency: ['workers', 'teamsize', 'localconcurrency', 'maxworkers', 'parallel'],
+  poll: ['pollinterval', 'pollinginterval', 'interval'],
+  size: ['batchsize'],
+}
 
 /** The refusal of one option. `subject` is its path. */
 export function invalid(
@@ -62,7 +83,7 @@ export function unknownName(
   later: readonly string[] = [],
 ): MillraceError<'OPTION_INVALID'> {
   if (later.includes(name)) return notYet(`${subject}.${name}`)
-  const close = resembling(name, known)
+  const close = calledElsewhere(name, known) ?? resembling(name, known)
   const expected = close === null ? `one of ${known.join(', ')}` : `'${close}'`
   const remedy = close === null ? 'leave it out' : `did you mean '${close}'?`
   return invalid(`${subject}.${name}`, expected, name, remedy)
@@ -135,6 +156,12 @@ export function resembling(name: string, known: readonly string[]): string | nul
     }
   }
   return best
+}
+
+/** The known one that other queues know by this name; null: none. */
+function calledElsewhere(name: string, known: readonly string[]): string | null {
+  const lower = name.toLowerCase()
+  return known.find((each) => ELSEWHERE[each]?.includes(lower)) ?? null
 }
 
 /** How many letters must be added, dropped or changed (Levenshtein). Short names only. */

@@ -66,7 +66,11 @@ describe('the options of a job', () => {
   it.each([
     [{ prioritet: 1 }, "did you mean 'priority'"],
     [{ Timeout: '5s' }, "did you mean 'timeout'"],
-    [{ delay: 5 }, 'expected one of'],
+    [{ delay: 5_000 }, "did you mean 'in'"],
+    [{ runAt: new Date() }, "did you mean 'at'"],
+    [{ jobId: 'a' }, "did you mean 'id'"],
+    [{ maxAttempts: 3 }, "did you mean 'attempts'"],
+    [{ colour: 'red' }, 'expected one of'],
     [{ after: 'x' }, 'an array of jobs'],
     [{ after: ['x'] }, 'after[0]'],
     [{ after: [{ queue: 'q' }] }, 'after[0].id'],
