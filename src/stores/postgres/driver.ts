@@ -13,6 +13,8 @@ type Driver = typeof pgModule
  * for some 60 ms; and under a light load the third and fourth are wanted a few times a minute.
  */
 const KEPT: Millis = 5 * 60_000
+/** Idle for so long it says that it is there: what stands between forgets silent ones after 4 minutes. */
+const SILENT: Millis = 30_000
 
 interface OwnClient extends Parting {
   on(event: 'error', hear: (error: Error) => void): unknown
@@ -39,6 +41,7 @@ export async function ownPool(
     connectionTimeoutMillis: connects,
     idleTimeoutMillis: KEPT,
     keepAlive: true,
+    keepAliveInitialDelayMillis: SILENT,
   }) as unknown as OwnPool // as: pg's pool has that shape
   // One that broke while idle is thrown away by the pool; whoever needs one hears of it.
   pool.on('error', () => undefined)
