@@ -14,7 +14,8 @@ import type { ClaimAnswer } from '../job/claim.js'
 import {
   BREATH_MIN,
   DRAINED_SPAN,
-  PACE_WEIGHT,
+  PACE_ENDS,
+  PACE_ROUNDS,
   PREFETCH_BYTES,
   PREFETCH_JOBS,
   PREFETCH_SPAN,
@@ -26,6 +27,9 @@ import type { Chance, Clock, Timer } from '../time/clock.js'
 import type { Sent } from './allowance.js'
 import type { Asker, Asking, Exchanger } from './exchanger.js'
 import type { OpenClaim } from './ledger.js'
+
+/** What is left of a weight after a claim of lighter jobs. */
+const WEIGHT_KEPT = 0.9
 
 /** The worker, as its poller sees it. */
 export interface Host {
@@ -77,10 +81,11 @@ export class Poller implements Asker {
   #drainedAt = -Infinity
   /** What the next claim may fetch beyond the slots: doubles while claims come back full. */
   #reach = 0
-  /** What a job of the last claim weighed, in characters. */
+  /** What a job weighs, in characters: as the last claim says, and soon forgotten when it was more. */
   #weight = 0
   /** The running mean of busy time per job that ended; null: not measured yet. */
   #pace: Millis | null = null
+  #ends = 0
   #busySince = 0
 
   constructor(options: PollerOptions, host: Host) {
@@ -116,8 +121,11 @@ export class Poller implements Asker {
     const now = this.#options.clock.mono()
     const took = now - this.#busySince
     this.#busySince = now
-    if (this.#pace === null) this.#pace = took
-    else this.#pace += (took - this.#pace) * PACE_WEIGHT
+    // Jobs that began together end together: one of them took all the time, and the others none.
+    const rounds = Math.max(PACE_ENDS, PACE_ROUNDS * this.#host.capacity)
+    this.#ends = Math.min(this.#ends + 1, rounds)
+    const before = this.#pace ?? took
+    this.#pace = before + (took - before) / this.#ends
   }
 
   /** How many jobs beyond the slots are worth holding, as fast as they end now. */
@@ -159,7 +167,7 @@ export class Poller implements Asker {
     this.#reach = full ? Math.min(PREFETCH_JOBS, 2 * got) : got
     if (got > 0) {
       this.#races = 0
-      this.#weight = weightOf(answer) / got
+      this.#weight = Math.max(weightOf(answer) / got, this.#weight * WEIGHT_KEPT)
     }
     this.#host.received(answer, claim, sent)
     if (answer.aloneDue === true && this.#host.open) this.#options.onAloneDue(this)

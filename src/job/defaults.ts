@@ -246,8 +246,10 @@ export const PREFETCH_PATIENCE = 250
 export const PREFETCH_JOBS = 1000
 /** And so much of payloads: more in one claim holds up the loop, and memory. */
 export const PREFETCH_BYTES = 4 * MIB
-/** Weight of the newest measurement in the running mean of how long a job takes. */
-export const PACE_WEIGHT = 1 / 16
+/** How long a job takes is the running mean of about so many that ended, */
+export const PACE_ENDS = 16
+/** and of so many for each slot, since jobs that begin together may end together. */
+export const PACE_ROUNDS = 2
 /** Jobs that one worker starts in one turn of the event loop: then others get their turn. */
 export const TURN_STARTS = 500
 /** And this long: a turn that lasts longer delays everything else in the process. */

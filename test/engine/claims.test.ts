@@ -284,6 +284,25 @@ describe('what is fetched ahead', () => {
     await Promise.all([slow.stop({ timeout: 0 }), other.stop({ timeout: 0 })])
   })
 
+  it('does not go to and fro where all slots come free together', async () => {
+    const { engine, clock, told } = rig()
+    await insert(engine, ...many(4000))
+    // In one turn, as timers of one moment end; each sleep by itself has a turn of its own here.
+    const ends = new Map<number, Promise<void>>()
+    const together = async (): Promise<Asked> => {
+      const due = clock.mono() + 300
+      const end = ends.get(due) ?? sleep(clock, 300)
+      ends.set(due, end)
+      await end
+      return COMPLETE
+    }
+    engine.start(working(together, { concurrency: 100 }))
+    await clock.advance(6_000)
+    const completed = told('job.completed').length
+    expect(completed).toBeGreaterThanOrEqual(1_900)
+    expect(told('job.released').length).toBeLessThan(completed / 2)
+  })
+
   it('is what the last second says, not the years before: slow jobs get nothing beside them', async () => {
     const made = rig()
     const { engine, clock } = made
