@@ -6,8 +6,9 @@
  *
  * Promises: never more runs at once than `concurrency`; a slot that is free takes the next job, or
  * batch, once it is ready; what was fetched ahead and finds no slot soon goes back to others; pause
- * and stop give back what was not started (a batch that still waits to fill, too) and answer when that is done; a stop ends within its time (and what the store needs
- * to hear of it); a worker that has stopped runs nothing.
+ * and stop give back what was not started (a batch that still waits to fill, too) and answer when
+ * that is done; a stop ends within its time (and what the store needs to hear of it); a worker that
+ * has stopped runs nothing.
  * When to claim is left to the poller, what a run is to `runner.ts`.
  */
 import type { ClaimAnswer } from '../job/claim.js'

@@ -4,9 +4,9 @@
  * time; however many hints come, one look follows; whoever was told a moment ago that nothing more is
  * there looks for no slot that is free; who lost a race looks again at once, and takes a breath when
  * that goes on; beyond the free slots no more is fetched than measured work for `PREFETCH_SPAN`, of
- * about `PREFETCH_BYTES`, at most twice what the last claim brought, and nothing where a claim counts as a grant (`frugal`),
- * the worker does not want it, or what runs takes longer than that. Running the jobs, and giving
- * back those that wait too long for a slot, is left to the worker.
+ * about `PREFETCH_BYTES`, at most twice what the last claim brought, and nothing where a claim counts
+ * as a grant (`frugal`), the worker does not want it, or what runs takes longer than that. Running the
+ * jobs, and giving back those that wait too long for a slot, is left to the worker.
  *
  *     asleep ── hint, free slot, due, poll ──▶ asking ── answered ──▶ asleep, or asking again
  */
@@ -85,6 +85,7 @@ export class Poller implements Asker {
   #weight = 0
   /** The running mean of busy time per job that ended; null: not measured yet. */
   #pace: Millis | null = null
+  /** Of how many it is. */
   #ends = 0
   #busySince = 0
 
@@ -122,8 +123,8 @@ export class Poller implements Asker {
     const took = now - this.#busySince
     this.#busySince = now
     // Jobs that began together end together: one of them took all the time, and the others none.
-    const rounds = Math.max(PACE_ENDS, PACE_ROUNDS * this.#host.capacity)
-    this.#ends = Math.min(this.#ends + 1, rounds)
+    const remembered = Math.max(PACE_ENDS, PACE_ROUNDS * this.#host.capacity)
+    this.#ends = Math.min(this.#ends + 1, remembered)
     const before = this.#pace ?? took
     this.#pace = before + (took - before) / this.#ends
   }
