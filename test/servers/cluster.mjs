@@ -200,9 +200,7 @@ export class PostgresCluster {
 
   /** The last line of the file in which a server tells who it is. */
   #status() {
-    const file = join(this.data, 'postmaster.pid')
-    if (!existsSync(file)) return null
-    const lines = readFileSync(file, 'utf8').split('\n')
+    const lines = textOf(join(this.data, 'postmaster.pid')).split('\n')
     return Number(lines[0]) === this.#server?.pid ? (lines[7]?.trim() ?? null) : null
   }
 
@@ -317,6 +315,20 @@ export class PostgresCluster {
     const { uid, gid } = this.#user ?? {}
     const env = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' }
     return { cwd: this.#folder, env, ...(uid === undefined ? {} : { uid, gid }) }
+  }
+}
+
+/**
+ * Of a file that may be removed and made anew at any moment, as one of a server that died is.
+ *
+ * @param {string} file
+ */
+function textOf(file) {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
+    throw error
   }
 }
 

@@ -55,7 +55,13 @@ export async function ordeal({ folder, url, workers, length, onProgress, disturb
   } finally {
     await crew.end()
   }
-  faults.push(...crew.troubles, ...judge('who opens it anew', await countsOf(url)))
+  faults.push(...crew.troubles)
+  try {
+    faults.push(...judge('who opens it anew', await countsOf(url)))
+  } catch (error) {
+    // Not to hide what went wrong before.
+    faults.push(`nobody can open it anew: ${error.message}`)
+  }
   const fates = { producers: crew.fates('producer'), workers: crew.fates('worker') }
   const counts = reckon({ ...fates, outages })
   return { ...counts, faults: [...faults, ...counts.faults] }
