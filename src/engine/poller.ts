@@ -129,11 +129,6 @@ export class Poller implements Asker {
     this.#pace = before + (took - before) / this.#ends
   }
 
-  /** How many jobs beyond the slots are worth holding, as fast as they end now. */
-  get worth(): number {
-    return this.#ahead()
-  }
-
   /** A claim is on its way, and may bring jobs. */
   get asking(): boolean {
     return this.#asking
@@ -195,12 +190,13 @@ export class Poller implements Asker {
     const { open, capacity, occupied, buffered } = this.#host
     if (!open || capacity === 0) return 0
     const free = capacity - occupied - buffered
-    const ahead = this.#ahead()
+    const ahead = this.worth
     if (free <= 0 && buffered > ahead / 2) return 0
     return Math.max(0, free + ahead)
   }
 
-  #ahead(): number {
+  /** How many jobs beyond the slots are worth holding, as fast as they end now. */
+  get worth(): number {
     if (this.#frugal || this.#pace === null || !this.#host.prefetches) return 0
     // Whatever was measured: none has ended since, and the next is not faster than that.
     const since = this.#host.occupied > 0 ? this.#options.clock.mono() - this.#busySince : 0

@@ -12,7 +12,7 @@ const states = Number(process.env.MILLRACE_TORTURE_STATES ?? 2_000)
 const LONG = { states, nestedEvery: 7, nestedStates: Math.ceil(states / 50) }
 const SHORT = { states: 2, nestedEvery: 100, nestedStates: 2 }
 /** Of the calls every so many is the last, with each profile another; in the long form all. */
-const STRIDE = isLong ? 1 : Number(process.env.MILLRACE_TORTURE_STRIDE ?? 5)
+const STRIDE = isLong ? 1 : Number(process.env.MILLRACE_TORTURE_STRIDE ?? 3)
 
 const A_DAY = 24 * 3_600_000
 
