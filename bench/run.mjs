@@ -1,5 +1,5 @@
 // npm run bench -- <file, maildir, sqlite, postgres, memory or gates> [--durability process] [--rounds 3] [--only enqueue,process,…]
-//   [--jobs 100000] [--alone] [--build <a dist>] [--also <another dist>] [--folder <where>] [--quick] [--json]
+//   [--jobs 100000] [--on <the store of gates: file, sqlite or postgres>] [--alone] [--build <a dist>] [--also <another dist>] [--folder <where>] [--quick] [--json]
 // Whole library against whole library on one Node, in rounds that take turns, medians of them. What
 // is measured is in plan.mjs and measures/, who is measured in subjects/.
 import { tmpdir } from 'node:os'
@@ -19,6 +19,7 @@ const { values: options, positionals } = parseArgs({
     durability: { type: 'string', default: 'power' },
     rounds: { type: 'string', default: '3' },
     jobs: { type: 'string' },
+    on: { type: 'string', default: 'file' },
     only: { type: 'string', default: 'enqueue,process,latency,backlog,cost,idle,engine,medium' },
     also: { type: 'string', multiple: true, default: [] },
     folder: { type: 'string', default: tmpdir() },
@@ -34,7 +35,7 @@ const rounds = options.quick ? 1 : Number(options.rounds)
 const tell = (line) => process.stderr.write(`${line}\n`)
 const isFile = store === 'file'
 const isGates = store === 'gates'
-const isPostgres = store === 'postgres'
+const isPostgres = store === 'postgres' || (isGates && options.on === 'postgres')
 const hasPeers = ['file', 'maildir', 'sqlite', 'postgres'].includes(store)
 const alone = options.alone || !hasPeers || !havePeers(store, tell)
 if (isPostgres) onNewerNode(tell)

@@ -16,7 +16,7 @@ const ON_POSTGRES = [
 /** A subject is plain data, so that it can be handed to another process. */
 export function subjectsFor(
   name,
-  { durability = 'power', build = DIST, also = [], alone = false },
+  { durability = 'power', build = DIST, also = [], alone = false, on = 'file' },
 ) {
   const millrace = (build, label) => ({ label, kind: 'millrace', build, store: name, durability })
   const label = `millrace ${name}:`
@@ -39,7 +39,7 @@ export function subjectsFor(
     case 'memory':
       return [millrace(build, label), ...builds]
     case 'gates': {
-      const plain = { ...millrace(build, 'no gates'), store: 'file' }
+      const plain = { ...millrace(build, 'no gates'), store: on }
       const gated = (groups) => ({ ...plain, label: `${groups} groups, gates`, groups })
       return [plain, gated(10), gated(100_000)]
     }

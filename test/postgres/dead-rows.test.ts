@@ -92,8 +92,8 @@ describe.skipIf(server.isMissing).each([
       'lane.ready': [[lane], [now]],
       'lane.next': [[lane]],
       'job.due': [now, 10, [lane]],
-      'node.known': [1, 'node'],
-      'turn.grouped': [1],
+      'claim.look': [1, 1, 'node', now],
+      'claim.next': [1, [lane]],
       'turn.first': [[], 10, [lane]],
       'queue.find': [1, ['q']],
     }
@@ -105,9 +105,11 @@ describe.skipIf(server.isMissing).each([
     const taking = [1, 0, 1, lane, [lane], 'node', 'worker', 1, 10, now, token]
     counts.set('takeHandful', await pagesOf(takeHandful(SCHEMA, false), taking.map(literal)))
     const ending = [1, [1], [0], [1], ['job-0-0'], [token], now, '{}']
-    const gone = completePlainly(SCHEMA, 'nothing')
+    const gone = completePlainly(SCHEMA, 'nothing', false)
     counts.set('completePlainly', await pagesOf(gone, ending.map(literal)))
-    const answered = completePlainly(SCHEMA, 'receipts')
+    const opening = completePlainly(SCHEMA, 'nothing', true)
+    counts.set('completeGated', await pagesOf(opening, ending.map(literal)))
+    const answered = completePlainly(SCHEMA, 'receipts', false)
     counts.set('completeWithResults', await pagesOf(answered, [...ending, ['{}']].map(literal)))
     return counts
   }

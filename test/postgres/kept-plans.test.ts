@@ -20,7 +20,7 @@ const ASKED: Partial<Record<Statement, readonly unknown[]>> = {
 /** What narrows a look to some jobs, and not to those of a queue. */
 const SOME = /\b(id|seq|lane|grp|state|token|node|opens_at|key|parent|child|until|expires)\b/
 /** They look for what is rare, in an index that holds nothing else, or stop at the first. */
-const RARE: readonly string[] = ['jobs_spent', 'turns_closed', 'keys_lapsing']
+const RARE: readonly string[] = ['jobs_spent', 'keys_lapsing']
 
 describe.skipIf(server.isMissing)(`a quiet queue that was analyzed${server.why}`, () => {
   let client: pg.Client

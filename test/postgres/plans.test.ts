@@ -31,6 +31,17 @@ describe.skipIf(server.isMissing)(`plans made for tables that are empty yet${ser
     const lines = await explained(client, 'force_generic_plan', text, params)
     expect(lines.join('\n')).not.toMatch(/jobs_list/)
   })
+
+  it.each(['turn.open', 'completeGated'] as const)(
+    '%s opens groups by their names: all that are closed may be many',
+    async (name) => {
+      const text =
+        name === 'turn.open' ? statements(SCHEMA, 'FOR UPDATE OF j')[name] : VOLLEYS[name].text
+      const params = name === 'turn.open' ? (HOT[name] ?? []) : VOLLEYS[name].params
+      const lines = await explained(client, 'force_generic_plan', text, params)
+      expect(lines.join('\n')).not.toMatch(/turns_closed/)
+    },
+  )
 })
 
 describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {

@@ -22,9 +22,16 @@ const HOT: readonly Statement[] = [
     'turn.add',
     'turn.first',
   ] as const),
-  ...(['turn.grouped', 'turn.move', 'turn.close', 'turn.open', 'turn.openDue'] as const),
-  ...(['turn.remove', 'turn.next', 'key.started', 'kin.children'] as const),
-  ...(['claim.peek', 'sweep.peek', 'queue.running', 'node.holding'] as const),
+  ...(['turn.move', 'turn.close', 'turn.open', 'turn.openDue'] as const),
+  ...(['turn.remove', 'key.started', 'kin.children'] as const),
+  ...([
+    'claim.peek',
+    'claim.look',
+    'claim.next',
+    'sweep.peek',
+    'queue.running',
+    'node.holding',
+  ] as const),
   ...(['group.someRunning', 'backlog.read', 'backlog.move', 'backlog.forget'] as const),
 ]
 

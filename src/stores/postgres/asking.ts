@@ -14,6 +14,7 @@ export class Asking {
   /** Of a connection that is asked one thing after the other: the last. */
   #last: Promise<unknown> = Promise.resolve()
   #isReleased = false
+  #isGathering = false
 
   constructor(connection: Client, within: Millis) {
     this.connection = connection
@@ -31,7 +32,20 @@ export class Asking {
 
   #send(query: Query): ReturnType<Client['query']> {
     if (this.#isReleased) throw new Error('the connection was given back before this was asked')
+    this.#gather()
     return this.connection.query({ ...query, query_timeout: this.#within })
+  }
+
+  /** What is asked at once leaves in one packet: each by itself would be a call of the system, and a wake-up of the server. */
+  #gather(): void {
+    const stream = this.connection.connection?.stream
+    if (this.#isGathering || stream?.cork === undefined || stream.uncork === undefined) return
+    this.#isGathering = true
+    stream.cork()
+    process.nextTick(() => {
+      this.#isGathering = false
+      stream.uncork?.()
+    })
   }
 
   /** Whether the connection is of use any more. One that hangs is asked nothing. */

@@ -23,7 +23,7 @@ export interface Client {
   off(event: 'error', hear: (error: Error) => void): unknown
   /** It sends what it is asked without waiting for what it was asked before [false]. */
   readonly pipeline?: boolean
-  readonly connection?: { readonly stream?: { destroy(): unknown } }
+  readonly connection?: { readonly stream?: { destroy(): unknown; cork?(): void; uncork?(): void } }
 }
 
 export interface Pool {

@@ -278,6 +278,13 @@ export class Connections {
     return {
       now,
       isUsers: false,
+      isFar: !this.#isAlone,
+      last: <S extends Statement>(statement: S, params: readonly Value[]) => {
+        let rows: Asked[S][] = []
+        const answer = ask(statement, params.map(sent)).then((answered) => void (rows = answered))
+        pending.add(answer)
+        return () => rows
+      },
       lend: () => lend(client),
       all: (statement, params) => ask(statement, params.map(sent)),
       each,

@@ -20,7 +20,7 @@
 import { HOLDS, OWN_ID, RECEIPT } from '../../job/book/columns.js'
 import type { Handfuls } from '../sql/port.js'
 import { NOW } from './beginning.js'
-import { COLUMNS, PARENT } from './words.js'
+import { COLUMNS, IS_CLOSED, PARENT } from './words.js'
 
 /** No handful has more: the tokens of one call. */
 const MOST = 16384
@@ -45,10 +45,16 @@ const AS_RECEIPT = `
 
 /**
  * Completes those that are plain, and remembers that they were settled; $8: of all, as `settledRow`
- * has it. They are gone, or, where $9 says what it tells, a receipt is left of each.
+ * has it. They are gone, or, where $9 says what it tells, a receipt is left of each. `opens`: the turns
+ * of their groups are open again.
  */
-export const completePlainly = (s: string, leaves: 'nothing' | 'receipts'): string => {
+export const completePlainly = (
+  s: string,
+  leaves: 'nothing' | 'receipts',
+  opens: boolean,
+): string => {
   const isGone = leaves === 'nothing'
+  const ended = opens ? 'token, queue, grp' : 'token'
   const end = (attempt: string): string =>
     isGone
       ? `DELETE FROM ${s}jobs AS j USING k`
@@ -73,13 +79,14 @@ export const completePlainly = (s: string, leaves: 'nothing' | 'receipts'): stri
     ${end('1')}
     WHERE k.seq > 0 AND j.seq = k.seq AND j.queue = k.queue AND j.id = k.id
       AND j.state = 1 AND j.flags = 0 AND j.extra IS NULL
-    RETURNING k.token, k.first),
+    RETURNING k.token, k.first${opens ? ', j.queue, j.grp' : ''}),
   ran AS (
     ${end('j.attempt')}
     WHERE k.seq = 0 AND j.queue = k.queue AND j.id = k.id AND j.token = k.token AND j.state = 2
       AND j.extra IS NULL AND ${isGone ? `(j.flags & ${OWN_ID | PARENT}) = 0` : `(j.flags & ~${OWN_ID}) = ${HOLDS}`}
-    RETURNING k.token),
-  done AS (SELECT token FROM gone UNION ALL SELECT token FROM ran),
+    RETURNING k.token${opens ? ', j.queue, j.grp' : ''}),
+  done AS (SELECT ${ended} FROM gone UNION ALL SELECT ${ended} FROM ran),
+  ${opens ? `opened AS (${opening(s)}),` : ''}
   c AS (SELECT first, count(*)::int AS ended FROM gone GROUP BY first),
   emptied AS (DELETE FROM ${s}handfuls AS f USING c WHERE f.first = c.first AND f.held <= c.ended),
   lessened AS (
@@ -97,6 +104,16 @@ export const completePlainly = (s: string, leaves: 'nothing' | 'receipts'): stri
               THEN coalesce(json_agg(d.token), '[]')::text END AS done
   FROM done AS d`
 }
+
+/** All that are closed, of the groups of what is `done`; locked in one order by everybody. */
+const opening = (s: string): string => `
+    UPDATE ${s}turns AS u SET closed = 0, opens_at = NULL, pass = greatest(u.pass, t.pass)
+    FROM (SELECT u.lane, u.grp, u.priority, q.pass
+          FROM (SELECT DISTINCT queue, grp FROM done) AS d
+          JOIN ${s}queues AS q ON q.id = d.queue
+          JOIN ${s}turns AS u ON u.queue = d.queue AND u.grp = d.grp AND ${IS_CLOSED}
+          ORDER BY u.lane, u.grp, u.priority FOR UPDATE OF u) AS t
+    WHERE u.lane = t.lane AND u.grp = t.grp AND u.priority = t.priority`
 
 /** What the row of a job in a handful `h` will say when that is spread, where it says something else now. */
 const HELD: Readonly<Record<string, string>> = {

@@ -1,12 +1,13 @@
 /**
- * What an idle worker asks before it asks in earnest: see `../sql/peeking.ts`. They lock nothing, and
- * each of their parts reads one row of an index.
+ * What an idle worker asks before it asks in earnest (`../sql/peeking.ts`), which locks nothing; and
+ * what a claim asks first and last. Each of their parts reads one row of an index.
  */
 import type { Statement } from '../sql/statements.js'
 import { isInNone } from './handful-statements.js'
 import { QUEUE, RUNS, inTime } from './words.js'
+import type { Locking } from './words.js'
 
-export function peekStatements(s: string) {
+export function peekStatements(s: string, locking: Locking) {
   const queues = `(SELECT id FROM ${s}queues WHERE scope = $1)`
   return {
     'claim.peek': `
@@ -29,6 +30,32 @@ export function peekStatements(s: string) {
                     WHERE u.queue = q.id AND u.closed = 1)) AS next
       FROM ${s}queues AS q LEFT JOIN ${s}lanes AS l ON l.queue = q.id
       WHERE q.scope = $1 AND q.name = $2`,
+    // Nobody takes the node for dead before the transaction is over: whoever does so locks it `FOR UPDATE`.
+    'claim.look': `
+      WITH n AS MATERIALIZED (
+        SELECT n.id FROM ${s}nodes AS n WHERE n.scope = $2::int AND n.node = $3::text AND n.gone = 0
+        ${locking && 'FOR KEY SHARE'})
+      SELECT l.id AS lane, l.task, l.kind, c.paused_since, c.paused_by,
+             EXISTS (SELECT FROM n)::int AS is_known,
+             EXISTS (SELECT FROM ${s}turns AS u WHERE u.queue = $1 AND u.grp > '')::int AS is_grouped,
+             (EXISTS (SELECT FROM ${s}lanes AS d,
+                      LATERAL (SELECT FROM ${s}jobs AS j
+                               WHERE j.lane = d.id AND j.state IN (0, 3) AND j.due <= $4::float8
+                               LIMIT 1) AS j
+                      WHERE d.queue = $1)
+              OR EXISTS (SELECT FROM ${s}turns AS u
+                         WHERE u.queue = $1 AND u.closed = 1 AND u.opens_at <= $4))::int AS is_due,
+             EXISTS (SELECT FROM ${s}throttles AS h
+                     WHERE h.scope = $2 AND h.until > $4)::int AS is_resting,
+             EXISTS (SELECT FROM ${s}paused_groups AS p
+                     WHERE p.queue = $1)::int AS is_group_paused
+      FROM ${s}scopes AS c LEFT JOIN ${s}lanes AS l ON l.queue = $1::int WHERE c.id = $2`,
+    'claim.next': `
+      SELECT (SELECT min(n.due) FROM unnest($2::int[]) AS k (lane),
+              LATERAL (SELECT j.due FROM ${s}jobs AS j
+                       WHERE j.lane = k.lane AND j.state IN (0, 3) ORDER BY j.due LIMIT 1) AS n) AS due,
+             (SELECT min(u.opens_at) FROM ${s}turns AS u
+              WHERE u.queue = $1::int AND u.closed = 1) AS opens_at`,
     'sweep.peek': `
       SELECT (EXISTS (SELECT FROM ${s}jobs AS j
                       WHERE j.expires < $2 AND j.queue IN ${queues})

@@ -12,7 +12,7 @@ import type { Statement } from '../sql/statements.js'
 import { backlogStatements } from './backlog-statements.js'
 import { jobStatements } from './job-statements.js'
 import { peekStatements } from './peek-statements.js'
-import { J, QUEUE, RUNS, stateAt, STAYS } from './words.js'
+import { IS_CLOSED, J, QUEUE, RUNS, stateAt, STAYS } from './words.js'
 import type { Locking } from './words.js'
 
 /** What is left of a queue that nobody ever said anything of. */
@@ -33,7 +33,7 @@ const firstPlace = (s: string): string => `
 export function statements(s: string, locking: Locking): Readonly<Record<Statement, string>> {
   return {
     ...jobStatements(s, locking),
-    ...peekStatements(s),
+    ...peekStatements(s, locking),
     ...backlogStatements(s),
 
     // ── Scopes ───────────────────────────────────────────────────────────────────────────────────
@@ -152,7 +152,6 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
                      WHERE t.floor > excluded.floor)
       UPDATE ${s}turns AS u SET floor = k.floor FROM k
       WHERE u.lane = k.lane AND u.grp = k.grp AND u.priority = k.priority AND u.floor > k.floor`,
-    'turn.grouped': `SELECT grp FROM ${s}turns WHERE queue = $1 AND grp > '' LIMIT 1`,
     'turn.first': `
       SELECT f.* FROM unnest($3::int[]) AS k (lane),
       LATERAL (SELECT u.lane, u.grp, u.priority, u.pass, u.tie, u.floor FROM ${s}turns AS u
@@ -179,15 +178,13 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
     'turn.open': `
       UPDATE ${s}turns AS u SET closed = 0, opens_at = NULL, pass = greatest(u.pass, k.pass)
       FROM unnest($1::int[], $2::text[], $3::float8[]) AS k (queue, grp, pass)
-      WHERE u.queue = k.queue AND u.grp = k.grp AND u.closed = 1`,
+      WHERE u.queue = k.queue AND u.grp = k.grp AND ${IS_CLOSED}`,
     'turn.openAll': `
       UPDATE ${s}turns SET closed = 0, opens_at = NULL, pass = greatest(pass, $2)
       WHERE queue = $1 AND closed = 1`,
     'turn.openDue': `
       UPDATE ${s}turns SET closed = 0, opens_at = NULL, pass = greatest(pass, $3)
       WHERE queue = $1 AND closed = 1 AND opens_at <= $2`,
-    'turn.next': `
-      SELECT min(opens_at) AS opens_at FROM ${s}turns WHERE queue = $1 AND closed = 1`,
 
     // ── Rates and rests ──────────────────────────────────────────────────────────────────────────
     'grant.add': `
@@ -197,11 +194,17 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       ON CONFLICT (scope, name, at) DO UPDATE
       SET n = g.n + excluded.n, until = greatest(g.until, excluded.until)`,
     'grant.oldest': `
-      SELECT at, n FROM ${s}grants WHERE scope = $1 AND name = $2 AND at > $3
-      ORDER BY at LIMIT $4`,
+      SELECT k.name, f.at, f.n
+      FROM unnest($2::text[], $3::float8[], $4::int[]) AS k (name, since, most),
+      LATERAL (SELECT g.at, g.n FROM ${s}grants AS g
+               WHERE g.scope = $1::int AND g.name = k.name AND g.at > k.since
+               ORDER BY g.at LIMIT k.most) AS f
+      ORDER BY k.name, f.at`,
     'grant.total': `
-      SELECT sum(n)::int AS total, max(at) AS last FROM ${s}grants
-      WHERE scope = $1 AND name = $2 AND at > $3`,
+      SELECT k.name, t.total, t.last FROM unnest($2::text[], $3::float8[]) AS k (name, since),
+      LATERAL (SELECT sum(g.n)::int AS total, max(g.at) AS last FROM ${s}grants AS g
+               WHERE g.scope = $1::int AND g.name = k.name AND g.at > k.since) AS t
+      WHERE t.total > 0`,
     'dump.grants': `
       SELECT name, at, n, until FROM ${s}grants
       WHERE scope = $1 AND until > $2 ORDER BY name, at`,
@@ -237,10 +240,6 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       SET card = excluded.card, beats = excluded.beats, last_beat = excluded.last_beat,
           overdue = excluded.overdue, gone = excluded.gone`,
     'node.remove': `DELETE FROM ${s}nodes WHERE scope = $1 AND node = ANY ($2::text[])`,
-    // Nobody takes it for dead before the transaction is over: whoever does so locks it `FOR UPDATE`.
-    'node.known': `
-      SELECT node FROM ${s}nodes WHERE scope = $1 AND node = $2 AND gone = 0
-      ${locking && 'FOR KEY SHARE'}`,
     'node.remember': `
       UPDATE ${s}nodes SET last_beat = $3
       WHERE scope = $1 AND node = $2 AND gone = 0 AND last_beat < $3::float8 - 30000

@@ -15,6 +15,7 @@ import { takeHandful, takenOf, takePlainly, toldIn } from './take-statements.js'
 import type { TakeTold } from './take-statements.js'
 import { insertAlike } from './volley-statements.js'
 
+type Ending = `${'nothing' | 'receipts'}${'' | 'Gated'}`
 type Taking = `${'takePlainly' | 'takeHandful'}${'' | 'Limited'}`
 
 /** Inserts that follow one another within so long are in a hurry. */
@@ -34,7 +35,8 @@ export class Volleys implements OneTrip {
   readonly #connections: Connections
   readonly #teller: Teller
   readonly #now: (() => Millis) | undefined
-  readonly #texts: Readonly<Record<'insert' | 'nothing' | 'receipts', string>>
+  readonly #inserts: string
+  readonly #ends: Readonly<Record<Ending, string>>
   readonly #takes: Readonly<Record<Taking, string>>
   /** By queue: the first of its handfuls, when one was last taken. */
   readonly #floors = new Map<number, number>()
@@ -46,10 +48,12 @@ export class Volleys implements OneTrip {
     this.#connections = connections
     this.#teller = teller
     this.#now = now
-    this.#texts = {
-      insert: insertAlike(schema),
-      nothing: completePlainly(schema, 'nothing'),
-      receipts: completePlainly(schema, 'receipts'),
+    this.#inserts = insertAlike(schema)
+    this.#ends = {
+      nothing: completePlainly(schema, 'nothing', false),
+      nothingGated: completePlainly(schema, 'nothing', true),
+      receipts: completePlainly(schema, 'receipts', false),
+      receiptsGated: completePlainly(schema, 'receipts', true),
     }
     this.#takes = {
       takePlainly: takePlainly(schema, false),
@@ -101,7 +105,7 @@ export class Volleys implements OneTrip {
       ...[queue, revision, lane, task, priority, flags, codec, lifespan, this.#time()],
       ...[ids, groups, payloads, channel, payload],
     ].map(sent)
-    const volley = { name: 'job.addAlike', text: this.#texts.insert, values }
+    const volley = { name: 'job.addAlike', text: this.#inserts, values }
     return this.#connections.volley('durable', [queue], volley, early)
   }
 
@@ -139,13 +143,12 @@ export class Volleys implements OneTrip {
   }
 
   async complete(ends: PlainEnds): Promise<ReadonlySet<number> | null> {
-    const { scope, queues, revisions, of, ids, tokens, receipts } = ends
+    const { scope, queues, revisions, of, ids, tokens, receipts, opens } = ends
     const [, , body] = settledRow(tokens, [])
-    const leaves = receipts === null ? 'nothing' : 'receipts'
-    const name = receipts === null ? 'job.completePlainly' : 'job.completeWithResults'
+    const how: Ending = `${receipts === null ? 'nothing' : 'receipts'}${opens ? 'Gated' : ''}`
     const said = [scope, queues, revisions, of, ids, tokens, this.#time(), body]
     const values = (receipts === null ? said : [...said, receipts]).map(sent)
-    const volley = { name, text: this.#texts[leaves], values }
+    const volley = { name: `job.complete/${how}`, text: this.#ends[how], values }
     const [row] = await this.#connections.volley('durable', queues, volley)
     const { fits, done } = row as { fits: number; done: string | null } // as: what it answers
     if (fits === 0) return null

@@ -26,6 +26,11 @@ export const nextBlock = (s: string, of: 'seq' | 'token'): string =>
 
 /** Runs, as the index of what is held has it. */
 export const RUNS = `j.state = 2 AND j.state < 4 AND (j.flags & 64) <> 0`
+/**
+ * The turn of a group that is looked up by its name; not in the words of the index of all that are closed,
+ * which may be a hundred thousand.
+ */
+export const IS_CLOSED = 'u.closed + 0 = 1'
 /** Could be started: not past its last moment. */
 export const inTime = (now: string): string => `(j.expires IS NULL OR j.expires >= ${now})`
 /** Among the flags, beside those of the book: others come after it, or did. */

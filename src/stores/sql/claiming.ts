@@ -16,11 +16,11 @@ import { decideClaim } from '../../job/book/decide-claim.js'
 import { claimed, isFrugal } from '../../job/book/views.js'
 import { OPEN } from '../../job/book/window.js'
 import { tellMoves } from './backlog.js'
-import { bringDue } from './due.js'
 import { flush } from './flush.js'
-import { Gatherer } from './gather.js'
+import { look, lookAhead } from './looking.js'
+import type { Looked } from './looking.js'
 import type { News } from './news.js'
-import type { Tx } from './port.js'
+import type { OwnTx, Tx } from './port.js'
 import type { Lane, Queues } from './queues.js'
 import { lanesFor, settingsOf } from './queues.js'
 import type { QueueFacts, Sheet } from './sheet.js'
@@ -37,19 +37,26 @@ const UNSAID = effective(NEVER_SAID)
 /** A statement that is asked once, with nothing but its shared parameters. */
 const ONCE = [[]]
 
+/** What it answers can be asked for when the transaction is over. */
 export async function claim(
-  tx: Tx,
+  tx: OwnTx,
   queues: Queues,
   node: string,
   ask: ClaimAsk,
   news: News,
   isDurable: boolean,
-): Promise<ClaimAnswer> {
+): Promise<() => ClaimAnswer> {
   const isAlone = queues.isTurned(ask.queue)
-  const how = isAlone ? 'alone' : 'shared'
-  const facts = (await queues.enter(tx, [ask.queue], 'find', how)).get(ask.queue)
-  if (facts === undefined) return nothing(UNSAID)
-  return new Claim(tx, queues, node, ask, facts, news, { isAlone, isDurable }).run()
+  const seen = tx.isFar && isAlone ? queues.seen(ask.queue) : null
+  const [found, ahead] = await Promise.all([
+    queues.enter(tx, [ask.queue], 'find', isAlone ? 'alone' : 'shared'),
+    seen && lookAhead(tx, queues, seen, node, ask),
+  ])
+  const facts = found.get(ask.queue)
+  if (facts === undefined) return () => nothing(UNSAID)
+  const looked = await look(tx, queues, facts, node, ahead)
+  queues.saw(facts.id, looked.lanes)
+  return new Claim(tx, queues, node, ask, facts, news).run(looked, { isAlone, isDurable })
 }
 
 /** Alone with the queue, and so with a view of every job that there is: claims need not look before the first. */
@@ -80,28 +87,22 @@ interface Beginning {
 }
 
 class Claim {
-  readonly #tx: Tx
+  readonly #tx: OwnTx
   readonly #queues: Queues
   readonly #node: string
   readonly #ask: ClaimAsk
   readonly #facts: QueueFacts
   readonly #news: News
   readonly #settings: Settings
-  readonly #isAlone: boolean
-  readonly #isDurable: boolean
-  #lanes: readonly Lane[] = []
 
   constructor(
-    tx: Tx,
+    tx: OwnTx,
     queues: Queues,
     node: string,
     ask: ClaimAsk,
     facts: QueueFacts,
     news: News,
-    { isAlone, isDurable }: Beginning,
   ) {
-    this.#isAlone = isAlone
-    this.#isDurable = isDurable
     this.#tx = tx
     this.#queues = queues
     this.#node = node
@@ -111,31 +112,20 @@ class Claim {
     this.#settings = settingsOf(facts)
   }
 
-  async run(): Promise<ClaimAnswer> {
-    const tx = this.#tx
-    const { id, name } = this.#facts
-    const gatherer = new Gatherer(tx, this.#queues)
-    const [lanes, known, grouped] = await Promise.all([
-      tx.each('lane.of', [], [[id]]),
-      tx.all('node.known', [this.#queues.scope, this.#node]),
-      tx.all('turn.grouped', [id]),
-      gatherer.gates(id),
-    ])
-    this.#lanes = lanes
-    const isGated = this.#isTurned(gatherer.sheet)
-    gatherer.sheet.close()
-    const bringsGroups = await bringDue(tx, this.#facts, lanes)
-    const isTurned = grouped.length > 0 || bringsGroups || isGated
-    this.#queues.turned(name, isTurned, this.#isAlone)
-    this.#queues.once(name, this.#settings.delivery === 'at-most-once', this.#isDurable)
-    const canTake = known.length > 0 && this.#ask.limit > 0
-    if (!isTurned && canTake) return this.#told(await this.#takePlainly())
-    return this.#told(await this.#takeInTurns(canTake ? this.#ask.limit : 0))
+  async run(looked: Looked, { isAlone, isDurable }: Beginning): Promise<() => ClaimAnswer> {
+    const { name } = this.#facts
+    const isTurned = looked.isGrouped || this.#isTurned(looked)
+    this.#queues.turned(name, isTurned, isAlone)
+    this.#queues.once(name, this.#settings.delivery === 'at-most-once', isDurable)
+    const canTake = looked.isNodeKnown && this.#ask.limit > 0
+    if (isTurned || !canTake) return this.#takeInTurns(looked, canTake ? this.#ask.limit : 0)
+    const answer = await this.#takePlainly(looked)
+    return () => answer
   }
 
   /** A gate may be closed, groups take turns, or several lanes are asked: then it must be alone. */
-  #isTurned({ paused, throttles, pausedGroups }: Sheet): boolean {
-    const { shared, alone } = lanesFor(this.#lanes, this.#ask.tasks)
+  #isTurned({ lanes, gates: { paused, throttles, pausedGroups } }: Looked): boolean {
+    const { shared, alone } = lanesFor(lanes, this.#ask.tasks)
     if (shared.length !== 1 || alone.length > 0 || (this.#ask.without ?? []).length > 0) return true
     if (isFrugal(this.#settings) || paused !== null || this.#facts.paused !== null) return true
     const { transit } = this.#facts
@@ -144,24 +134,23 @@ class Claim {
   }
 
   /** Who is given something lives. Who asks in vain, and holds nothing, is at least not forgotten. */
-  async #told(answer: ClaimAnswer): Promise<ClaimAnswer> {
+  #sign({ length }: readonly Claimed[]): void {
     const of = [this.#queues.scope, this.#node, this.#tx.now]
-    this.#tx.write(answer.jobs.length > 0 ? 'node.touch' : 'node.remember', [...of], ONCE)
-    return answer
+    this.#tx.write(length > 0 ? 'node.touch' : 'node.remember', of, ONCE)
   }
 
   // ── Plainly ──────────────────────────────────────────────────────────────────────────────────
 
-  async #takePlainly(): Promise<ClaimAnswer> {
+  async #takePlainly({ lanes }: Looked): Promise<ClaimAnswer> {
     const tx = this.#tx
     const ask = this.#ask
-    const { shared } = lanesFor(this.#lanes, ask.tasks)
+    const { shared } = lanesFor(lanes, ask.tasks)
     const first = (await takeTokens(tx, ask.limit)) - ask.limit
     const holder = [this.#node, ask.worker, ask.claim]
     const rows = await tx.all('job.take', [shared[0], tx.now, ask.limit, first, ...holder])
     rows.sort(inOrder)
     this.#freeKeys(rows)
-    this.#queues.plainly(this.#facts.name, { facts: this.#facts, lanes: this.#lanes })
+    this.#queues.plainly(this.#facts.name, { facts: this.#facts, lanes })
     const jobs = taken(this.#facts, rows, tx.now)
     this.#queues.took(this.#facts.name, rows.length)
     tellMoves(
@@ -172,7 +161,8 @@ class Claim {
     )
     const isFull = rows.length === ask.limit
     const more = isFull ? await tx.each('lane.ready', [], [[shared[0], tx.now]]) : []
-    const nextIn = more.length > 0 ? 0 : await this.#nextDue(shared)
+    const nextIn = more.length > 0 ? 0 : await this.#nextDue(shared[0])
+    this.#sign(jobs)
     return { ...nothing(this.#settings), jobs, nextIn }
   }
 
@@ -183,47 +173,54 @@ class Claim {
     tx.write('key.started', [tx.now], started)
   }
 
-  async #nextDue(lanes: readonly number[]): Promise<Millis | null> {
-    const rows = await this.#tx.each(
-      'lane.next',
-      [],
-      lanes.map((lane) => [lane]),
-    )
-    if (rows.length === 0) return null
-    return Math.max(0, Math.min(...rows.map(({ due }) => due)) - this.#tx.now)
+  async #nextDue(lane: number): Promise<Millis | null> {
+    const [next] = await this.#tx.each('lane.next', [], [[lane]])
+    return next === undefined ? null : Math.max(0, next.due - this.#tx.now)
   }
 
   // ── In turns, behind gates ───────────────────────────────────────────────────────────────────
 
-  async #takeInTurns(limit: number): Promise<ClaimAnswer> {
+  async #takeInTurns(looked: Looked, limit: number): Promise<() => ClaimAnswer> {
     foldIfTold(this.#tx, this.#queues, this.#facts)
-    const turns = new Turns(this.#tx, this.#queues, this.#facts, this.#lanes, this.#ask)
+    const turns = new Turns(this.#tx, this.#queues, this.#facts, looked, this.#ask)
     const jobs: Claimed[] = []
     for (let looks = 1; ; looks++) {
+      const left = limit - jobs.length
       const alone = this.#ask.alone && jobs.length === 0
-      const look = await turns.look(limit - jobs.length)
-      const taken = await this.#take(look.sheet, limit - jobs.length, alone)
+      const isAhead = this.#tx.isFar && left > 0
+      const [seen, ahead] = await Promise.all([
+        turns.look(left),
+        isAhead ? takeTokens(this.#tx, left) : null,
+      ])
+      const taken = await this.#take(seen.sheet, left, alone, ahead)
       jobs.push(...taken)
       const isLone = taken.some(({ crashes }) => crashes >= CRASHES_UNTIL_ALONE)
-      const view = await turns.keepTrue(look, isLone ? 0 : limit - jobs.length)
-      await flush(this.#tx, this.#queues, look.sheet, this.#news)
-      look.sheet.close()
+      const view = turns.keepTrue(seen, isLone ? 0 : limit - jobs.length)
+      await flush(this.#tx, this.#queues, seen.sheet, this.#news)
+      seen.sheet.close()
       if (view.mayGoOn && looks < LOOKS) continue
-      const nextIn = await this.#nextIn(view)
+      this.#sign(jobs)
+      const nextIn = this.#nextIn(view, looked.lanes)
       const aloneDue = !this.#ask.alone && view.aloneDue && view.opens === OPEN
-      return { ...nothing(this.#settings), jobs, nextIn, aloneDue }
+      return () => ({ ...nothing(this.#settings), jobs, nextIn: nextIn(), aloneDue })
     }
   }
 
-  /** The book decides, and what it gives runs from now on. */
-  async #take(sheet: Sheet, limit: number, alone: boolean): Promise<Claimed[]> {
+  /** The book decides, and what it gives runs from now on. `ahead`: the last of `limit` tokens. */
+  async #take(
+    sheet: Sheet,
+    limit: number,
+    alone: boolean,
+    ahead: number | null,
+  ): Promise<Claimed[]> {
     const tx = this.#tx
     const { ledger } = sheet
     const ask = { ...this.#ask, limit, alone }
     const proposal = decideClaim(ledger, this.#node, [ask], tx.now)
     const { frame, slots } = proposal
     if (frame === null) return []
-    sheet.shelf.grant(await takeTokens(tx, slots.length), slots.length)
+    if (ahead === null) sheet.shelf.grant(await takeTokens(tx, slots.length), slots.length)
+    else sheet.shelf.grant(ahead, limit)
     sheet.lend(this.#node)
     const tokens = sheet.book.apply<'claim'>(frame, tx.now, frame.items) ?? new Float64Array()
     proposal.undo()
@@ -233,15 +230,17 @@ class Claim {
   }
 
   /** When the next one can be taken: what waits for its time or for a gate, but no gate of the queue. */
-  async #nextIn({ nextIn, opens }: Outlook): Promise<Millis | null> {
-    if (opens === Infinity) return null
+  #nextIn({ nextIn, opens }: Outlook, lanes: readonly Lane[]): () => Millis | null {
+    if (opens === Infinity) return () => null
     const { now } = this.#tx
-    const { shared, alone } = lanesFor(this.#lanes, this.#ask.tasks)
-    const due = await this.#nextDue([...shared, ...alone])
-    const [closed] = await this.#tx.all('turn.next', [this.#facts.id])
-    const opensAt = closed?.opens_at ?? null
-    const next = earlier(earlier(nextIn, due), opensAt === null ? null : opensAt - now)
-    return next === null ? null : Math.max(0, next, opens - now)
+    const { shared, alone } = lanesFor(lanes, this.#ask.tasks)
+    const asked = this.#tx.last('claim.next', [this.#facts.id, [...shared, ...alone]])
+    return () => {
+      const [{ due, opens_at: opensAt }] = asked()
+      const at = earlier(due, opensAt)
+      const next = earlier(nextIn, at === null ? null : at - now)
+      return next === null ? null : Math.max(0, next, opens - now)
+    }
   }
 }
 

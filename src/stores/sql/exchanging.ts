@@ -6,6 +6,8 @@
 import type { ClaimAnswer, ClaimAsk } from '../../job/claim.js'
 import type { Settlement } from '../../job/verdict.js'
 import type { ExchangeAsk, Exchanged, Hint } from '../../store.js'
+import { effective } from '../../job/effective.js'
+import { isGated } from '../../job/settings.js'
 import { claim, raiseFloors } from './claiming.js'
 import type { News } from './news.js'
 import { peek } from './peeking.js'
@@ -67,7 +69,9 @@ export class Exchanging {
     const { database, queues } = this.#with.opened()
     const plain = await this.#with.keep(completePlainly(database, queues, asks))
     for (const queue of new Set([...plain].map((ask) => ask.queue))) {
-      database.tell([{ what: 'ends', queue }])
+      const known = queues.known(queue)
+      const opens = known !== null && isGated(effective(known.stored))
+      database.tell([{ what: 'ends', queue }, ...(opens ? [{ what: 'jobs', queue } as const] : [])])
     }
     const rest = asks.filter((ask) => !plain.has(ask))
     if (rest.length === 0) return { settled: asks.map(() => PLAINLY), happened: [] }
@@ -104,15 +108,16 @@ export class Exchanging {
     return this.#with.keep(claimPlainly(database, queues, node, ask))
   }
 
-  #claimInFull(node: string, ask: ClaimAsk): Promise<ClaimAnswer> {
+  async #claimInFull(node: string, ask: ClaimAsk): Promise<ClaimAnswer> {
     const { queue } = ask
     let isDurable = false
     const purpose = (): Purpose => {
       isDurable = this.#with.opened().queues.isOnce(queue)
       return isDurable ? 'durable' : 'loose'
     }
-    return this.#with.run(purpose, (tx, { queues }, news) => {
+    const answer = await this.#with.run(purpose, (tx, { queues }, news) => {
       return claim(tx, queues, node, ask, news, isDurable)
     })
+    return answer()
   }
 }

@@ -9,8 +9,8 @@ import { STATES } from '../../job/job.js'
 import type { JobRef } from '../../job/job.js'
 import { COMPLETED, RUNNING } from '../../job/book/columns.js'
 import { explain, explainQueue } from '../../job/book/explain.js'
-import { bringDue } from './due.js'
 import { Gatherer } from './gather.js'
+import { look } from './looking.js'
 import type { Nodes } from './nodes.js'
 import type { Tx } from './port.js'
 import type { Queues } from './queues.js'
@@ -78,10 +78,9 @@ async function gateSheet(
   facts: QueueFacts,
   { tasks, limit, alone, rows }: Asker,
 ): Promise<Sheet> {
-  const lanes = await tx.each('lane.of', [], [[facts.id]])
-  await bringDue(tx, facts, lanes)
+  const looked = await look(tx, queues, facts, '')
   const ask = { queue: facts.name, worker: '', claim: 0, tasks, limit, alone }
-  const turns = new Turns(tx, queues, facts, lanes, ask)
+  const turns = new Turns(tx, queues, facts, looked, ask)
   const groups = new Set(rows.map(({ grp }) => grp))
   const { sheet } = await turns.look(limit, {
     groups,

@@ -3,13 +3,14 @@
  * reaches children, and through those that it dooms theirs; a dead letter reaches its queue, its
  * origin and the key that it may take back; who comes after others reaches these, wherever they went.
  */
-import type { JobRef } from '../../job/job.js'
+import type { JobRef, Millis } from '../../job/job.js'
 import type { NewJob } from '../../job/lot.js'
 import type { PortableJob } from '../../job/portable.js'
 import { RECEIPT } from '../../job/book/columns.js'
-import { queueRate } from '../../job/book/rates.js'
 import type { RateView } from '../../job/book/rates.js'
 import { isLimited, waitingIn } from './backlog.js'
+import { restsOf } from './looking.js'
+import type { Gates } from './looking.js'
 import type { Lock, Tx } from './port.js'
 import type { Queues } from './queues.js'
 import { settingsOf } from './queues.js'
@@ -34,12 +35,6 @@ export class Gatherer {
     this.sheet = new Sheet(tx.now)
     this.#queues = queues
     this.#how = how
-  }
-
-  async scope(): Promise<void> {
-    const [row] = await this.tx.all('scope.read', [this.#queues.scope])
-    const { paused_since: since, paused_by: by } = row
-    this.sheet.paused = since === null ? null : { since, by: by ?? '' }
   }
 
   /** Queues by name. With `make` they are there from now on. */
@@ -273,15 +268,11 @@ export class Gatherer {
     this.sheet.addQueue(facts)
   }
 
-  /** What may keep all of the queue, or some of it, from running. */
-  async gates(queue: number): Promise<void> {
-    await Promise.all([this.scope(), this.throttles(), this.pausedGroups(queue)])
-  }
-
-  async pausedGroups(queue: number): Promise<void> {
-    for (const { grp, since, by } of await this.tx.each('group.paused', [], [[queue]])) {
-      this.sheet.pausedGroups.push([queue, grp, { since, by }])
-    }
+  /** What was found of the gates that no setting says. */
+  gates({ paused, throttles, pausedGroups }: Gates): void {
+    this.sheet.paused = paused
+    for (const [name, until] of throttles) this.sheet.throttles.set(name, until)
+    this.sheet.pausedGroups.push(...pausedGroups)
   }
 
   /** The queues that share the key of their rate. */
@@ -300,36 +291,36 @@ export class Gatherer {
     }
   }
 
-  /** What the queue's rate has granted lately. */
-  async window(facts: QueueFacts, limit: number): Promise<void> {
-    const { rate } = settingsOf(facts)
-    if (rate !== null) await this.windowOf(queueRate(facts.name, rate), limit)
-  }
-
-  /** The oldest grants that count, as many as a claim of `limit` may wait for; the others in one. */
-  async windowOf({ name, span }: RateView, limit: number): Promise<void> {
-    const since = this.tx.now - span
-    const of = [this.#queues.scope, name, since] as const
-    const oldest = await this.tx.all('grant.oldest', [...of, limit + 1])
-    if (oldest.length === 0) return
-    const [{ total, last }] = await this.tx.all('grant.total', of)
-    const at: number[] = []
-    const sums: number[] = []
-    let sum = 0
-    for (const grant of oldest) {
-      sum += grant.n
-      at.push(grant.at)
-      sums.push(sum)
+  /** Of these rates the oldest grants that count, as many as a claim of `limit` may wait for; the others in one. */
+  async windows(rates: readonly RateView[], limit: number): Promise<void> {
+    const since = rates.map(({ name, span }) => [name, this.tx.now - span] as const)
+    const [oldest, totals] = await Promise.all([
+      this.tx.each(
+        'grant.oldest',
+        [this.#queues.scope],
+        since.map((of) => [...of, limit + 1]),
+      ),
+      this.tx.each('grant.total', [this.#queues.scope], since),
+    ])
+    const granted = new Map<string, { readonly at: Millis[]; readonly sums: number[] }>()
+    for (const { name, at, n } of oldest) {
+      const window = granted.get(name) ?? { at: [], sums: [] }
+      granted.set(name, window)
+      window.at.push(at)
+      window.sums.push((window.sums.at(-1) ?? 0) + n)
     }
-    if (sum < total) {
-      at.push(last)
-      sums.push(total)
+    for (const { name, total, last } of totals) {
+      const { at, sums } = granted.get(name) ?? { at: [], sums: [] }
+      if ((sums.at(-1) ?? 0) < total) {
+        at.push(last)
+        sums.push(total)
+      }
+      this.sheet.windows.set(name, { at, sums, keep: Infinity, gatherAt: Infinity })
     }
-    this.sheet.windows.set(name, { at, sums, keep: Infinity, gatherAt: Infinity })
   }
 
   async throttles(): Promise<void> {
-    const rows = await this.tx.all('throttle.all', [this.#queues.scope, this.tx.now])
-    for (const { name, until } of rows) this.sheet.throttles.set(name, until)
+    const rests = await restsOf(this.tx, this.#queues.scope)
+    for (const [name, until] of rests) this.sheet.throttles.set(name, until)
   }
 }

@@ -86,7 +86,7 @@ async function loadGrants(
 ): Promise<boolean> {
   const alive = moments.filter(([at]) => at + keep > tx.now)
   if (alive.length === 0) return false
-  const known = await tx.all('grant.oldest', [queues.scope, name, tx.now - keep, 1])
+  const known = await tx.each('grant.oldest', [queues.scope], [[name, tx.now - keep, 1]])
   if (known.length > 0) return false
   const rows = alive.map(([at, count]): [string, Millis, number, Millis] => {
     return [name, at, count, at + keep]

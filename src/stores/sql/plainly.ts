@@ -7,6 +7,7 @@
 import type { ClaimAnswer, ClaimAsk } from '../../job/claim.js'
 import { effective } from '../../job/effective.js'
 import { isFrugal } from '../../job/book/views.js'
+import { isGated } from '../../job/settings.js'
 import type { Settlement, Verdict } from '../../job/verdict.js'
 import { isLimited } from './backlog.js'
 import type { Database, PlainEnds } from './port.js'
@@ -94,6 +95,7 @@ class Ending {
   readonly #of: number[] = []
   readonly #tokens: number[] = []
   readonly #revisions = new Map<number, number>()
+  #opens = false
 
   constructor(receipts: readonly string[] | null) {
     this.#receipts = receipts
@@ -101,6 +103,7 @@ class Ending {
 
   add(ask: Settlement, { id, stored }: KnownQueue): void {
     this.asks.push(ask)
+    this.#opens ||= isGated(effective(stored))
     this.#of.push(id)
     this.#tokens.push(tokenOf(ask.token))
     this.#revisions.set(id, stored.revision)
@@ -120,6 +123,7 @@ class Ending {
       ids: this.asks.map(({ id }) => id),
       tokens: this.#tokens,
       receipts: this.#receipts,
+      opens: this.#opens,
     }
   }
 }

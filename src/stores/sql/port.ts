@@ -77,6 +77,13 @@ export type Handfuls =
 
 /** A transaction of our own. */
 export interface OwnTx extends Tx {
+  /** Each answer is a trip to another process: what will be asked next nearly always is asked ahead. */
+  readonly isFar: boolean
+  /**
+   * As `all`, for what is not needed before the transaction is over: it goes out with the end. Answers
+   * what gives the rows then.
+   */
+  last<S extends Statement>(statement: S, params: readonly Value[]): () => readonly Asked[S][]
   /** Something for the user's own statements in it. */
   lend(): Lent
 }
@@ -167,6 +174,8 @@ export interface PlainEnds {
   readonly tokens: readonly number[]
   /** What the receipt of each says besides its row, as `receiptOf` has it; null: they leave nothing. */
   readonly receipts: readonly string[] | null
+  /** Some of the queues have gates: the turns of their groups are open again. */
+  readonly opens: boolean
 }
 
 /** What is to be done when others see what was added, which may be before that is durable. */

@@ -51,6 +51,8 @@ export class Queues {
   readonly #turned = new Set<string>()
   readonly #once = new Set<string>()
   readonly #plain = new Map<string, PlainQueue>()
+  /** By queue: its lanes, when they were last looked at. */
+  readonly #lanesSeen = new Map<number, readonly Lane[]>()
   /** By queue: jobs that were taken plainly since the floors of its turns were raised here. */
   readonly #taken = new Map<string, number>()
   /** By queue: moves of its backlog that this handle told since it saw them added up. */
@@ -105,6 +107,17 @@ export class Queues {
     const id = this.#ids.get(name)
     const stored = id === undefined ? undefined : this.#settings.get(id)
     return id === undefined || stored === undefined ? null : { id, stored }
+  }
+
+  /** Its lanes as they were last seen: since then more may have come; null: it was not looked at. */
+  seen(name: string): { readonly id: number; readonly lanes: readonly Lane[] } | null {
+    const id = this.#ids.get(name)
+    const lanes = id === undefined ? undefined : this.#lanesSeen.get(id)
+    return id === undefined || lanes === undefined ? null : { id, lanes }
+  }
+
+  saw(queue: number, lanes: readonly Lane[]): void {
+    this.#lanesSeen.set(queue, lanes)
   }
 
   /** What ends under this token cannot be settled in one trip. */

@@ -93,19 +93,15 @@ async function completePlain(
   return done
 }
 
-/** Whether a job that ends so is gone, unless it is one that somebody may ask for, and opens no gate. */
+/** Whether a job that ends so is gone, unless it is one that somebody may ask for. */
 export function leavesNothing(settings: Settings, verdict: Verdict): boolean {
-  return isPlain(settings) && verdict.kind === 'complete' && verdict.result === null
+  return !isKept(settings.keep.completed) && verdict.kind === 'complete' && verdict.result === null
 }
 
-/** The result, if a job that ends so leaves a receipt with it and nothing else, and opens no gate. */
+/** The result, if a job that ends so leaves a receipt with it and nothing else. */
 export function leavesResult(settings: Settings, verdict: Verdict): Encoded | null {
-  if (verdict.kind !== 'complete' || !isPlain(settings) || settings.receipts === 0) return null
-  return verdict.result
-}
-
-function isPlain(settings: Settings): boolean {
-  return !isKept(settings.keep.completed) && !isGated(settings)
+  if (verdict.kind !== 'complete' || settings.receipts === 0) return null
+  return isKept(settings.keep.completed) ? null : verdict.result
 }
 
 async function settleOnSheet(

@@ -69,6 +69,23 @@ export interface Asked {
     readonly is_ready: number
     readonly next: Millis | null
   }
+  /**
+   * queue, scope, node, now: for who is about to claim. Each lane, or none; whether the node is known, which
+   * nobody changes until the end of the transaction; whether any group has a name; whether a job or a
+   * turn has become due that nobody noticed; whether all is paused, anything rests, a group is paused
+   */
+  readonly 'claim.look': Pick<QueueRow, 'paused_since' | 'paused_by'> & {
+    readonly lane: number | null
+    readonly task: string
+    readonly kind: number
+    readonly is_known: number
+    readonly is_grouped: number
+    readonly is_due: number
+    readonly is_resting: number
+    readonly is_group_paused: number
+  }
+  /** queue, lanes: when the first job of these is due that is not yet, and the next turn opens by itself */
+  readonly 'claim.next': { readonly due: Millis | null; readonly opens_at: Millis | null }
   /** scope, now, until when settlements are forgotten: whether there is anything to sweep but finals */
   readonly 'sweep.peek': { readonly is_due: number }
   /** scope, key: those whose rate has it */
@@ -248,8 +265,6 @@ export interface Asked {
   // ── Turns ────────────────────────────────────────────────────────────────────────────────────
   /** each lane, queue, group, priority, pass, tie, floor; one that is there gets the lower floor */
   readonly 'turn.add': Id
-  /** queue: answers when any of its groups has a name */
-  readonly 'turn.grouped': { readonly grp: string }
   /** groups that are passed over, limit; each lane: whose turn it is, by priority, then in rotation */
   readonly 'turn.first': LineOf & {
     readonly pass: number
@@ -272,16 +287,14 @@ export interface Asked {
   readonly 'turn.openAll': Id
   /** queue, now, pass: those whose time has come */
   readonly 'turn.openDue': Id
-  /** queue: when the next one opens by itself */
-  readonly 'turn.next': { readonly opens_at: Millis | null }
 
   // ── Rates and rests ──────────────────────────────────────────────────────────────────────────
   /** scope; each name, from when, how many, until when they count */
   readonly 'grant.add': Id
-  /** scope, name, since, limit: by time */
-  readonly 'grant.oldest': { readonly at: Millis; readonly n: number }
-  /** scope, name, since */
-  readonly 'grant.total': { readonly total: number; readonly last: Millis }
+  /** scope; each name, since, limit: by name and time */
+  readonly 'grant.oldest': { readonly name: string; readonly at: Millis; readonly n: number }
+  /** scope; each name, since: of those that granted any */
+  readonly 'grant.total': { readonly name: string; readonly total: number; readonly last: Millis }
   /** scope, now: all that count, by name and time */
   readonly 'dump.grants': {
     readonly name: string
@@ -319,8 +332,6 @@ export interface Asked {
   readonly 'node.put': Id
   /** scope; each node */
   readonly 'node.remove': Id
-  /** scope, node: answers when it is known */
-  readonly 'node.known': { readonly node: string }
   /** scope, node, now: it has asked for jobs, and holds none; costs nothing when it has just done so */
   readonly 'node.remember': Id
   /** scope, node, now: a sign of life; answers when it is known */

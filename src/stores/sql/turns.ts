@@ -9,34 +9,42 @@
  */
 import type { ClaimAsk } from '../../job/claim.js'
 import type { Millis } from '../../job/job.js'
+import { gatesGroups as gatesGroupsOf } from '../../job/settings.js'
 import type { Settings } from '../../job/settings.js'
 import { AVAILABLE, HOLDS, RUNNING } from '../../job/book/columns.js'
 import { outlook } from '../../job/book/decide-claim.js'
 import { gatesGroups, groupOpens, isGated, queueOpens } from '../../job/book/gates.js'
-import { groupLimit, groupName } from '../../job/book/rates.js'
+import { groupLimit, groupName, queueRate } from '../../job/book/rates.js'
+import type { RateView } from '../../job/book/rates.js'
 import { OPEN } from '../../job/book/window.js'
+import { firstTurns, linesFor } from './first-turns.js'
+import type { FirstTurns, Turn } from './first-turns.js'
 import { Gatherer } from './gather.js'
+import type { Gates, Looked } from './looking.js'
 import type { Tx, Value } from './port.js'
 import type { Lane, Queues } from './queues.js'
-import { lanesFor, settingsOf } from './queues.js'
+import { settingsOf } from './queues.js'
 import type { JobRow } from './row.js'
 import type { QueueFacts, Sheet } from './sheet.js'
 import type { Asked } from './statements.js'
 
-type Turn = Asked['turn.first']
-
-/** Lines of a look beyond those that a claim could serve: some will be found closed. */
-const SPARE_LINES = 8
+/** A statement that is asked once, with nothing but its shared parameters. */
+const ONCE = [[]]
 /** How far the first job of a line may stand from its floor, with dead rows in between. */
 const RAISE_BEHIND: Millis = 2_000
-/** Lines of one look at most. */
-const MOST_LINES = 4_096
 
 interface Line {
   readonly turn: Turn
   readonly rows: readonly JobRow[]
   /** No other job stands in it. */
   readonly isWhole: boolean
+}
+
+interface Counted {
+  /** Jobs that hold their groups and wait. */
+  readonly holding: readonly JobRow[]
+  readonly inGroups: readonly Asked['group.running'][]
+  readonly inQueue: number
 }
 
 export interface Look {
@@ -69,18 +77,29 @@ export class Turns {
   readonly #queues: Queues
   readonly #facts: QueueFacts
   readonly #lanes: readonly Lane[]
+  readonly #gates: Gates
   readonly #ask: ClaimAsk
   readonly #settings: Settings
   /** Groups that this asker cannot take from now, though others may. */
   readonly #passedOver: Set<string>
+  /** What was asked ahead. */
+  #first: FirstTurns | null
   #most = 0
   #pass: number
 
-  constructor(tx: Tx, queues: Queues, facts: QueueFacts, lanes: readonly Lane[], ask: ClaimAsk) {
+  constructor(
+    tx: Tx,
+    queues: Queues,
+    facts: QueueFacts,
+    { lanes, gates, first }: Looked,
+    ask: ClaimAsk,
+  ) {
     this.#tx = tx
     this.#queues = queues
     this.#facts = facts
     this.#lanes = lanes
+    this.#gates = gates
+    this.#first = first
     this.#ask = ask
     this.#settings = settingsOf(facts)
     this.#passedOver = new Set(ask.without)
@@ -91,46 +110,35 @@ export class Turns {
 
   /** The next lines, on a sheet of their own, and what someone wants to see beside them. */
   async look(limit: number, beside?: Beside): Promise<Look> {
-    const tx = this.#tx
-    const gatherer = new Gatherer(tx, this.#queues)
+    const gatherer = new Gatherer(this.#tx, this.#queues)
     const { sheet } = gatherer
     gatherer.add({ ...this.#facts, pass: this.#pass })
-    const lanes = lanesFor(this.#lanes, this.#ask.tasks)
-    this.#most = Math.min(MOST_LINES, Math.max(limit + SPARE_LINES, this.#most * 2))
-    const without = [...this.#passedOver]
-    const [turns, lone] = await Promise.all([
-      this.#first(lanes.shared, without, this.#most),
-      // Of those that must run alone one is enough to tell; where one is given, the next is told.
-      this.#first(lanes.alone, without, this.#ask.alone ? 2 : 1),
-      gatherer.gates(this.#facts.id),
-    ])
+    gatherer.gates(this.#gates)
+    const { turns, lone, hasMore } = await this.#next(limit)
     const groups = new Set([...turns, ...lone].map(({ grp }) => grp))
     for (const group of beside?.groups ?? []) groups.add(group)
-    const lines = await this.#linesOf([...turns, ...lone], groups, Math.max(1, limit))
+    // All at once, since none of it follows from the other.
+    const [lines, counted] = await Promise.all([
+      this.#linesOf([...turns, ...lone], groups, Math.max(1, limit)),
+      this.#counted(groups),
+      this.#rates(gatherer, groups, limit),
+      beside?.gather(gatherer),
+    ])
     for (const { rows } of lines) sheet.addJobs(rows)
-    if (this.#isBlocking) {
-      const asked = [...groups].map((group) => [this.#facts.id, group])
-      sheet.addJobs(await tx.each('group.holding', [], asked))
-    }
-    await beside?.gather(gatherer)
+    sheet.addJobs(counted.holding)
     await gatherer.ownKeys()
-    await this.#rates(gatherer, groups, limit)
     sheet.open()
-    await this.#count(sheet, lines, groups)
-    return { sheet, lines, groups, hasMore: turns.length === this.#most }
+    this.#count(sheet, lines, counted)
+    return { sheet, lines, groups, hasMore }
   }
 
-  /** Whose turn it is over these lanes. */
-  async #first(lanes: readonly number[], without: string[], limit: number): Promise<Turn[]> {
-    const turns = await this.#tx.each(
-      'turn.first',
-      [without, limit],
-      lanes.map((lane) => [lane]),
-    )
-    if (lanes.length > 1) {
-      turns.sort((a, b) => b.priority - a.priority || a.pass - b.pass || a.tie - b.tie)
-    }
-    return turns.slice(0, limit)
+  /** Whose turn it is, as it was asked ahead, or by now. */
+  async #next(limit: number): Promise<FirstTurns> {
+    const first = this.#first
+    this.#first = null
+    this.#most = linesFor(limit, this.#most)
+    if (first !== null) return first
+    return firstTurns(this.#tx, this.#lanes, this.#ask, [...this.#passedOver], this.#most)
   }
 
   get #isBlocking(): boolean {
@@ -203,37 +211,44 @@ export class Turns {
 
   async #rates(gatherer: Gatherer, groups: ReadonlySet<string>, limit: number): Promise<void> {
     const { rate, groups: of } = this.#settings
+    const { name } = this.#facts
+    const rates: RateView[] = []
+    const first: Promise<void>[] = []
+    if (rate !== null) rates.push(queueRate(name, rate))
     if (rate?.key != null) {
-      await this.#tx.hold(`${this.#queues.scope}/${rate.key}`)
-      await gatherer.sharers(rate.key)
+      first.push(this.#tx.hold(`${this.#queues.scope}/${rate.key}`), gatherer.sharers(rate.key))
     }
-    if (rate !== null) await gatherer.window(this.#facts, limit)
-    const each = of.rate
-    if (each === null) return
-    for (const group of groups) {
-      const name = groupName(this.#facts.name, group)
-      await gatherer.windowOf({ name, ...groupLimit(each) }, limit)
+    if (of.rate !== null) {
+      const limited = groupLimit(of.rate)
+      for (const group of groups) rates.push({ name: groupName(name, group), ...limited })
     }
+    await Promise.all([...first, gatherer.windows(rates, limit)])
+  }
+
+  /** What the gates ask that is on no sheet. */
+  async #counted(groups: ReadonlySet<string>): Promise<Counted> {
+    const { id } = this.#facts
+    const asked = [...groups].map((group) => [id, group])
+    const [holding, inGroups, inQueue] = await Promise.all([
+      this.#isBlocking ? this.#tx.each('group.holding', [], asked) : [],
+      gatesGroupsOf(this.#settings) ? this.#tx.each('group.running', [], asked) : [],
+      this.#settings.concurrency === Infinity ? [] : this.#tx.all('queue.running', [id]),
+    ])
+    return { holding, inGroups, inQueue: inQueue[0]?.running ?? 0 }
   }
 
   /** What runs and is not on the sheet counts in caps and orders, too. */
-  async #count(sheet: Sheet, lines: readonly Line[], groups: ReadonlySet<string>): Promise<void> {
-    const { id } = this.#facts
-    const queue = sheet.queueBook(id)
-    if (this.#settings.concurrency !== Infinity) {
-      const [{ running }] = await this.#tx.all('queue.running', [id])
-      queue.counts[RUNNING] = running
-    }
+  #count(sheet: Sheet, lines: readonly Line[], { inGroups, inQueue }: Counted): void {
+    const queue = sheet.queueBook(this.#facts.id)
+    const groupOf = (name: string) => queue.groups.get(sheet.ledger.groupNames.find(name) ?? -1)
+    if (this.#settings.concurrency !== Infinity) queue.counts[RUNNING] = inQueue
     for (const { turn } of lines) {
-      const known = queue.groups.get(sheet.ledger.groupNames.find(turn.grp) ?? -1)
+      const known = groupOf(turn.grp)
       if (known !== undefined) known.pass = turn.pass
     }
-    if (!queue.gatesGroups) return
-    const asked = [...groups].map((group) => [id, group])
-    for (const { grp, running } of await this.#tx.each('group.running', [], asked)) {
-      const number = sheet.ledger.groupNames.find(grp)
-      const known = number === undefined ? undefined : queue.groups.get(number)
-      if (number === undefined || known === undefined) continue
+    for (const { grp, running } of inGroups) {
+      const known = groupOf(grp)
+      if (known === undefined) continue
       // Whatever runs holds its group; those that are on the sheet were counted.
       known.held += running - known.running
       known.running = running
@@ -244,7 +259,7 @@ export class Turns {
   // ── After the decision ───────────────────────────────────────────────────────────────────────
 
   /** Keeps the turns true to what was taken and to what was found closed. */
-  async keepTrue({ sheet, lines, groups, hasMore }: Look, limit: number): Promise<Outlook> {
+  keepTrue({ sheet, lines, groups, hasMore }: Look, limit: number): Outlook {
     const { ledger } = sheet
     const { id } = this.#facts
     const queue = sheet.queueBook(id)
@@ -283,7 +298,7 @@ export class Turns {
     )
     if (queue.groups.pass !== this.#pass) {
       this.#pass = queue.groups.pass
-      await this.#tx.all('queue.turned', [id, this.#pass])
+      this.#tx.write('queue.turned', [id, this.#pass], ONCE)
     }
     const hasMoved = move.size + remove.length + closed.size + passedOver > 0
     const mayGoOn = limit > 0 && opens === OPEN && hasMoved && (hasMore || isPartial)

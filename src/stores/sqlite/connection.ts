@@ -225,7 +225,8 @@ export class Connection {
   #tx(): OwnTx {
     const { handle, texts } = this.#parts
     this.#statements ??= statementsOn(handle, texts)
-    return { ...this.#statements, now: this.#parts.now(), isUsers: false, lend: () => lend(handle) }
+    const now = this.#parts.now()
+    return { ...this.#statements, now, isUsers: false, isFar: false, lend: () => lend(handle) }
   }
 }
 

@@ -78,18 +78,27 @@ export class Plainly implements OneTrip {
   }
 
   complete(ends: PlainEnds): Promise<ReadonlySet<number> | null> {
-    const { scope, queues, revisions, of, ids, tokens, receipts } = ends
-    const { complete, answer } = this.#own
+    const { scope, queues, revisions, of, ids, tokens, receipts, opens } = ends
+    const { is, group, complete, answer } = this.#own
     return this.#connection.step('durable', ({ now, all, run }) => {
-      const known = queues.every(
-        (queue, at) => all(this.#own.is, [queue, revisions[at]]).length > 0,
-      )
-      if (!known) return null
+      const passes = new Map<number, number>()
+      for (const [at, queue] of queues.entries()) {
+        const [known] = all<{ pass: number }>(is, [queue, revisions[at]])
+        if (known === undefined) return null
+        passes.set(queue, known.pass)
+      }
+      const left = new Map<string, [number, string, number]>()
       const done = tokens.filter((token, at) => {
         const job = [of[at], ids[at], token]
-        if (receipts === null) return run(complete, job) > 0
-        return run(answer, [...job, receipts[at], now]) > 0
+        const [named] = opens ? all<{ grp: string }>(group, job) : []
+        const ended =
+          receipts === null ? run(complete, job) : run(answer, [...job, receipts[at], now])
+        if (ended > 0 && named !== undefined) {
+          left.set(`${of[at]}/${named.grp}`, [of[at], named.grp, passes.get(of[at]) ?? 0])
+        }
+        return ended > 0
       })
+      for (const turn of left.values()) run(this.#texts['turn.open'], turn)
       if (done.length > 0) run(this.#texts['settled.add'], [scope, now, ...settledRow(done, [])])
       return new Set(done)
     })
@@ -190,6 +199,7 @@ export const plainStatements = (t: string) => ({
   touch: `
     UPDATE ${t}nodes SET beats = beats + 1, last_beat = ?3
     WHERE scope = ?1 AND node = ?2 AND gone = 0 AND last_beat <= ?3 - 25`,
+  group: `SELECT grp FROM ${t}jobs WHERE queue = ?1 AND id = ?2 AND token = ?3`,
   complete: `
     DELETE FROM ${t}jobs
     WHERE queue = ?1 AND id = ?2 AND state = 2 AND token = ?3 AND extra IS NULL

@@ -2,14 +2,14 @@
  * The statements of the port on one handle: each is prepared when it is first asked, and run for each
  * row in turn. Whoever writes is alone, so there is nothing to lock.
  */
-import type { Tx, Value } from '../sql/port.js'
+import type { OwnTx, Value } from '../sql/port.js'
 import type { Asked, Statement } from '../sql/statements.js'
 import type { Bound, Handle, Prepared } from './driver.js'
 
 export function statementsOn(
   handle: Handle,
   texts: Readonly<Record<Statement, string>>,
-): Omit<Tx, 'now' | 'isUsers'> {
+): Omit<OwnTx, 'now' | 'isUsers' | 'isFar' | 'lend'> {
   const known = new Map<Statement, Prepared>()
   const prepared = (name: Statement): Prepared => {
     const found = known.get(name) ?? handle.prepare(texts[name])
@@ -28,6 +28,10 @@ export function statementsOn(
       let answered = 0
       for (const row of rows) answered += all(statement, [...shared, ...row]).length
       check?.(answered)
+    },
+    last: (statement, params) => {
+      const rows = all(statement, params)
+      return () => rows
     },
     lock: async () => undefined,
     spread: () => undefined,

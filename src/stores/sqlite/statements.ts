@@ -286,7 +286,6 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
     // There are no dead rows to be passed by.
     'turn.raise': `SELECT 1 AS id WHERE ?1 + ?3 IS NULL AND ?2 IS NULL`,
     'turn.raiseAll': `SELECT 1 AS id WHERE ?1 IS NULL`,
-    'turn.grouped': `SELECT grp FROM ${t}turns WHERE queue = ?1 AND grp > '' LIMIT 1`,
     'turn.first': `
       SELECT lane, grp, priority, pass, tie, -1e300 AS floor FROM ${t}turns
       WHERE lane = ?3 AND closed = 0 AND grp NOT IN (SELECT value FROM json_each(?1))
@@ -304,19 +303,17 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
     'turn.openDue': `
       UPDATE ${t}turns SET closed = 0, opens_at = NULL, pass = max(pass, ?3)
       WHERE queue = ?1 AND closed = 1 AND opens_at <= ?2`,
-    'turn.next': `
-      SELECT min(opens_at) AS opens_at FROM ${t}turns WHERE queue = ?1 AND closed = 1`,
 
     // ── Rates and rests ──────────────────────────────────────────────────────────────────────────
     'grant.add': `
       INSERT INTO ${t}grants (scope, name, at, n, until) VALUES (?1, ?2, ?3, ?4, ?5)
       ON CONFLICT DO UPDATE SET n = n + excluded.n, until = max(until, excluded.until)`,
     'grant.oldest': `
-      SELECT at, n FROM ${t}grants WHERE scope = ?1 AND name = ?2 AND at > ?3
+      SELECT name, at, n FROM ${t}grants WHERE scope = ?1 AND name = ?2 AND at > ?3
       ORDER BY at LIMIT ?4`,
     'grant.total': `
-      SELECT sum(n) AS total, max(at) AS last FROM ${t}grants
-      WHERE scope = ?1 AND name = ?2 AND at > ?3`,
+      SELECT name, sum(n) AS total, max(at) AS last FROM ${t}grants
+      WHERE scope = ?1 AND name = ?2 AND at > ?3 GROUP BY name`,
     'dump.grants': `
       SELECT name, at, n, until FROM ${t}grants
       WHERE scope = ?1 AND until > ?2 ORDER BY name, at`,
@@ -347,7 +344,6 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       SET card = excluded.card, beats = excluded.beats, last_beat = excluded.last_beat,
           overdue = excluded.overdue, gone = excluded.gone`,
     'node.remove': `DELETE FROM ${t}nodes WHERE scope = ?1 AND node = ?2`,
-    'node.known': `SELECT node FROM ${t}nodes WHERE scope = ?1 AND node = ?2 AND gone = 0`,
     'node.remember': `
       UPDATE ${t}nodes SET last_beat = ?3
       WHERE scope = ?1 AND node = ?2 AND gone = 0 AND last_beat < ?3 - 30000
