@@ -105,10 +105,8 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       WHERE $3::int = 0 OR grp > $2
       ORDER BY grp LIMIT $4`,
     'group.counts': `
-      SELECT j.grp, ${stateAt('$1::float8')} AS state, count(*)::int AS jobs
-      FROM unnest($2::int[], $3::text[]) AS k (queue, grp)
-      JOIN ${s}jobs AS j ON j.queue = k.queue AND j.grp = k.grp
-      WHERE j.state < 8
+      SELECT j.grp, ${stateAt('$2::float8')} AS state, count(*)::int AS jobs FROM ${s}jobs AS j
+      WHERE j.queue = $1 AND j.grp BETWEEN $3 AND $4 AND j.state < 8
       GROUP BY 1, 2`,
     'group.holder': `
       SELECT k.grp, h.id FROM unnest($1::int[], $2::text[]) AS k (queue, grp),

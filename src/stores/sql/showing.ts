@@ -203,11 +203,8 @@ export async function groupRows(
   const names = (await tx.all('group.page', asked)).map(({ grp }) => grp)
   const shown = names.slice(0, page.limit)
   const counts = new Map(shown.map((grp) => [grp, { ...NOTHING }]))
-  const rows = await tx.each(
-    'group.counts',
-    [tx.now],
-    shown.map((grp) => [facts.id, grp]),
-  )
+  const range = [shown[0] ?? '', shown.at(-1) ?? '']
+  const rows = await tx.all('group.counts', [facts.id, tx.now, ...range])
   for (const { grp, state, jobs } of rows) {
     const of = counts.get(grp)
     if (of !== undefined) of[STATES[state]] = jobs

@@ -145,7 +145,7 @@ export interface Asked {
   readonly 'group.paused': { readonly grp: string; readonly since: Millis; readonly by: string }
   /** queue, after, whether there is an after, limit: names, those of paused groups too */
   readonly 'group.page': { readonly grp: string }
-  /** now; each queue, group */
+  /** queue, now, from this group to that one: in one walk through the queue, however many they are */
   readonly 'group.counts': { readonly grp: string; readonly state: number; readonly jobs: number }
   /** each queue, group: who runs, else who failed and holds it */
   readonly 'group.holder': { readonly grp: string; readonly id: string }

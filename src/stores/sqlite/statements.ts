@@ -96,10 +96,10 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       WHERE ?3 = 0 OR grp > ?2
       ORDER BY grp LIMIT ?4`,
     'group.counts': `
-      SELECT grp, CASE WHEN state IN (0, 3) AND due <= ?1 THEN 1 ELSE state END AS state,
+      SELECT grp, CASE WHEN state IN (0, 3) AND due <= ?2 THEN 1 ELSE state END AS state,
              count(*) AS jobs
-      FROM ${t}jobs WHERE queue = ?2 AND grp = ?3 AND state < 8
-      GROUP BY 2`,
+      FROM ${t}jobs WHERE queue = ?1 AND grp BETWEEN ?3 AND ?4 AND state < 8
+      GROUP BY 1, 2`,
     'group.holder': `
       SELECT grp, id FROM ${t}jobs
       WHERE queue = ?1 AND grp = ?2 AND state < 4 AND (flags & 64) <> 0
