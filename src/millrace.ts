@@ -272,7 +272,7 @@ export class Mill implements Millrace {
   async queues(options?: PageOptions): Promise<Page<QueueInfo>> {
     const ask = pageAsk(options, 'queues')
     await this.open()
-    return queuesOf(this.#engine.store, ask)
+    return queuesOf(this.#parts, ask)
   }
 
   async workers(options?: PageOptions): Promise<Page<WorkerInfo>> {

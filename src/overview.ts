@@ -3,6 +3,7 @@ import type { Counts, Millis } from './job/job.js'
 import type { PageAsk } from './job/selector.js'
 import { MillraceError } from './job/errors.js'
 import type { Engine } from './engine/engine.js'
+import type { Parts } from './parts.js'
 import { fill, page } from './queue/page.js'
 import type { Page } from './queue/page.js'
 import type { NodeRow, QueueRow, Store, Traits } from './store.js'
@@ -42,8 +43,8 @@ export interface Health {
   readonly problems: readonly string[]
 }
 
-export function queuesOf(store: Store, ask: PageAsk): Promise<Page<QueueInfo>> {
-  return fill(ask, (next) => store.queues(next), queueInfo)
+export function queuesOf({ engine, clock }: Parts, ask: PageAsk): Promise<Page<QueueInfo>> {
+  return fill(clock, ask, (next) => engine.store.queues(next), queueInfo)
 }
 
 function queueInfo(row: QueueRow): QueueInfo {

@@ -121,7 +121,6 @@ export const PAUSE_TIMEOUT = 5 * SECOND
 export const PREFETCH_SPAN = 50
 /** Crashes after which a job is claimed alone, so that the poison one takes no neighbour along. */
 export const CRASHES_UNTIL_ALONE = 2
-/** Jobs that one call of a batch handler gets at most. */
 /** The shortest window of a rate: below it the allowance for starting is most of it. */
 export const RATE_SPAN_LEAST = 10
 /** Shares of groups, within a million of each other: an exact step in the rotation either way. */
@@ -129,6 +128,7 @@ export const WEIGHT_LEAST = 0.001
 export const WEIGHT_MOST = 1_000_000
 /** Groups that may be given a share of their own: settings travel with every claim. */
 export const WEIGHTS = 1000
+/** Jobs that one call of a batch handler gets at most. */
 export const BATCH_SIZE = 100
 /** How long a batch waits until it is full. */
 export const BATCH_WAIT = 200
@@ -139,13 +139,17 @@ export const BATCH_WAIT = 200
 export const BATCH_BYTES = 4 * MIB
 /** Jobs that one sweep or one step of a control command changes: it stays short, and is repeated. */
 export const SWEEP_JOBS = 500
-/** Jobs that one step of an operator's command changes. */
+/** Jobs of a book that one step of an operator's command changes: each step walks through all of it. */
 export const CONTROL_JOBS = 2_000
+/** Rows that one step changes: SQLite takes some 0.1 ms for each, and the loop waits. */
+export const CONTROL_ROWS = 500
 /** What one page of a dump carries of jobs: few enough that a step of a copy stays short. */
 export const DUMP_JOBS = 1_000
 export const DUMP_BYTES = 4 * MIB
-/** Jobs whose texts one call of list or count reads, and about how many bytes of them. */
+/** Jobs of a book whose texts one look of list or count reads, and about how many bytes of them. */
 export const SCAN_JOBS = 10_000
+/** Rows that one look goes through. */
+export const SCAN_ROWS = 2_000
 export const SCAN_BYTES = 16 * MIB
 /** How often a claim is decided anew when others were faster, before it answers with nothing. */
 export const CLAIM_TRIES = 8

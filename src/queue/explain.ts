@@ -105,6 +105,7 @@ export async function groups(
   await readyFor(parts, queue)
   const { store } = parts.engine
   return fill(
+    parts.clock,
     ask,
     (next) => store.groups(queue, next),
     (row) => row,

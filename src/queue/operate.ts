@@ -14,6 +14,7 @@ import type { Counts, State } from '../job/job.js'
 import { instant } from '../job/options.js'
 import { priorityOf } from '../job/priority.js'
 import type * as job from '../job/selector.js'
+import type { PageAsk } from '../job/selector.js'
 import { viewOf } from '../job/view.js'
 import type { JobView } from '../job/view.js'
 import { parentView } from '../parents.js'
@@ -22,6 +23,7 @@ import type { Parts } from '../parts.js'
 import { readyFor } from '../parts.js'
 import { bytesOf } from '../perform.js'
 import type { JobChange, JobsCommand, Store } from '../store.js'
+import { nextTurn } from '../time/clock.js'
 import { millis } from '../time/duration.js'
 import { fit } from './fit.js'
 import { fill, page, pageAsk } from './page.js'
@@ -48,7 +50,7 @@ export async function counts(parts: Parts, queue: string, which: unknown): Promi
   const sum = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<State, number> // as: STATES names them all
   if (selectsNothing(selector)) return sum
   let cursor: string | null = null
-  do {
+  for (;;) {
     const seen: Awaited<ReturnType<Store['count']>> = await store.count({
       queue,
       which: selector,
@@ -56,8 +58,9 @@ export async function counts(parts: Parts, queue: string, which: unknown): Promi
     })
     for (const state of STATES) sum[state] += seen.counts[state]
     cursor = seen.cursor
-  } while (cursor !== null)
-  return sum
+    if (cursor === null) return sum
+    await nextTurn(parts.clock)
+  }
 }
 
 export async function get<P, R>(
@@ -81,7 +84,8 @@ export async function list<P, R>(
   const ask = pageAsk(options, 'list')
   const store = await storeOf(parts, queue)
   if (selectsNothing(selector)) return page([], null)
-  return fill(ask, (next) => store.list({ queue, which: selector, page: next }), viewOf<P, R>)
+  const look = (next: PageAsk) => store.list({ queue, which: selector, page: next })
+  return fill(parts.clock, ask, look, viewOf<P, R>)
 }
 
 export async function parents(

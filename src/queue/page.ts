@@ -5,6 +5,8 @@
 import { invalid, onlyKnown, record, whole } from '../job/check.js'
 import { PAGE, PAGE_LIMIT } from '../job/defaults.js'
 import type { PageAsk, Paged } from '../job/selector.js'
+import { nextTurn } from '../time/clock.js'
+import type { Clock } from '../time/clock.js'
 
 /** `limit` [100], at most 1000; `after`: the `next` of the page before. */
 export interface PageOptions {
@@ -29,20 +31,22 @@ export function pageAsk(options: unknown, subject: string): PageAsk {
   throw invalid(`${subject}.after`, 'the `next` of the page before', after)
 }
 
-/** One full page, or all that is left. */
+/** One full page, or all that is left. Between two looks the event loop has a turn: they may be many. */
 export async function fill<Row, T>(
+  clock: Clock,
   ask: PageAsk,
   look: (ask: PageAsk) => Promise<Paged<Row>>,
   show: (row: Row) => T,
 ): Promise<Page<T>> {
   const shown: T[] = []
   let cursor = ask.cursor
-  do {
+  for (;;) {
     const seen = await look({ limit: ask.limit - shown.length, cursor })
     for (const row of seen.items) shown.push(show(row))
     cursor = seen.cursor
-  } while (cursor !== null && shown.length < ask.limit)
-  return page(shown, cursor)
+    if (cursor === null || shown.length >= ask.limit) return page(shown, cursor)
+    await nextTurn(clock)
+  }
 }
 
 /** `next` is not enumerable, so that a page equals the plain array of what is on it. */

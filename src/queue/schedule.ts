@@ -14,6 +14,7 @@ import { termsOf } from '../job/options.js'
 import type { ScheduleChange, ScheduleRow, ScheduleSpec, Slot } from '../job/schedule.js'
 import { countOf, planTerms, planText, refusePast, scheduleTerms } from '../job/schedule-options.js'
 import { META_NAME, jobBeside } from '../job/slot-job.js'
+import type { PageAsk } from '../job/selector.js'
 import { nextSlot, timingOf } from '../job/slots.js'
 import type { Timing } from '../job/slots.js'
 import { metaOf } from '../job/view.js'
@@ -78,7 +79,8 @@ export async function schedulesOf(
   const ask = pageAsk(options, 'schedules')
   await readyFor(parts, queue)
   const { store } = parts.engine
-  return fill(ask, (page) => store.schedules({ queue, name: null, by: 'name', page }), infoOf)
+  const look = (page: PageAsk) => store.schedules({ queue, name: null, by: 'name', page })
+  return fill(parts.clock, ask, look, infoOf)
 }
 
 /** False: there was none. */

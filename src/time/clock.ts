@@ -52,6 +52,11 @@ export function sleep(clock: Clock, delay: number, signal?: AbortSignal): Promis
   })
 }
 
+/** The next turn of the event loop: timers, and whoever else waits for this one, come first. */
+export function nextTurn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => clock.soon(resolve))
+}
+
 /** Until it has ended, but for no longer than that: who called looks again what has become of it. */
 export async function atMost(clock: Clock, most: number, wait: Promise<unknown>): Promise<void> {
   let enough = (): void => undefined

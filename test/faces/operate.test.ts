@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Selector, State } from '../../src/index.js'
+import { SCAN_JOBS } from '../../src/job/defaults.js'
 import { bench, fault } from './harness.js'
 
 /** A queue with one job in each of some states. */
@@ -52,6 +53,26 @@ describe('looking', () => {
     const { queue } = await mixed()
     expect((await queue.list(which)).map((job) => job.payload)).toEqual(payloads)
   })
+
+  it.each(['list', 'counts'] as const)(
+    'leaves the event loop to others while %s searches through thousands',
+    async (how) => {
+      const { mill } = bench()
+      const queue = mill.queue<string>('q')
+      const looks = 3
+      const straws = Array.from({ length: SCAN_JOBS }, () => 'straw')
+      for (let lot = 0; lot < looks; lot++) await queue.enqueueMany(straws)
+      let turns = 0
+      const next = (): void => {
+        turns++
+        turning = setImmediate(next)
+      }
+      let turning = setImmediate(next)
+      await queue[how]({ search: 'needle' })
+      clearImmediate(turning)
+      expect(turns).toBeGreaterThanOrEqual(looks - 1)
+    },
+  )
 
   it('turns pages until there is no next', async () => {
     const { mill } = bench()

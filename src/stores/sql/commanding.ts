@@ -2,7 +2,7 @@
  * An operator's commands: to jobs, one bounded step at a time; and pauses, which wait for the claims
  * that are under way, so that behind their answer nothing of what is paused is given.
  */
-import { CONTROL_JOBS } from '../../job/defaults.js'
+import { CONTROL_ROWS } from '../../job/defaults.js'
 import type { ControlItem } from '../../job/book/frame.js'
 import { flush } from './flush.js'
 import { Gatherer } from './gather.js'
@@ -51,7 +51,7 @@ async function meant(
   if (command.kind === 'update') {
     return { rows: await tx.each('job.find', [], [[facts.id, command.id]]), cursor: null }
   }
-  const found = await select(tx, facts.id, command.which, { limit: CONTROL_JOBS, cursor })
+  const found = await select(tx, facts.id, command.which, { limit: CONTROL_ROWS, cursor })
   // Nobody was kept from changing them yet.
   const seqs = found.rows.map(({ seq }) => [seq])
   const rows = await tx.each('job.read', [], seqs)

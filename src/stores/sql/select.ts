@@ -1,8 +1,8 @@
 /**
  * Finding jobs by what they are, newest first, in bounded steps: what columns tell is asked of the
- * database, tags and texts are read here, at most `SCAN_JOBS` a call.
+ * database, tags and texts are read here, at most `SCAN_ROWS` a call.
  */
-import { SCAN_BYTES, SCAN_JOBS } from '../../job/defaults.js'
+import { SCAN_BYTES, SCAN_ROWS } from '../../job/defaults.js'
 import { STATES } from '../../job/job.js'
 import type { State } from '../../job/job.js'
 import { belowOf } from '../../job/selector.js'
@@ -46,7 +46,7 @@ export async function select(
       below = row.seq
       bytes += row.payload?.length ?? 0
       if (!readsTexts || fitsText(row, which)) fit.push(row)
-      const isFull = fit.length === page.limit || bytes > SCAN_BYTES || scanned >= SCAN_JOBS
+      const isFull = fit.length === page.limit || bytes > SCAN_BYTES || scanned >= SCAN_ROWS
       if (readsTexts && isFull) return { rows: fit, cursor: String(below) }
     }
     if (next === null) return { rows: fit, cursor: null }
@@ -79,12 +79,12 @@ async function look(
   const statement = isEnded ? 'page.ended' : isRunning ? 'page.running' : 'page.any'
   const { task = null, group = null } = which
   const asked = [queue, below, states, task, group, tx.now, limit + 1] as const
-  const rows = await tx.all(statement, statement === 'page.any' ? [...asked, SCAN_JOBS] : asked)
+  const rows = await tx.all(statement, statement === 'page.any' ? [...asked, SCAN_ROWS] : asked)
   if (rows.length > limit) {
     return { rows: rows.slice(0, limit), next: rows[limit - 1].seq }
   }
   if (statement !== 'page.any') return { rows, next: null }
-  const [bound] = await tx.all('page.bound', [queue, below, SCAN_JOBS])
+  const [bound] = await tx.all('page.bound', [queue, below, SCAN_ROWS])
   return { rows, next: bound?.seq ?? null }
 }
 

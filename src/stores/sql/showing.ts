@@ -11,7 +11,7 @@ import { NOTHING } from '../../job/book/select.js'
 import { find, parents, records } from '../../job/book/views.js'
 import type { CountAsk, ListAsk, NodeRow, QueueRow } from '../../store.js'
 import { LAST_INSTANT } from '../../time/duration.js'
-import { SCAN_JOBS } from '../../job/defaults.js'
+import { SCAN_ROWS } from '../../job/defaults.js'
 import { Gatherer } from './gather.js'
 import type { Nodes } from './nodes.js'
 import type { Tx } from './port.js'
@@ -82,7 +82,7 @@ export async function count(
     const { counts, after } = await slice(tx, facts.id, Number(ask.cursor ?? 0), atOnce)
     return { counts: only(counts, states), cursor: after === null ? null : String(after) }
   }
-  const page = { limit: SCAN_JOBS, cursor: ask.cursor }
+  const page = { limit: SCAN_ROWS, cursor: ask.cursor }
   const found = await select(tx, facts.id, ask.which, page)
   const counts: Record<State, number> = { ...NOTHING }
   for (const row of found.rows) counts[STATES[stateNow(row, tx.now)]]++

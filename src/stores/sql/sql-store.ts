@@ -21,6 +21,7 @@ import type { Controlled, CountAsk, DumpAsk, ExchangeAsk, Exchanged } from '../.
 import type { Hint, ListAsk } from '../../store.js'
 import type { NodeCard, NodeRow, OpenAsk, OverrideChange, QueueRow } from '../../store.js'
 import type { Store, SweepAsk, Swept, Traits } from '../../store.js'
+import { nextTurn } from '../../time/clock.js'
 import { Again, BEGINNINGS } from './again.js'
 import { insertAlike } from './alike.js'
 import { control, pause, transit } from './commanding.js'
@@ -325,7 +326,7 @@ export class SqlStore<S extends string> implements Store<S> {
 
   /** Between two pieces of one call: timers and whoever else waits for the event loop have it. */
   #turn(): Promise<void> {
-    return new Promise((resolve) => this.#medium.commits.clock.soon(resolve))
+    return nextTurn(this.#medium.commits.clock)
   }
 
   /** What rows say, and so of what is held, too. */
