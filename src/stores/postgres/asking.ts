@@ -4,7 +4,7 @@
  */
 import type { Millis } from '../../job/job.js'
 import type { Client, Pool, Query } from './client.js'
-import { isHung } from './errors.js'
+import { isBehindFailure, isHung } from './errors.js'
 import { tear } from './parting.js'
 
 /** A connection of the pool while it is ours. */
@@ -13,6 +13,8 @@ export class Asking {
   readonly #within: Millis
   /** Of a connection that is asked one thing after the other: the last. */
   #last: Promise<unknown> = Promise.resolve()
+  /** What failed first: all behind it in the transaction fails by that. */
+  #failure: unknown = null
   #isReleased = false
   #isGathering = false
 
@@ -33,7 +35,14 @@ export class Asking {
   #send(query: Query): ReturnType<Client['query']> {
     if (this.#isReleased) throw new Error('the connection was given back before this was asked')
     this.#gather()
-    return this.connection.query({ ...query, query_timeout: this.#within })
+    const answer = this.connection.query({ ...query, query_timeout: this.#within })
+    answer.catch((error: unknown) => (this.#failure ??= error))
+    return answer
+  }
+
+  /** Why it failed, where somebody heard first of what failed by that. */
+  causeOf(error: unknown): unknown {
+    return isBehindFailure(error) ? (this.#failure ?? error) : error
   }
 
   /** What is asked at once leaves in one packet: each by itself would be a call of the system, and a wake-up of the server. */

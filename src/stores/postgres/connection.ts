@@ -191,7 +191,8 @@ export class Connections {
       const answer = await run(client, pending, commit)
       this.#trust.answered(client.connection)
       return answer
-    } catch (error) {
+    } catch (heard) {
+      const error = client.causeOf(heard)
       if (isHung(error)) this.#trust.doubt()
       const isBroken = !(await client.rollBack(error))
       await Promise.allSettled(pending.writes)

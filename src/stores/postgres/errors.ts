@@ -18,6 +18,11 @@ export function isInTheWay(error: unknown): boolean {
   return IN_THE_WAY.has(codeOf(error))
 }
 
+/** It failed since another before it in the same transaction did. */
+export function isBehindFailure(error: unknown): boolean {
+  return codeOf(error) === '25P02'
+}
+
 /** The name of a prepared statement is not known on this connection, or known for another text. */
 export function isForgotten(error: unknown): boolean {
   const code = codeOf(error)

@@ -6,8 +6,6 @@
 import type { ClaimAnswer, ClaimAsk } from '../../job/claim.js'
 import type { Settlement } from '../../job/verdict.js'
 import type { ExchangeAsk, Exchanged, Hint } from '../../store.js'
-import { effective } from '../../job/effective.js'
-import { isGated } from '../../job/settings.js'
 import { claim, raiseFloors } from './claiming.js'
 import type { News } from './news.js'
 import { peek } from './peeking.js'
@@ -67,11 +65,11 @@ export class Exchanging {
   async #settle(asks: readonly Settlement[]): Promise<SettledJobs> {
     if (asks.length === 0) return { settled: [], happened: [] }
     const { database, queues } = this.#with.opened()
-    const plain = await this.#with.keep(completePlainly(database, queues, asks))
+    const { asks: plain, opened } = await this.#with.keep(completePlainly(database, queues, asks))
     for (const queue of new Set([...plain].map((ask) => ask.queue))) {
-      const known = queues.known(queue)
-      const opens = known !== null && isGated(effective(known.stored))
-      database.tell([{ what: 'ends', queue }, ...(opens ? [{ what: 'jobs', queue } as const] : [])])
+      const hints: Hint[] = [{ what: 'ends', queue }]
+      if (opened.has(queue)) hints.push({ what: 'jobs', queue })
+      database.tell(hints)
     }
     const rest = asks.filter((ask) => !plain.has(ask))
     if (rest.length === 0) return { settled: asks.map(() => PLAINLY), happened: [] }

@@ -54,20 +54,31 @@ export async function claimPlainly(
   return { jobs, nextIn, frugal: isFrugal(settings), aloneDue: false, settings }
 }
 
+export interface Completed {
+  readonly asks: ReadonlySet<Settlement>
+  /** Queues in which others may have waited for that. */
+  readonly opened: ReadonlySet<string>
+}
+
 /** Those that are completed now; all others are to be settled the longer way. */
 export async function completePlainly(
   { oneTrip }: Database,
   queues: Queues,
   asks: readonly Settlement[],
-): Promise<ReadonlySet<Settlement>> {
+): Promise<Completed> {
   const completed = new Set<Settlement>()
+  const opened = new Set<string>()
   for (const ending of endingsOf(queues, asks)) {
     if (!ending.isSound) continue
     const done = await oneTrip.complete(ending.ends(queues.scope))
     if (done === null) continue
-    for (const ask of ending.asks) if (done.has(tokenOf(ask.token))) completed.add(ask)
+    for (const ask of ending.asks) {
+      if (!done.has(tokenOf(ask.token))) continue
+      completed.add(ask)
+      if (ending.gated.has(ask.queue)) opened.add(ask.queue)
+    }
   }
-  return completed
+  return { asks: completed, opened }
 }
 
 /** Those that leave nothing, and those that leave a receipt with a result; none of what is not known. */
@@ -91,11 +102,12 @@ function endingsOf(queues: Queues, asks: readonly Settlement[]): readonly Ending
 /** Completions that leave the same. */
 class Ending {
   readonly asks: Settlement[] = []
+  /** Those of its queues that have gates. */
+  readonly gated = new Set<string>()
   readonly #receipts: readonly string[] | null
   readonly #of: number[] = []
   readonly #tokens: number[] = []
   readonly #revisions = new Map<number, number>()
-  #opens = false
 
   constructor(receipts: readonly string[] | null) {
     this.#receipts = receipts
@@ -103,7 +115,7 @@ class Ending {
 
   add(ask: Settlement, { id, stored }: KnownQueue): void {
     this.asks.push(ask)
-    this.#opens ||= isGated(effective(stored))
+    if (isGated(effective(stored))) this.gated.add(ask.queue)
     this.#of.push(id)
     this.#tokens.push(tokenOf(ask.token))
     this.#revisions.set(id, stored.revision)
@@ -123,7 +135,7 @@ class Ending {
       ids: this.asks.map(({ id }) => id),
       tokens: this.#tokens,
       receipts: this.#receipts,
-      opens: this.#opens,
+      opens: this.gated.size > 0,
     }
   }
 }
