@@ -5,7 +5,14 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { SettingsLayer } from '../../src/job/settings.js'
 import { openablePostgresStore } from '../../src/stores/postgres/postgres-store.js'
-import { COMPLETE, newJob, QUEUE, settlement, upTo } from '../../src/testing/conformance/build.js'
+import {
+  COMPLETE,
+  newJob,
+  QUEUE,
+  settlement,
+  unique,
+  upTo,
+} from '../../src/testing/conformance/build.js'
 import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js'
 import { sharedPostgres } from '../servers/postgres.js'
 
@@ -35,6 +42,7 @@ function textOf([chunks]: readonly unknown[]): string {
 describe.skipIf(server.isMissing)(`a far server${server.why}`, () => {
   let pool: pg.Pool
   let trips = 0
+  let heard: (text: string) => void = () => undefined
 
   /** What is asked at once leaves at once, so each trip is one write to the socket. Nobody waits for a hint. */
   beforeAll(async () => {
@@ -45,7 +53,9 @@ describe.skipIf(server.isMissing)(`a far server${server.why}`, () => {
         const write = stream[name]?.bind(stream) as (...words: unknown[]) => void
         Object.assign(stream, {
           [name]: (...words: unknown[]) => {
-            if (!textOf(words).includes('pg_notify')) trips++
+            const text = textOf(words)
+            heard(text)
+            if (!text.includes('pg_notify')) trips++
             write(...words)
           },
         })
@@ -82,4 +92,21 @@ describe.skipIf(server.isMissing)(`a far server${server.why}`, () => {
       await store.close()
     },
   )
+
+  it('is not told in vain first of ends that leave more than a result', async () => {
+    const store = openablePostgresStore({ pool }, {})
+    await store.open({ scope: 'with keys' })
+    const node = await PlayedNode.enlist(store, cardOf('node'))
+    await store.declare(QUEUE, { concurrency: 100 })
+    await store.insert([
+      { jobs: upTo(4).map((n) => newJob(`job-${n}`, { unique: unique(`${n}`) })) },
+    ])
+    const { jobs } = await node.claim({ limit: 2 })
+    const asked: string[] = []
+    heard = (text) => void asked.push(text)
+    await node.settleAll(jobs.map((job) => settlement(job, COMPLETE)))
+    heard = () => undefined
+    expect(asked.join()).not.toMatch(/job\.complete\/nothing/)
+    await store.close()
+  })
 })

@@ -187,11 +187,11 @@ class Claim {
     for (let looks = 1; ; looks++) {
       const left = limit - jobs.length
       const alone = this.#ask.alone && jobs.length === 0
-      const isAhead = this.#tx.isFar && left > 0
-      const [seen, ahead] = await Promise.all([
-        turns.look(left),
-        isAhead ? takeTokens(this.#tx, left) : null,
-      ])
+      let ahead: number | null = null
+      const gather = async (): Promise<void> => {
+        if (this.#tx.isFar && left > 0) ahead = await takeTokens(this.#tx, left)
+      }
+      const seen = await turns.look(left, { groups: [], gather })
       const taken = await this.#take(seen.sheet, left, alone, ahead)
       jobs.push(...taken)
       const isLone = taken.some(({ crashes }) => crashes >= CRASHES_UNTIL_ALONE)
@@ -226,6 +226,10 @@ class Claim {
     proposal.undo()
     const taken = slots.filter((_, at) => tokens[at] > 0)
     const given = [...tokens].filter((token) => token > 0)
+    taken.forEach((slot, at) => {
+      const extra = sheet.rows.get(sheet.seqOf(slot))?.extra ?? null
+      if (extra !== null) this.#queues.setApart(given[at])
+    })
     return claimed(ledger, taken, given, tx.now)
   }
 
