@@ -148,9 +148,9 @@ export const DUMP_JOBS = 1_000
 export const DUMP_BYTES = 4 * MIB
 /** Jobs of a book whose texts one look of list or count reads, and about how many bytes of them. */
 export const SCAN_JOBS = 10_000
+export const SCAN_BYTES = 16 * MIB
 /** Rows that one look goes through. */
 export const SCAN_ROWS = 2_000
-export const SCAN_BYTES = 16 * MIB
 /** How often a claim is decided anew when others were faster, before it answers with nothing. */
 export const CLAIM_TRIES = 8
 /** Items of a page. */

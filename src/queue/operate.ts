@@ -14,7 +14,6 @@ import type { Counts, State } from '../job/job.js'
 import { instant } from '../job/options.js'
 import { priorityOf } from '../job/priority.js'
 import type * as job from '../job/selector.js'
-import type { PageAsk } from '../job/selector.js'
 import { viewOf } from '../job/view.js'
 import type { JobView } from '../job/view.js'
 import { parentView } from '../parents.js'
@@ -84,7 +83,7 @@ export async function list<P, R>(
   const ask = pageAsk(options, 'list')
   const store = await storeOf(parts, queue)
   if (selectsNothing(selector)) return page([], null)
-  const look = (next: PageAsk) => store.list({ queue, which: selector, page: next })
+  const look = (next: job.PageAsk) => store.list({ queue, which: selector, page: next })
   return fill(parts.clock, ask, look, viewOf<P, R>)
 }
 
