@@ -1,4 +1,5 @@
 /** What a Millrace tells of itself: its queues, the workers of all nodes, and whether all is well. */
+import { invalid } from './job/check.js'
 import type { Counts, Millis } from './job/job.js'
 import type { PageAsk } from './job/selector.js'
 import { MillraceError } from './job/errors.js'
@@ -34,6 +35,17 @@ export interface WorkerInfo {
   readonly beatAgo: Millis
 }
 
+/** Nodes of one look at the store. */
+const NODES = 100
+
+/** Where a page of workers begins: `look` is the store's own cursor; what it shows before the node was shown. */
+interface Place {
+  readonly look: string | null
+  readonly node: string
+  /** Of this node's workers, who were shown. */
+  readonly skip: number
+}
+
 export interface Health {
   readonly ok: boolean
   readonly store: string
@@ -52,20 +64,25 @@ function queueInfo(row: QueueRow): QueueInfo {
   return { name: row.name, counts: row.counts, paused: row.paused, workers: row.workers, oldestDue }
 }
 
-/** A page may cut through the workers of one node, so its cursor says how many were shown. */
+/** A page may end among the workers of a node, so its cursor names him, too, and how many were shown. */
 export async function workersOf(store: Store, ask: PageAsk): Promise<Page<WorkerInfo>> {
   const shown: WorkerInfo[] = []
-  let { node, skip } = readCursor(ask.cursor)
+  let place = readCursor(ask.cursor)
   for (;;) {
-    const seen = await store.nodes({ limit: 1, cursor: node })
-    const workers = seen.items.flatMap(workersOfNode).slice(skip)
-    const room = ask.limit - shown.length
-    shown.push(...workers.slice(0, room))
-    if (workers.length > room) return page(shown, writeCursor(node, skip + room))
+    const seen = await store.nodes({ limit: NODES, cursor: place.look })
+    for (const row of seen.items) {
+      if (row.node < place.node) continue
+      const skip = row.node === place.node ? place.skip : 0
+      const workers = workersOfNode(row).slice(skip)
+      const room = ask.limit - shown.length
+      shown.push(...workers.slice(0, room))
+      if (workers.length > room) {
+        return page(shown, writeCursor({ ...place, node: row.node, skip: skip + room }))
+      }
+    }
     if (seen.cursor === null) return page(shown, null)
-    node = seen.cursor
-    skip = 0
-    if (shown.length === ask.limit) return page(shown, writeCursor(node, 0))
+    place = { look: seen.cursor, node: '', skip: 0 }
+    if (shown.length === ask.limit) return page(shown, writeCursor(place))
   }
 }
 
@@ -83,13 +100,15 @@ function workersOfNode(row: NodeRow): readonly WorkerInfo[] {
   }))
 }
 
-function readCursor(cursor: string | null): { node: string | null; skip: number } {
-  const [, skip, node] = /^(\d+):(.*)$/s.exec(cursor ?? '') ?? []
-  return { node: node === undefined || node === '' ? null : node, skip: Number(skip ?? 0) }
+function readCursor(cursor: string | null): Place {
+  if (cursor === null) return { look: null, node: '', skip: 0 }
+  const [, skip, node, look] = /^(\d+)\/([^/]*)\/(.*)$/s.exec(cursor) ?? []
+  if (skip === undefined) throw invalid('workers.after', 'the `next` of the page before', cursor)
+  return { look: look === '' ? null : look, node, skip: Number(skip) }
 }
 
-function writeCursor(node: string | null, skip: number): string {
-  return `${skip}:${node ?? ''}`
+function writeCursor({ look, node, skip }: Place): string {
+  return `${skip}/${node}/${look ?? ''}`
 }
 
 /** Asks one question; a store that cannot be reached is an answer here, not a throw. */

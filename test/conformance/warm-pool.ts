@@ -15,7 +15,7 @@ export function withWarmPools({ default: pg }: { readonly default: typeof pgModu
 
     constructor(config: pgModule.PoolConfig) {
       const { connectionString: url = '' } = config
-      this.#pool = pools.get(url) ?? new pg.Pool({ ...config, max: CONNECTIONS })
+      this.#pool = pools.get(url) ?? poolOf({ ...config, max: CONNECTIONS })
       pools.set(url, this.#pool)
     }
 
@@ -29,6 +29,10 @@ export function withWarmPools({ default: pg }: { readonly default: typeof pgModu
     }
 
     async end(): Promise<void> {}
+  }
+  /** It is ended before its connections are, and the database may be dropped in between. */
+  function poolOf(config: pgModule.PoolConfig): pgModule.Pool {
+    return new pg.Pool(config).on('error', () => undefined)
   }
   const driver = { Client: pg.Client, Pool: WarmPool }
   return { ...driver, default: driver }

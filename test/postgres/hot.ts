@@ -30,6 +30,8 @@ export const HOT: Partial<Record<Statement, readonly unknown[]>> = {
   'lane.first': [1e12, [1], ['group 7']],
   'lane.ready': [[1], [1e12]],
   'lane.next': [[1]],
+  'lane.firstTimer': [[1]],
+  'line.ahead': [1, 0, 5e4, 5e4, 1e12, 10_000],
   'job.expired': [1, 1e12, 100],
   'job.spent': [1, 100],
   'job.orphans': [1, 100],

@@ -86,6 +86,12 @@ describe.skipIf(server.isMissing)(`plans behind a backlog${server.why}`, () => {
     expect(await planOf(text, params)).not.toMatch(/Seq Scan on (jobs|turns|backlog_moves)/)
   })
 
+  it('the first of all that is due is found without a walk through the queue', async () => {
+    const text = await plan('queue.firstDue', [1])
+    expect(text).not.toMatch(/Seq Scan|jobs_list/)
+    expect(text).toMatch(/jobs_ready/)
+  })
+
   it('a limited backlog is looked up without a look at any job', async () => {
     for (const name of ['backlog.read', 'backlog.move', 'backlog.fold'] as const) {
       expect(await plan(name, HOT[name] ?? [])).not.toMatch(/on jobs/)

@@ -80,4 +80,15 @@ describe('a count of a large queue in SQLite', () => {
     })
     expect(items[0].oldestDue).toBeLessThanOrEqual(Date.now())
   })
+
+  it('so does who asks why it does not run', async () => {
+    const order: string[] = []
+    const explained = store.explainQueue('q').finally(() => order.push('explained'))
+    for (let turn = 0; turn < 4; turn++) {
+      await new Promise((resolve) => setImmediate(resolve))
+      await store.settings('q').then(() => order.push('settings'))
+    }
+    expect((await explained)?.counts).toMatchObject({ available: JOBS - JOBS / 5_000 })
+    expect(order.indexOf('explained')).toBeGreaterThanOrEqual(2)
+  })
 })

@@ -32,6 +32,7 @@ const HOT: readonly Statement[] = [
     'queue.running',
     'node.holding',
   ] as const),
+  ...(['queue.firstDue', 'lane.firstTimer', 'line.ahead'] as const),
   ...(['group.someRunning', 'backlog.read', 'backlog.move', 'backlog.forget'] as const),
 ]
 

@@ -25,6 +25,13 @@ export interface ExplainView extends WorkerView {
 
 /** `slot`: of a job or of a receipt. */
 export function explain(ledger: Ledger, slot: number, view: ExplainView): Explained {
+  const told = explainAlone(ledger, slot, view)
+  if (told !== null) return told
+  return { state: 'available', ...dryRun(ledger, slot, Math.max(view.now, ledger.now), view) }
+}
+
+/** As far as those that go first do not matter; null: they do. Asks for none of them. */
+export function explainAlone(ledger: Ledger, slot: number, view: ExplainView): Explained | null {
   const now = Math.max(view.now, ledger.now)
   const queue = ledger.queueOf(slot)
   ledger.advance(queue, now)
@@ -32,8 +39,7 @@ export function explain(ledger: Ledger, slot: number, view: ExplainView): Explai
   if (state === RUNNING) return { state: 'running', gates: [runningGate(ledger, slot)], ahead: 0 }
   if (state >= COMPLETED) return final(ledger, slot)
   const gates = closedFor(ledger, slot, now, null, view)
-  if (gates.length > 0) return { state: ledger.state(slot), gates, ahead: 0 }
-  return { state: 'available', ...dryRun(ledger, slot, now, view) }
+  return gates.length > 0 ? { state: ledger.state(slot), gates, ahead: 0 } : null
 }
 
 function final(ledger: Ledger, slot: number): Explained {

@@ -10,6 +10,7 @@
  */
 import type { Statement } from '../sql/statements.js'
 import { backlogStatements } from './backlog-statements.js'
+import { explainStatements } from './explain-statements.js'
 import { jobStatements } from './job-statements.js'
 import { peekStatements } from './peek-statements.js'
 import { IS_CLOSED, J, QUEUE, RUNS, stateAt, STAYS } from './words.js'
@@ -35,6 +36,7 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
     ...jobStatements(s, locking),
     ...peekStatements(s, locking),
     ...backlogStatements(s),
+    ...explainStatements(s),
 
     // ── Scopes ───────────────────────────────────────────────────────────────────────────────────
     'scope.add': `
@@ -85,13 +87,6 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       SELECT count(*)::int AS running FROM ${s}jobs AS j WHERE j.queue = $1 AND ${RUNS}`,
     'queue.someRunning': `
       SELECT ${J} FROM ${s}jobs AS j WHERE j.queue = $1 AND ${RUNS} LIMIT $2`,
-    'queue.next': `
-      SELECT ${J} FROM ${s}jobs AS j,
-             LATERAL (SELECT ${stateAt('$2::float8')} = 1 AS is_due) AS d
-      WHERE j.queue = $1 AND j.state IN (0, 1, 3, 4)
-      ORDER BY j.state = 4, d.is_due DESC, CASE WHEN d.is_due THEN -j.priority ELSE 0 END,
-               CASE WHEN d.is_due THEN j.place ELSE j.due END, j.seq
-      LIMIT 1`,
     'group.pause': `
       INSERT INTO ${s}paused_groups (queue, grp, since, by) VALUES ($1, $2, $3, $4)
       ON CONFLICT DO NOTHING

@@ -122,11 +122,6 @@ async function slice(tx: Tx, queue: number, after: number, atOnce: number): Prom
   }
 }
 
-/** In one piece. */
-export async function countsOf(tx: Tx, { id }: QueueFacts): Promise<Counts> {
-  return (await slice(tx, id, 0, Infinity)).counts
-}
-
 /** One transaction of its own. */
 export type Look = <T>(work: (tx: Tx, queues: Queues, nodes: Nodes) => Promise<T>) => Promise<T>
 
@@ -140,19 +135,29 @@ async function rowsBy(look: Look, page: PageAsk, atOnce: number): Promise<Paged<
   const { found, isMore } = await look((tx, queues, nodes) => namedRows(tx, queues, nodes, page))
   const items: QueueRow[] = []
   for (const { facts, ...row } of found) {
-    const counts: Record<State, number> = { ...NOTHING }
-    let oldestDue: Instant | null = null
-    for (let after: number | null = 0; after !== null;) {
-      const from: number = after
-      const part = await look((tx) => slice(tx, facts.id, from, atOnce))
-      for (const state of STATES) counts[state] += part.counts[state]
-      if (part.oldest !== null) oldestDue = Math.min(part.oldest, oldestDue ?? Infinity)
-      after = part.after
-    }
-    oldestDue ??= await look((tx) => firstTimer(tx, facts))
+    const { counts, oldest } = await countWhole(look, facts, atOnce)
+    const oldestDue = oldest ?? (await look((tx) => firstTimer(tx, facts)))
     items.push({ ...row, counts, oldestDue: oldestDue === null ? null : shown(oldestDue) })
   }
   return { items, cursor: isMore ? (items.at(-1)?.name ?? null) : null }
+}
+
+/** In as many looks as it takes. */
+export async function countWhole(
+  look: Look,
+  { id }: QueueFacts,
+  atOnce: number,
+): Promise<Omit<Slice, 'after'>> {
+  const counts: Record<State, number> = { ...NOTHING }
+  let oldest: Instant | null = null
+  for (let after: number | null = 0; after !== null;) {
+    const from: number = after
+    const part = await look((tx) => slice(tx, id, from, atOnce))
+    for (const state of STATES) counts[state] += part.counts[state]
+    if (part.oldest !== null) oldest = Math.min(part.oldest, oldest ?? Infinity)
+    after = part.after
+  }
+  return { counts, oldest }
 }
 
 async function namedRows(tx: Tx, queues: Queues, nodes: Nodes, page: PageAsk) {

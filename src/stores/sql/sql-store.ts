@@ -29,7 +29,7 @@ import { commit, Lending, WriteFault } from './committing.js'
 import { dump } from './dumping.js'
 import { Exchanging } from './exchanging.js'
 import type { Opened as Basis } from './exchanging.js'
-import { explainJob, explainOne } from './explaining.js'
+import { explainJobs, explainOne } from './explaining.js'
 import { insert } from './inserting.js'
 import { insertJoined } from './joining.js'
 import { load } from './loading.js'
@@ -243,17 +243,12 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async explain(refs: readonly JobRef[]): Promise<readonly (Explained | null)[]> {
-    const explained: (Explained | null)[] = []
-    for (const ref of refs) {
-      explained.push(
-        await this.#run('loose', (tx, { queues, nodes }) => explainJob(tx, queues, nodes, ref)),
-      )
-    }
-    return explained
+    return explainJobs(this.#loosely, refs)
   }
 
   async explainQueue(name: string): Promise<QueueExplained | null> {
-    return this.#run('loose', (tx, { queues, nodes }) => explainOne(tx, queues, nodes, name))
+    const { countsAtOnce } = this.#check().database
+    return explainOne(this.#loosely, this.#piece, countsAtOnce, name)
   }
 
   async groups(queue: string, page: PageAsk): Promise<Paged<GroupRow>> {
@@ -261,12 +256,16 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async queues(page: PageAsk): Promise<Paged<QueueRow>> {
-    const { countsAtOnce } = this.#check().database
-    const look: Look = async (work) => {
-      if (countsAtOnce < Infinity) await this.#turn()
-      return this.#show((tx, { queues, nodes }) => work(tx, queues, nodes))
-    }
-    return queueRows(look, page, countsAtOnce)
+    return queueRows(this.#piece, page, this.#check().database.countsAtOnce)
+  }
+
+  readonly #loosely: Look = (work) =>
+    this.#run('loose', (tx, { queues, nodes }) => work(tx, queues, nodes))
+
+  /** One look of many, between which others come where they would have to wait. */
+  readonly #piece: Look = async (work) => {
+    if (this.#check().database.countsAtOnce < Infinity) await this.#turn()
+    return this.#show((tx, { queues, nodes }) => work(tx, queues, nodes))
   }
 
   async nodes(page: PageAsk): Promise<Paged<NodeRow>> {

@@ -135,7 +135,9 @@ export interface Asked {
   readonly 'queue.running': { readonly running: number }
   /** queue, limit */
   readonly 'queue.someRunning': JobRow
-  /** queue, now: the one that comes next of all that waits, though no claim would take it */
+  /** queue: of all that is available the one that comes first, though no claim would take it */
+  readonly 'queue.firstDue': JobRow
+  /** queue: of all that waits for something else, by when it is due, those that wait for others last */
   readonly 'queue.next': JobRow
   /** queue, group, since, by: answers when it was not so before */
   readonly 'group.pause': { readonly queue: number }
@@ -161,6 +163,10 @@ export interface Asked {
   readonly 'lane.add': Id
   /** each lane: when the first of it is due that is not yet */
   readonly 'lane.next': { readonly due: Millis }
+  /** each lane: that first one */
+  readonly 'lane.firstTimer': JobRow
+  /** lane, priority, place, number, now, limit: how many without a group could be started before that one */
+  readonly 'line.ahead': { readonly ahead: number }
 
   // ── Jobs ─────────────────────────────────────────────────────────────────────────────────────
   /** how many: the last of so many numbers of insertion that nobody else is given */

@@ -8,13 +8,10 @@
  */
 import type { Statement } from '../sql/statements.js'
 import { backlogStatements } from './backlog-statements.js'
+import { explainStatements } from './explain-statements.js'
 import { peekStatements } from './peek-statements.js'
 import { scheduleStatements } from './schedule-statements.js'
-import { expiring, held, STAYS } from './words.js'
-
-const JOB = `seq, queue, id, state, flags, task, grp, priority, crashes, attempt, max_attempts,
-  place, due, inserted_at, since, token, node, worker, claim, lane, expires,
-  payload, codec, spec, extra`
+import { expiring, held, JOB, STAYS } from './words.js'
 
 const QUEUE = `id, name, declared, overrides, revision, paused_since, paused_by, pass, transit`
 
@@ -30,6 +27,7 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
   return {
     ...peekStatements(t),
     ...scheduleStatements(t),
+    ...explainStatements(t),
 
     // ── Scopes ───────────────────────────────────────────────────────────────────────────────────
     'scope.add': `INSERT INTO ${t}scopes (name) VALUES (?1) RETURNING id`,
@@ -77,13 +75,6 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       SELECT ${JOB} FROM ${held(t)}
       WHERE queue = ?1 AND state = 2 AND state < 4 AND (flags & 64) <> 0
       LIMIT ?2`,
-    'queue.next': `
-      SELECT ${JOB} FROM (
-        SELECT *, state = 1 OR (state <> 4 AND due <= ?2) AS is_due
-        FROM ${t}jobs WHERE queue = ?1 AND state IN (0, 1, 3, 4))
-      ORDER BY state = 4, is_due DESC, CASE WHEN is_due THEN -priority ELSE 0 END,
-               CASE WHEN is_due THEN place ELSE due END, seq
-      LIMIT 1`,
     'group.pause': `
       INSERT INTO ${t}paused_groups (queue, grp, since, by) VALUES (?1, ?2, ?3, ?4)
       ON CONFLICT DO NOTHING

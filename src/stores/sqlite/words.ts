@@ -1,5 +1,9 @@
 /** Words that statements share. */
 
+export const JOB = `seq, queue, id, state, flags, task, grp, priority, crashes, attempt, max_attempts,
+  place, due, inserted_at, since, token, node, worker, claim, lane, expires,
+  payload, codec, spec, extra`
+
 /** It does not move to another store: what does, waits there for its end. */
 export const STAYS = `coalesce(q.transit ->> '$.side', '') <> 'moving'`
 

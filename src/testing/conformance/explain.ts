@@ -49,6 +49,25 @@ const laws: Laws = {
     )
   },
 
+  'those that go first are of its task, and in time': async (rig) => {
+    await rig.node()
+    await rig.put({ expiresIn: 1_000 })
+    await rig.put({ priority: 9, expiresIn: 1_000 })
+    await rig.put({ task: 'other', priority: 9 })
+    const [first, , last] = await rig.putMany(3, (at) => ({ priority: at === 2 ? -9 : 0 }))
+    await rig.put({ priority: 9, delay: 2_000 })
+    const ahead = async (): Promise<unknown[]> => {
+      const told = await rig.store.explain([first, last].map(ofQueue))
+      return told.map((one) => [one?.gates, one?.ahead])
+    }
+    const of = (...numbers: number[]): unknown[] => numbers.map((one) => [[], one])
+    assert.deepEqual(await ahead(), of(2, 4))
+    await rig.clock.advance(1_001)
+    assert.deepEqual(await ahead(), of(0, 2))
+    await rig.clock.advance(1_000)
+    assert.deepEqual(await ahead(), of(1, 3))
+  },
+
   'looking changes nothing': async (rig) => {
     for (const group of ['a', 'b', 'c']) await rig.putMany(20, () => ({ group }))
     const node = await rig.node()
@@ -233,6 +252,27 @@ const laws: Laws = {
     const since = rig.clock.wall()
     const pause = { kind: 'paused', what: 'queue', where: 'everywhere', since, by: 'me' }
     assert.deepEqual([paused?.gates, paused?.next], [[pause, cap], ofQueue(b)])
+  },
+
+  'the next of a closed queue: what is due, else due soonest, else what waits': async (rig) => {
+    await rig.node()
+    const next = async (): Promise<string | undefined> => {
+      const told = await rig.store.explainQueue(QUEUE)
+      assert.deepEqual(told?.gates[0]?.kind, 'paused')
+      return told?.next?.id
+    }
+    await rig.control({ kind: 'pause', queue: QUEUE, group: null, by: 'me' })
+    const parent = await rig.put({ queue: 'r' })
+    const child = rig.job({ after: [parent] })
+    await rig.insert([child])
+    assert.equal(await next(), child.id)
+    await rig.put({ delay: 9_000 })
+    const soon = await rig.put({ delay: 3_000, task: 'other', group: 'g' })
+    assert.equal(await next(), soon.id)
+    await rig.putMany(2, (at) => ({ group: `g${at}`, priority: -at }))
+    const urgent = await rig.put({ group: 'h', priority: 5 })
+    await rig.put({ group: 'i', priority: 5, task: 'other' })
+    assert.equal(await next(), urgent.id)
   },
 
   'a queue in which nothing waits has no next': async (rig) => {
