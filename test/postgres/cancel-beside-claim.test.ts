@@ -1,10 +1,11 @@
 // Who cancels all looks first and locks then: what somebody claims in between runs, and is asked to end.
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openablePostgresStore } from '../../src/stores/postgres/postgres-store.js'
 import type { Store } from '../../src/store.js'
 import { newJob, upTo } from '../../src/testing/conformance/build.js'
 import { sharedPostgres } from '../servers/postgres.js'
+import { somebodyWaits } from './waiting.js'
 
 const server = await sharedPostgres()
 
@@ -32,10 +33,7 @@ describe.skipIf(server.isMissing)(`a cancel beside a claim${server.why}`, () => 
       SET state = 2, attempt = 1, flags = flags | 64, lane = NULL, token = 7, node = 'n', claim = 1
       WHERE id = 'job-1'`)
     const cancelled = store.control({ kind: 'cancel', queue: 'q', which: {}, reason: null }, null)
-    await vi.waitUntil(async () => {
-      const { rows } = await claimer.query('SELECT FROM pg_locks WHERE NOT granted')
-      return rows.length > 0
-    })
+    await somebodyWaits(claimer)
     await claimer.query('COMMIT')
     expect(await cancelled).toMatchObject({ changed: 2 })
     const { rows } = await claimer.query(

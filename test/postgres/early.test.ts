@@ -6,6 +6,7 @@ import type { Store } from '../../src/store.js'
 import { newJob } from '../../src/testing/conformance/build.js'
 import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js'
 import { PostgresCluster, privatePostgres } from '../servers/postgres.js'
+import { until } from './waiting.js'
 
 const here = privatePostgres()
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
@@ -45,7 +46,7 @@ describe.skipIf(here.isMissing)(`an insert that is awaited${here.why}`, () => {
   async function stopDisk(): Promise<void> {
     await cluster.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
     await cluster.query('SELECT pg_reload_conf()')
-    await vi.waitUntil(async () => {
+    await until(async () => {
       const [{ on }] = await cluster.query(
         "SELECT current_setting('synchronous_standby_names') = 'nobody' AS on",
       )
@@ -55,7 +56,7 @@ describe.skipIf(here.isMissing)(`an insert that is awaited${here.why}`, () => {
 
   /** So many commits wait for it. */
   async function waitForDisk(commits: number): Promise<void> {
-    await vi.waitUntil(async () => {
+    await until(async () => {
       const [{ waiting }] = await cluster.query(
         "SELECT count(*)::int AS waiting FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
       )
@@ -79,7 +80,7 @@ describe.skipIf(here.isMissing)(`an insert that is awaited${here.why}`, () => {
       answered = true
       return answer
     })
-    await vi.waitUntil(() => hinted)
+    await until(() => hinted)
     expect((await node.claim({ limit: 1 })).jobs).toMatchObject([{ id: 'early' }])
     await waitForDisk(1)
     expect(answered).toBe(false)
@@ -97,7 +98,7 @@ describe.skipIf(here.isMissing)(`an insert that is awaited${here.why}`, () => {
     other.watch(({ what, queue }) => what === 'jobs' && heard.push(queue))
     await stopDisk()
     const alone = store.insert([{ jobs: [newJob('alone')] }])
-    await vi.waitUntil(() => heard.length > 0)
+    await until(() => heard.length > 0)
     expect(heard).toEqual(['q'])
     expect((await node.claim({ limit: 9 })).jobs).toMatchObject([{ id: 'alone' }])
     const hurried = store.insert([{ jobs: [newJob('hurried')] }])
@@ -109,7 +110,7 @@ describe.skipIf(here.isMissing)(`an insert that is awaited${here.why}`, () => {
       [[{ status: 'inserted' }]],
       [[{ status: 'inserted' }]],
     ])
-    await vi.waitUntil(() => heard.length > 1)
+    await until(() => heard.length > 1)
     expect((await node.claim({ limit: 9 })).jobs).toMatchObject([{ id: 'hurried' }])
     await store.close()
     await other.close()

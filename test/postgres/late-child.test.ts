@@ -1,12 +1,13 @@
 // A child that comes in a transaction which is open, while its parent is completed: the completion waits
 // for it, and lets it go on.
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openablePostgresStore } from '../../src/stores/postgres/postgres-store.js'
 import type { Store } from '../../src/store.js'
 import { COMPLETE, newJob, upTo } from '../../src/testing/conformance/build.js'
 import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js'
 import { sharedPostgres } from '../servers/postgres.js'
+import { somebodyWaits } from './waiting.js'
 
 const server = await sharedPostgres()
 
@@ -41,10 +42,7 @@ describe.skipIf(server.isMissing)(`a child beside its parent's completion${serve
       const child = newJob(`child-${n}`, { after: [{ queue: 'q', id: parent }] })
       await store.insert([{ jobs: [child], tx: user }])
       const settled = node.settle(claimed, COMPLETE)
-      await vi.waitUntil(async () => {
-        const { rows } = await user.query('SELECT FROM pg_locks WHERE NOT granted')
-        return rows.length > 0
-      })
+      await somebodyWaits(user)
       await user.query('COMMIT')
       expect(await settled).toMatchObject({ status: 'done', state: 'completed' })
       const { jobs } = await node.claim({ limit: 1 })

@@ -1,8 +1,9 @@
 // Two who enqueue make the same line at once: the one whose job stands first must be found, too.
 import pg from 'pg'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { millrace } from '../../src/millrace.js'
 import { sharedPostgres } from '../servers/postgres.js'
+import { somebodyWaits } from './waiting.js'
 
 const server = await sharedPostgres()
 
@@ -23,8 +24,7 @@ describe.skipIf(server.isMissing)(`a line that two make at once${server.why}`, (
         INSERT INTO millrace.turns (lane, queue, grp, priority, pass, tie, floor)
         SELECT l.id, l.queue, 'g', 0, 0, 1000000000000, 1e15 FROM millrace.lanes AS l`)
       const enqueued = queue.enqueue('first', { group: 'g' })
-      const waits = `SELECT FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0`
-      await vi.waitUntil(async () => (await other.query(waits)).rowCount === 1)
+      await somebodyWaits(other)
       await other.query('COMMIT')
       await enqueued
       expect((await queue.take())?.payload).toBe('first')

@@ -16,6 +16,7 @@ import type { PgliteTx } from '../../src/stores/postgres/pglite-turn.js'
 import { systemClock } from '../../src/time/system.js'
 import { seededChance } from '../../src/time/virtual.js'
 import { beginOn } from '../conformance/pglite-medium.js'
+import { until } from './waiting.js'
 
 /** Nothing is found by looking again: only hints bring it. */
 const DEAF = { poll: '1h', upkeep: false } as const
@@ -54,7 +55,7 @@ describe('a Millrace on a PGlite', () => {
     const ran: unknown[] = []
     queue.work((payload) => void ran.push(payload))
     await queue.enqueue('first')
-    await vi.waitUntil(() => ran.length === 1)
+    await until(() => ran.length === 1)
     return { queue, ran }
   }
 
@@ -75,7 +76,7 @@ describe('a Millrace on a PGlite', () => {
       await queue.enqueue({ order: 1 }, { tx })
       expect(ran).toEqual(['first'])
     })
-    await vi.waitUntil(() => ran.length === 2)
+    await until(() => ran.length === 2)
     expect(ran).toEqual(['first', { order: 1 }])
     expect(await orders('hinted')).toBe(1)
   })
@@ -103,9 +104,9 @@ describe('a Millrace on a PGlite', () => {
     await open({ ...DEAF, scope })
       .queue('woken')
       .enqueue('by a neighbour')
-    await vi.waitUntil(() => ran.length === 2)
+    await until(() => ran.length === 2)
     await db.query(`SELECT millrace.enqueue('woken', '"by SQL"', '{"scope": "shared"}')`)
-    await vi.waitUntil(() => ran.length === 3)
+    await until(() => ran.length === 3)
     expect(ran).toEqual(['first', 'by a neighbour', 'by SQL'])
   })
 
@@ -158,7 +159,7 @@ describe('a Millrace on a PGlite', () => {
     expect(answered).toBe(false)
     await end()
     await enqueued
-    await vi.waitUntil(() => ran.length === 2)
+    await until(() => ran.length === 2)
     expect(await orders('long')).toBe(50)
   })
 
@@ -283,7 +284,7 @@ describe('a Millrace on a PGlite', () => {
     queue.work(async (_, job) =>
       job.commit(async (tx) => void (await next.enqueue(2, { tx, meta: { b: 2 } }))),
     )
-    await vi.waitUntil(async () => (await next.length()) === 1)
+    await until(async () => (await next.length()) === 1)
     expect((await queue.get(id))?.state ?? 'gone').toBe('gone')
   })
 
@@ -333,9 +334,9 @@ describe('a Millrace on a PGlite', () => {
     const leaving = millrace(postgresStore({ pool: db }), { ...DEAF, scope })
     await leaving.queue('staying').enqueue('from one that leaves')
     await leaving.close()
-    await vi.waitUntil(() => ran.length === 2)
+    await until(() => ran.length === 2)
     await db.transaction(async (tx) => void (await queue.enqueue('then', { tx })))
-    await vi.waitUntil(() => ran.length === 3)
+    await until(() => ran.length === 3)
     expect((await db.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
   })
 
@@ -416,7 +417,7 @@ describe('a Millrace on a PGlite with a folder', () => {
     const after = millrace(postgresStore({ pool: second }))
     const ran: unknown[] = []
     after.queue('lasting').work((payload, { id }) => void ran.push([id, payload]))
-    await vi.waitUntil(() => ran.length === 1)
+    await until(() => ran.length === 1)
     expect(ran).toEqual([[job.id, 'a payload']])
     await after.close()
     await second.close()

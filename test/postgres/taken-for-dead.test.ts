@@ -1,11 +1,12 @@
 // Whoever claims while he is taken for dead gets nothing: else what he gets would be given to another
 // before he has heard of it.
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openablePostgresStore } from '../../src/stores/postgres/postgres-store.js'
 import { newJob, upTo } from '../../src/testing/conformance/build.js'
 import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js'
 import { sharedPostgres } from '../servers/postgres.js'
+import { somebodyWaits } from './waiting.js'
 
 const server = await sharedPostgres()
 
@@ -32,10 +33,7 @@ describe.skipIf(server.isMissing)(`a claim beside a sweep${server.why}`, () => {
     await sweeper.query('BEGIN')
     await sweeper.query("SELECT FROM millrace.nodes WHERE node = 'node' FOR UPDATE")
     const claim = node.claim({ limit: 1 })
-    await vi.waitUntil(async () => {
-      const { rows } = await sweeper.query('SELECT FROM pg_locks WHERE NOT granted')
-      return rows.length > 0
-    })
+    await somebodyWaits(sweeper)
     await sweeper.query("UPDATE millrace.nodes SET gone = 1 WHERE node = 'node'")
     await sweeper.query('COMMIT')
     const { jobs } = await claim
