@@ -36,7 +36,7 @@ export function storeSource({ store, name }: End, self: string): Source {
     name,
     async quiet() {
       await settleDead(store, self)
-      const [busy] = await busyNodes(store)
+      const busy = (await nodesOf(store)).find(isAtWork)
       return busy === undefined ? null : stillBusy(busy)
     },
     async *pages() {
@@ -117,15 +117,21 @@ export async function settleDead(store: Carrier, self: string): Promise<void> {
 
 const SWEPT_AT_ONCE = 500
 
-function stillBusy({ node, host, pid, running, beatAgo }: NodeRow): string {
-  const jobs = running.reduce((sum, count) => sum + count, 0)
-  const seconds = Math.round(beatAgo / 1000)
-  return `node ${node} (process ${pid} on ${host}, heard of ${seconds} s ago) runs ${jobs} jobs: stop its workers, or move with --live`
+/** A worker may start a job at any time; one that has not been heard of for its lease is gone. */
+function isAtWork({ workers, running, lost, beatAgo, lease }: NodeRow): boolean {
+  if (running.some((count) => count > 0)) return true
+  return workers.length > 0 && !lost && beatAgo <= lease
 }
 
-/** The nodes that hold jobs. */
-export async function busyNodes(store: Carrier): Promise<NodeRow[]> {
-  return (await nodesOf(store)).filter(({ running }) => running.some((count) => count > 0))
+function stillBusy({ node, host, pid, workers, running, beatAgo }: NodeRow): string {
+  const jobs = running.reduce((sum, count) => sum + count, 0)
+  const seconds = Math.round(beatAgo / 1000)
+  const what = jobs > 0 ? `runs ${many(jobs, 'job')}` : `has ${many(workers.length, 'worker')}`
+  return `node ${node} (process ${pid} on ${host}, heard of ${seconds} s ago) ${what}: stop its workers, or move with --live`
+}
+
+function many(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 export async function nodesOf(store: Carrier): Promise<NodeRow[]> {

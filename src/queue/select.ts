@@ -9,7 +9,7 @@ import type * as job from '../job/selector.js'
 
 /**
  * All that is given must hold; `state` is short for `states: [state]`. `search`: a part of id,
- * payload text or last error.
+ * payload text, last error or reason, of a dead letter also of the job's that it was.
  */
 export interface Selector {
   readonly ids?: readonly string[]

@@ -59,7 +59,7 @@ describe('millrace copy', () => {
     const [held] = await mill.queue('emails').take({ limit: 1 })
     const { exit, err } = await say(['copy', '--from', from, '--to', to])
     expect(exit).toBe(1)
-    expect(err).toMatch(/not copied: node .* \(process \d+ on .*\) runs 1 jobs: stop its workers/)
+    expect(err).toMatch(/not copied: node .* \(process \d+ on .*\) runs 1 job: stop its workers/)
     await held.release()
     await mill.close()
   })

@@ -20,9 +20,11 @@ describe('a copy', () => {
     const node = await nodeOn(from)
     const held = await node.take()
     const report = await run(from, to)
-    expect(report.stopped).toMatch(/node n .* runs 1 jobs: stop its workers, or move with --live/)
+    expect(report.stopped).toMatch(/node n .* runs 1 job: stop its workers, or move with --live/)
     expect(await dumpAll(to.store)).toEqual([])
     await node.settle(held, { kind: 'release' })
+    expect((await run(from, to)).stopped).toMatch(/node n .* has 1 worker: stop its workers/)
+    await from.store.leave('n')
     expect((await run(from, to)).stopped).toBe(null)
   })
 

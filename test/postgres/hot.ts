@@ -41,6 +41,8 @@ export const HOT: Partial<Record<Statement, readonly unknown[]>> = {
   'backlog.fold': [1],
   'backlog.forget': [1],
   'backlog.reserve': [1, 1, 1],
+  'page.ended': [1, 1e9, null, null, 101, 1_000, [7]],
+  'page.endedBound': [1, 1e9, 1_000, [7]],
   'page.any': [1, 1e9, [0, 1], null, null, 1e12, 100, 1_000],
   'page.running': [1, 1e9, [2], null, null, 1e12, 100],
   'queue.someRunning': [1, 10],

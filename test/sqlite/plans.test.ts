@@ -32,7 +32,13 @@ const HOT: readonly Statement[] = [
     'queue.running',
     'node.holding',
   ] as const),
-  ...(['queue.firstDue', 'lane.firstTimer', 'line.ahead'] as const),
+  ...([
+    'page.ended',
+    'page.endedBound',
+    'queue.firstDue',
+    'lane.firstTimer',
+    'line.ahead',
+  ] as const),
   ...(['group.someRunning', 'backlog.read', 'backlog.move', 'backlog.forget'] as const),
 ]
 

@@ -8,7 +8,7 @@ import { SCAN_BYTES, SCAN_JOBS } from '../defaults.js'
 import { STATES } from '../job.js'
 import type { Counts, JobRecord, Millis, State } from '../job.js'
 import type { NewJob } from '../lot.js'
-import { belowOf } from '../selector.js'
+import { belowOf, tells } from '../selector.js'
 import type { PageAsk, Paged, Selector } from '../selector.js'
 import { FREE, RECEIPT } from './columns.js'
 import { Heap } from './heap.js'
@@ -79,8 +79,7 @@ function fits(ledger: Ledger, slot: number, paper: NewJob, which: Selector): boo
   if (ledger.ids.text(slot).includes(which.search)) return true
   const [job] = ledger.findExtra(slot) === undefined ? [null] : records(ledger, [slot])
   if ((job?.payload ?? paper.payload).text.includes(which.search)) return true
-  const error = job?.history.at(-1)?.error
-  return error != null && `${error.name}: ${error.message}`.includes(which.search)
+  return job != null && tells(job, which.search)
 }
 
 /** The newest below a number of insertion, by what the columns tell. */

@@ -165,11 +165,18 @@ export function jobStatements(s: string, locking: Locking) {
         AND ($4::text IS NULL OR j.task = $4) AND ($5::text IS NULL OR j.grp = $5)
       ORDER BY j.seq DESC LIMIT $7`,
     'page.ended': `
-      SELECT ${J} FROM ${s}jobs AS j
-      WHERE j.queue = $1 AND j.state >= 5 AND j.state = ANY ($3::int[]) AND j.seq < $2
-        AND ($4::text IS NULL OR j.task = $4) AND ($5::text IS NULL OR j.grp = $5)
-        AND $6::float8 IS NOT NULL
-      ORDER BY j.seq DESC LIMIT $7`,
+      SELECT f.* FROM unnest($7::int[]) AS k (state),
+      LATERAL (SELECT ${J} FROM (SELECT * FROM ${s}jobs AS e
+                                 WHERE e.queue = $1 AND e.state = k.state AND e.state BETWEEN 5 AND 7
+                                   AND e.seq < $2
+                                 ORDER BY e.seq DESC LIMIT $6) AS j
+               WHERE ($3::text IS NULL OR j.task = $3) AND ($4::text IS NULL OR j.grp = $4)
+               ORDER BY j.seq DESC LIMIT $5) AS f`,
+    'page.endedBound': `
+      SELECT f.seq FROM unnest($4::int[]) AS k (state),
+      LATERAL (SELECT j.seq FROM ${s}jobs AS j
+               WHERE j.queue = $1 AND j.state = k.state AND j.state BETWEEN 5 AND 7 AND j.seq < $2
+               ORDER BY j.seq DESC LIMIT 1 OFFSET $3::int - 1) AS f`,
     'page.running': `
       SELECT ${J} FROM ${s}jobs AS j
       WHERE j.queue = $1 AND ${RUNS} AND j.seq < $2 AND $3::int[] IS NOT NULL

@@ -1,8 +1,8 @@
 /**
- * Values on their way to and from PostgreSQL. Its text has no NUL; names may: what cannot be sent is
- * written with a mark before it. A list goes as text, which the server reads as its type: drivers
+ * Values on their way to PostgreSQL. A list goes as text, which the server reads as its type: drivers
  * write lists out, too, in several times the time.
  */
+import { marked } from '../sql/names.js'
 import type { Value } from '../sql/port.js'
 
 export function sent(value: Value): string | number | null {
@@ -28,14 +28,4 @@ function element(value: string | number | null): string | number {
 
 function escaped(text: string): string {
   return text.includes('"') || text.includes('\\') ? text.replace(/["\\]/g, '\\$&') : text
-}
-
-export function marked(text: string): string {
-  if (!text.includes('\u0000') && !text.includes('\u0001')) return text
-  return text.replaceAll('\u0001', '\u0001b').replaceAll('\u0000', '\u0001a')
-}
-
-export function named(text: string): string {
-  if (!text.includes('\u0001')) return text
-  return text.replaceAll('\u0001a', '\u0000').replaceAll('\u0001b', '\u0001')
 }

@@ -1,5 +1,5 @@
 /** How values of PostgreSQL are read, whichever driver brings them as text. */
-import { named } from './names.js'
+import { named } from '../sql/names.js'
 
 /** What is made of the text of a value, by the number of its type; as `pg` asks for it. */
 export interface Types {

@@ -122,6 +122,8 @@ export const VERSIONS: readonly Version[] = [
       `CREATE INDEX jobs_held ON ${s}jobs (queue, grp, state)
        WHERE state < 4 AND (flags & 64) <> 0`,
       `CREATE INDEX jobs_ended ON ${s}jobs (queue, state, since) WHERE state >= 5`,
+      // Pages of what ended, newest first.
+      `CREATE INDEX jobs_paged ON ${s}jobs (queue, state, seq) WHERE state BETWEEN 5 AND 7`,
       `CREATE INDEX jobs_expiring ON ${s}jobs (expires) WHERE expires IS NOT NULL`,
       `CREATE INDEX jobs_spent ON ${s}jobs (queue) WHERE state = 1 AND lane IS NULL`,
       // The last one: behind a plan that was made for small tables stands a job's own entry, and not all

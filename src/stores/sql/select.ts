@@ -5,7 +5,7 @@
 import { SCAN_BYTES, SCAN_ROWS } from '../../job/defaults.js'
 import { STATES } from '../../job/job.js'
 import type { State } from '../../job/job.js'
-import { belowOf } from '../../job/selector.js'
+import { belowOf, tells } from '../../job/selector.js'
 import type { PageAsk, Selector } from '../../job/selector.js'
 import {
   AVAILABLE,
@@ -55,14 +55,20 @@ export async function select(
   }
 }
 
-/** What the columns tell, below that number. `next`: below which to go on; null: nothing is left. */
+interface Look {
+  readonly rows: readonly JobRow[]
+  /** Below which to go on; null: nothing is left. */
+  readonly next: number | null
+}
+
+/** What the columns tell, below that number. */
 async function look(
   tx: Tx,
   queue: number,
   which: Selector,
   below: number,
   limit: number,
-): Promise<{ readonly rows: readonly JobRow[]; readonly next: number | null }> {
+): Promise<Look> {
   if (limit === 0) return { rows: [], next: null }
   if (which.ids !== undefined) {
     const asked = [...new Set(which.ids)].map((id) => [queue, id])
@@ -74,18 +80,43 @@ async function look(
     return { rows: page, next: rows.length > limit ? (page.at(-1)?.seq ?? null) : null }
   }
   const states = numbersOf(which.states)
-  const isEnded = states.every((state) => state >= COMPLETED)
-  const isRunning = states.every((state) => state === RUNNING)
-  const statement = isEnded ? 'page.ended' : isRunning ? 'page.running' : 'page.any'
+  const areEnded = states.every((state) => state >= COMPLETED)
+  if (areEnded) return lookAtEnded(tx, queue, which, below, limit)
+  const statement = states.every((state) => state === RUNNING) ? 'page.running' : 'page.any'
   const { task = null, group = null } = which
   const asked = [queue, below, states, task, group, tx.now, limit + 1] as const
   const rows = await tx.all(statement, statement === 'page.any' ? [...asked, SCAN_ROWS] : asked)
-  if (rows.length > limit) {
-    return { rows: rows.slice(0, limit), next: rows[limit - 1].seq }
-  }
+  if (rows.length > limit) return firstOf(rows, limit)
   if (statement !== 'page.any') return { rows, next: null }
   const [bound] = await tx.all('page.bound', [queue, below, SCAN_ROWS])
   return { rows, next: bound?.seq ?? null }
+}
+
+function firstOf(rows: readonly JobRow[], limit: number): Look {
+  return { rows: rows.slice(0, limit), next: rows[limit - 1].seq }
+}
+
+/** Each state by itself, in its own order; however many others wait, or ended otherwise. */
+async function lookAtEnded(
+  tx: Tx,
+  queue: number,
+  { states, task, group }: Selector,
+  below: number,
+  limit: number,
+): Promise<Look> {
+  const each = numbersOf(states).map((state) => [state])
+  const isWhole = task === undefined && group === undefined
+  const scan = isWhole ? limit + 1 : SCAN_ROWS
+  const asked = [queue, below, task ?? null, group ?? null, limit + 1, scan]
+  const [found, bounds] = await Promise.all([
+    tx.each('page.ended', asked, each),
+    isWhole ? [] : tx.each('page.endedBound', [queue, below, SCAN_ROWS], each),
+  ])
+  // Of one state may have been looked at less far than of another.
+  const to = Math.max(0, ...bounds.map(({ seq }) => seq))
+  const rows = found.filter(({ seq }) => seq >= to).sort((a, b) => b.seq - a.seq)
+  if (rows.length > limit) return firstOf(rows, limit)
+  return { rows, next: to === 0 ? null : to }
 }
 
 /** By their numbers; none given: all but receipts. */
@@ -113,6 +144,5 @@ function fitsText(row: JobRow, { tag, search }: Selector): boolean {
   if (tag !== undefined && !paperOf(row, '').tags.includes(tag)) return false
   if (search === undefined || row.id.includes(search)) return true
   if (row.payload?.includes(search) === true) return true
-  const error = storedExtra(row.extra).history?.at(-1)?.error
-  return error != null && `${error.name}: ${error.message}`.includes(search)
+  return tells(storedExtra(row.extra), search)
 }

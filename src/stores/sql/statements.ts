@@ -219,8 +219,10 @@ export interface Asked {
   readonly 'ended.past': JobRow
   /** queue, below, states, task or null, group or null, now, limit, scan: newest first */
   readonly 'page.any': JobRow
-  /** queue, below, states, task or null, group or null, now, limit: of final states */
+  /** queue, below, task or null, group or null, limit, scan; each final state: of each so many */
   readonly 'page.ended': JobRow
+  /** queue, below, scan; each final state: the last one of such a scan, if it was not the last of all */
+  readonly 'page.endedBound': { readonly seq: number }
   /** queue, below, states, task or null, group or null, now, limit: of those that run */
   readonly 'page.running': JobRow
   /** queue, below, scan: the last one of such a scan, if it was not the last of all */

@@ -4,6 +4,7 @@
  * better-sqlite3's. Loaded when a store opens, never before.
  */
 import { millraceError } from '../../job/errors.js'
+import { isMarked, marked, named, needsMark } from '../sql/names.js'
 
 /** One statement, ready to be run. Parameters are numbered: `?1`, `?2`. */
 export interface Prepared {
@@ -93,14 +94,45 @@ export function wrap(handle: DriverHandle): Handle {
         return isOther ? byPlaces(handle, sql) : byNumbers(handle, sql)
       })
       return {
-        all: (params) => asked(() => statement.all(params)),
-        rows: (params) => asked(() => statement.rows(params)),
-        run: (params) => asked(() => statement.run(params)),
+        all: (params) => asked(() => statement.all(written(params)).map(read)),
+        rows: (params) => asked(() => statement.rows(written(params)).map(readArray)),
+        run: (params) => asked(() => statement.run(written(params))),
       }
     },
     close: () => void handle.close(),
     raw: handle,
   }
+}
+
+function written(params: readonly Bound[]): readonly Bound[] {
+  for (const param of params) {
+    if (typeof param === 'string' && needsMark(param)) {
+      return params.map((one) => (typeof one === 'string' ? marked(one) : one))
+    }
+  }
+  return params
+}
+
+/** Written over where a name has a mark, which is hardly ever. */
+function read(row: Record<string, unknown>): Record<string, unknown> {
+  for (const name in row) {
+    const value = row[name]
+    if (typeof value === 'string' && isMarked(value)) row[name] = named(value)
+  }
+  return row
+}
+
+function readArray(row: unknown[]): unknown[] {
+  for (let at = 0; at < row.length; at++) {
+    const value = row[at]
+    if (typeof value === 'string' && isMarked(value)) row[at] = named(value)
+  }
+  return row
+}
+
+/** A list, as statements take it. */
+export function listed(values: readonly unknown[]): string {
+  return JSON.stringify(values.map((value) => (typeof value === 'string' ? marked(value) : value)))
 }
 
 /** Drivers have a word for it, each another; of one that has none, what it threw says it. */

@@ -9,6 +9,7 @@ import type { Taken } from '../sql/row.js'
 import { settledRow } from '../sql/settled.js'
 import type { Statement } from '../sql/statements.js'
 import type { Connection } from './connection.js'
+import { listed } from './driver.js'
 
 export class Plainly implements OneTrip {
   readonly #connection: Connection
@@ -31,7 +32,7 @@ export class Plainly implements OneTrip {
       if (known === undefined) return null
       // An id of ours is taken only by its own repetition.
       const areTheirs = (flags & OWN_ID) !== 0
-      if (areTheirs && all(isTaken, [queue, JSON.stringify(ids)]).length > 0) return null
+      if (areTheirs && all(isTaken, [queue, listed(ids)]).length > 0) return null
       const last = lastOf(all(texts['seq.take'], [ids.length]))
       const first = last - ids.length + 1
       const expires = lifespan === null ? null : now + lifespan

@@ -108,6 +108,8 @@ export const VERSIONS: readonly Version[] = [
       `CREATE INDEX ${t}jobs_held ON ${t}jobs (queue, grp, state)
        WHERE state < 4 AND (flags & 64) <> 0`,
       `CREATE INDEX ${t}jobs_ended ON ${t}jobs (queue, state, since) WHERE state >= 5`,
+      // Pages of what ended, newest first: its number is the last column of every index.
+      `CREATE INDEX ${t}jobs_paged ON ${t}jobs (queue, state) WHERE state BETWEEN 5 AND 7`,
       `CREATE INDEX ${t}jobs_expiring ON ${t}jobs (expires) WHERE expires IS NOT NULL`,
       `CREATE INDEX ${t}jobs_spent ON ${t}jobs (queue) WHERE state = 1 AND lane IS NULL`,
 

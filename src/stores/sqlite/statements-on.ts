@@ -4,6 +4,7 @@
  */
 import type { OwnTx, Value } from '../sql/port.js'
 import type { Asked, Statement } from '../sql/statements.js'
+import { listed } from './driver.js'
 import type { Bound, Handle, Prepared } from './driver.js'
 
 export function statementsOn(
@@ -40,5 +41,5 @@ export function statementsOn(
 }
 
 function bound(value: Value): Bound {
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value
+  return typeof value === 'object' && value !== null ? listed(value) : value
 }

@@ -11,7 +11,7 @@ import { backlogStatements } from './backlog-statements.js'
 import { explainStatements } from './explain-statements.js'
 import { peekStatements } from './peek-statements.js'
 import { scheduleStatements } from './schedule-statements.js'
-import { expiring, held, JOB, STAYS } from './words.js'
+import { expiring, held, JOB, paged, STAYS } from './words.js'
 
 const QUEUE = `id, name, declared, overrides, revision, paused_since, paused_by, pass, transit`
 
@@ -222,10 +222,15 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
         AND (?4 IS NULL OR task = ?4) AND (?5 IS NULL OR grp = ?5)
       ORDER BY seq DESC LIMIT ?7`,
     'page.ended': `
-      SELECT ${JOB} FROM ${t}jobs
-      WHERE queue = ?1 AND state >= 5 AND state IN (SELECT value FROM json_each(?3)) AND seq < ?2
-        AND (?4 IS NULL OR task = ?4) AND (?5 IS NULL OR grp = ?5) AND ?6 IS NOT NULL
-      ORDER BY seq DESC LIMIT ?7`,
+      SELECT ${JOB} FROM (SELECT * FROM ${paged(t)}
+                          WHERE queue = ?1 AND state = ?7 AND state BETWEEN 5 AND 7 AND seq < ?2
+                          ORDER BY seq DESC LIMIT ?6)
+      WHERE (?3 IS NULL OR task = ?3) AND (?4 IS NULL OR grp = ?4)
+      ORDER BY seq DESC LIMIT ?5`,
+    'page.endedBound': `
+      SELECT seq FROM ${paged(t)}
+      WHERE queue = ?1 AND state = ?4 AND state BETWEEN 5 AND 7 AND seq < ?2
+      ORDER BY seq DESC LIMIT 1 OFFSET ?3 - 1`,
     'page.running': `
       SELECT ${JOB} FROM ${held(t)}
       WHERE queue = ?1 AND state = 2 AND state < 4 AND (flags & 64) <> 0 AND seq < ?2

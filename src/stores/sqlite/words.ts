@@ -12,6 +12,7 @@ export const STAYS = `coalesce(q.transit ->> '$.side', '') <> 'moving'`
  * of a queue for as good, and walks through these.
  */
 export const held = (t: string): string => `${t}jobs INDEXED BY ${t}jobs_held`
+export const paged = (t: string): string => `${t}jobs INDEXED BY ${t}jobs_paged`
 export const expiring = (t: string): string => `${t}jobs INDEXED BY ${t}jobs_expiring`
 
 /** Runs, as the index of what is held has it. */

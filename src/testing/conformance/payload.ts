@@ -27,7 +27,24 @@ const TEXTS: Readonly<Record<string, string>> = {
 
 /** Names that fold, trim, escape or sort alike in some system or other. */
 const NAMES = ['q', 'Q', ' q', 'q ', 'q/1', '../q', 'q\\1', 'q%2F1', 'ﬀ', 'ff', 'é', 'e\u0301']
-const MORE_NAMES = ['q:1', 'q*', 'q.', 'con', "q'", 'q"', 'q\n1', '{q}', '犬', '🐕', 'q\u200b']
+const MORE_NAMES = [
+  'q\u0000',
+  'q\u0000a',
+  'q\u0000b',
+  'q\u0001a',
+  'q\u0001',
+  'q:1',
+  'q*',
+  'q.',
+  'con',
+  "q'",
+  'q"',
+  'q\n1',
+  '{q}',
+  '犬',
+  '🐕',
+  'q\u200b',
+]
 
 const laws: Laws = {
   'a payload comes back byte for byte: in views, at claim, after a retry': async (rig) => {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Selector } from '../../job/selector.js'
-import { COMPLETE, idsOf, json, retryIn, upTo } from './build.js'
+import { COMPLETE, discardAs, FAILURE, idsOf, json, retryIn, upTo } from './build.js'
 import type { Group, Laws } from './law.js'
 import { cardOf, LEASE, workerOf } from './played-node.js'
 import type { Rig } from './rig.js'
@@ -136,6 +136,20 @@ const laws: Laws = {
     for (const special of ['%sure', '_ure', '.*', '[a-z]+', 'nowhere', 'red']) {
       assert.deepEqual(await found(special), [], special)
     }
+  },
+
+  'search finds dead letters by what brought them there': async (rig) => {
+    await rig.declare({ deadLetter: 'graves' })
+    const node = await rig.node()
+    for (const reason of ['attempts-spent', 'given-up'] as const) {
+      await rig.put()
+      await node.settle(await node.take(), discardAs(`dead ${reason}`, reason))
+    }
+    const found = async (search: string) => idsOf(await rig.list('graves', { search }))
+    assert.deepEqual(await found(''), ['dead given-up', 'dead attempts-spent'])
+    assert.deepEqual(await found(FAILURE.message), ['dead attempts-spent'])
+    assert.deepEqual(await found('given-u'), ['dead given-up'])
+    assert.deepEqual(await found('elsewhere'), [])
   },
 
   'counts are by state, and agree with the lists': async (rig) => {
