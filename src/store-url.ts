@@ -115,7 +115,7 @@ function memory(rest: string): Store {
 
 /** `file:<path>`, relative to the working directory of now, or `file:///<absolute path>`. */
 function file(rest: string): Store {
-  const { path, durability } = folder('file', rest, ['durability'])
+  const { path, durability } = folder('file', rest, FILE_OPTIONS)
   return new LazyStore('file', { ...FILE, survives: durability }, async () => {
     const { fileStore } = await import('./stores/file/file-store.js')
     return fileStore({ path, durability })
@@ -124,7 +124,7 @@ function file(rest: string): Store {
 
 /** `maildir:<path>`, as `file:`; with `?access=look` it changes nothing. */
 function maildir(rest: string): Store {
-  const { path, durability, access } = folder('maildir', rest, ['durability', 'access'])
+  const { path, durability, access } = folder('maildir', rest, MAILDIR_OPTIONS)
   return new LazyStore('maildir', { ...MAILDIR, survives: durability }, async () => {
     const { maildirStore } = await import('./stores/maildir/maildir-store.js')
     return maildirStore({ path, durability, access })
@@ -161,13 +161,30 @@ function postgres(url: string): Store {
     // Whoever wrote a password into it does not want to read it in a log.
     throw invalid('store URL', "a URL like 'postgres://user@host/database'", 'another', 'mend it')
   }
+  // Whatever else it says is the driver's, or other tools'.
+  for (const option of new URL(url).searchParams.keys()) {
+    if (option === 'schema' || resembling(option, ['schema']) === null) continue
+    throw unknownName(option, ['schema'], 'store URL')
+  }
   return new LazyStore('postgres', POSTGRES, async () => {
     const { postgresStore } = await import('./stores/postgres/postgres-store.js')
     return postgresStore({ url })
   })
 }
 
-interface Folder {
+/** What a URL says of a folder; null when it is another's. Throws OPTION_INVALID. */
+export function folderByUrl(url: string): Folder | null {
+  const [, scheme, rest] = /^(file|maildir):(.*)$/is.exec(url) ?? []
+  if (scheme === undefined) return null
+  return scheme.toLowerCase() === 'file'
+    ? folder('file', rest, FILE_OPTIONS)
+    : folder('maildir', rest, MAILDIR_OPTIONS)
+}
+
+const FILE_OPTIONS = ['durability']
+const MAILDIR_OPTIONS = ['durability', 'access']
+
+export interface Folder {
   readonly path: string
   readonly durability: 'power' | 'process'
   readonly access: 'full' | 'look'

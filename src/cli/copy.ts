@@ -182,8 +182,13 @@ function tellMove(
     shell.complain(`not moved: ${safe(stopped)}`)
     return 1
   }
+  const isWhole = Object.keys(unmovable).length === 0
+  if (!isWhole && running + left === 0) {
+    shell.complain('not all was moved: what was not stays in the source, and goes on there')
+    return 1
+  }
   const rest = `${many(running, 'job')} run in the source, ${count(left)} wait there`
   if (wasStopped) shell.note(`${rest}. ${ON_OR_BACK}`)
   else shell.complain(`not all was moved: ${rest}. ${ON_OR_BACK}`)
-  return wasStopped && Object.keys(unmovable).length === 0 ? 0 : 1
+  return wasStopped && isWhole ? 0 : 1
 }

@@ -10,8 +10,9 @@ import { millrace } from '../millrace.js'
 import type { Millrace } from '../millrace.js'
 import type { Health } from '../overview.js'
 import { openableFileStore } from '../stores/file/file-store.js'
-import { openableMaildirStore } from '../stores/maildir/maildir-store.js'
-import type { Traits } from '../store.js'
+import { maildirStore } from '../stores/maildir/maildir-store.js'
+import { folderByUrl } from '../store-url.js'
+import type { Store, Traits } from '../store.js'
 import { formatDuration } from '../time/duration.js'
 import { examineFolder, examinePlace } from './doctor-folder.js'
 import { examineLetters } from './doctor-letters.js'
@@ -21,6 +22,7 @@ import { placeOf } from './place.js'
 import type { Place } from './place.js'
 import { safe } from './plain.js'
 import type { Exit, Shell } from './shell.js'
+import { siteOf } from './site.js'
 
 export function doctorCommand(program: Command, shell: Shell): void {
   program
@@ -58,28 +60,40 @@ function host(): Finding {
   }
 }
 
-async function examine(
-  shell: Shell,
-  { url, folder, kind, file }: Place,
-): Promise<readonly Finding[]> {
-  if (file !== null && !existsSync(file)) {
-    return [note('store', 'there is none yet; the first `millrace add` or worker makes it')]
-  }
-  if (folder === null) return reach(millrace(url, { scope: shell.asked.scope, upkeep: false }))
+async function examine(shell: Shell, place: Place): Promise<readonly Finding[]> {
+  const { folder, kind } = place
+  if (folder === null) return examineTables(shell, place)
   if (!existsSync(`${folder}/FORMAT`)) return examinePlace(folder)
   const { clock } = shell.terminal
   const found = kind === 'file' ? examineFolder(folder, clock) : examineLetters(folder, clock)
   if (found.some(({ about, state }) => about === 'format' && state === 'bad')) return found
   const warnings: string[] = []
-  const options = { warn: (message: string) => void warnings.push(message) }
-  const store =
-    kind === 'file'
-      ? openableFileStore({ path: folder }, options)
-      : openableMaildirStore({ path: folder }, options)
+  const store = seenStore(place, folder, (message) => void warnings.push(message))
   const reached = await reach(millrace(store, { scope: shell.asked.scope, upkeep: false }))
   // What the medium cannot keep is told by the folder's own finding.
   const told = warnings.filter((message) => !/ is on \S+: its jobs survive/.test(message))
   return [...found, ...reached, ...told.map((message) => bad('store', message))]
+}
+
+/** As its URL says it; of a folder of letters nobody becomes the keeper. */
+function seenStore(place: Place, path: string, warn: (message: string) => void): Store {
+  const said = folderByUrl(place.url)
+  if (place.kind === 'maildir') return maildirStore({ ...said, path, access: 'look' })
+  return openableFileStore({ path, durability: said?.durability ?? 'power' }, { warn })
+}
+
+async function examineTables(shell: Shell, place: Place): Promise<readonly Finding[]> {
+  const none = note('store', 'there is none yet; the first `millrace add` or worker makes it')
+  if (place.file !== null && !existsSync(place.file)) return [none]
+  try {
+    const site = await siteOf(place.url, undefined)
+    const standing = await site?.within(true, (ground) => ground.standing())
+    if (standing?.version === 0) return [none]
+  } catch (error) {
+    if (!MillraceError.is(error)) throw error
+    return [bad('reach', error.message)]
+  }
+  return reach(millrace(place.url, { scope: shell.asked.scope, upkeep: false }))
 }
 
 /** Opens it and asks one question. */

@@ -25,7 +25,7 @@ export async function withEnd<T>(
   use: (end: End) => Promise<T>,
 ): Promise<T> {
   const place = placeOf(url, shell.terminal.folder)
-  if (need === 'there') refuseMissing(place)
+  if (need === 'there') await refuseMissing(place)
   const store = storeByUrl(place.folder === null ? url : withFolder(place, place.folder))
   try {
     await store.open({ scope })

@@ -3,14 +3,14 @@
  * SQL for somebody who runs it by hand. Stores without tables have nothing to migrate. Looking makes
  * nothing: neither a file nor a table.
  */
-import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { invalid, word } from '../job/check.js'
-import { sqlitePathOf, storeByUrl } from '../store-url.js'
 import { migrate, planned, script } from '../stores/sql/migrating.js'
-import type { Goal, Ground, Move, Standing, Tables } from '../stores/sql/migrating.js'
+import type { Goal, Move, Standing, Tables } from '../stores/sql/migrating.js'
 import { wholeNumber } from './numbers.js'
 import type { Exit, Shell } from './shell.js'
+import { NOTHING, nowhere, siteOf } from './site.js'
+import type { Site } from './site.js'
 
 interface Options {
   readonly to?: string
@@ -21,15 +21,7 @@ interface Options {
   readonly schema?: string
 }
 
-/** Tables, and a way to them. */
-interface Site {
-  readonly tables: Tables
-  /** Null: looking found no place, and made none. */
-  readonly within: <T>(isLooking: boolean, use: (ground: Ground) => Promise<T>) => Promise<T | null>
-}
-
 const ACTIONS = ['up', 'down', 'status'] as const
-const NOTHING: Standing = { version: 0, compatibleFrom: 0 }
 
 export function migrateCommand(program: Command, shell: Shell): void {
   program
@@ -130,35 +122,3 @@ function printScript(shell: Shell, tables: Tables, goal: Goal, said: string | un
 }
 
 const named = (version: number): string => (version === 0 ? 'no tables' : `version ${version}`)
-
-/** A place that is not there. */
-const nowhere: Ground = {
-  standing: async () => NOTHING,
-  hasJobs: async () => false,
-  alone: (work) => work(async () => undefined),
-}
-
-async function siteOf(url: string, schema: string | undefined): Promise<Site | null> {
-  if (schema !== undefined && !/^postgres(ql)?:/i.test(url)) {
-    throw invalid('--schema', 'a store in PostgreSQL', url, 'leave it out')
-  }
-  storeByUrl(url) // refuses what is no URL of a store; opens nothing
-  const path = sqlitePathOf(url)
-  if (path !== null) {
-    const { PREFIX, onFile, tablesOf } = await import('../stores/sqlite/migrate.js')
-    return {
-      tables: tablesOf(PREFIX),
-      within: async (isLooking, use) =>
-        isLooking && !existsSync(path) ? null : onFile(path, isLooking, use),
-    }
-  }
-  if (!/^postgres(ql)?:/i.test(url)) return null
-  const { addressOf } = await import('../stores/postgres/address.js')
-  const { onServer, placeIn, tablesOf } = await import('../stores/postgres/migrate.js')
-  const address = addressOf(url, schema)
-  const place = placeIn(address.schema)
-  return {
-    tables: tablesOf(place),
-    within: (_, use) => onServer(address.url, place, use),
-  }
-}

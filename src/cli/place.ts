@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { invalid } from '../job/check.js'
 import { millraceError } from '../job/errors.js'
 import { sqlitePathOf } from '../store-url.js'
+import { siteOf } from './site.js'
 
 export interface Place {
   readonly url: string
@@ -38,7 +39,29 @@ export function lookingAt({ url, folder, kind }: Place): string {
   return `${url}${url.includes('?') ? '&' : '?'}access=look`
 }
 
-export function refuseMissing({ url, folder, file }: Place): void {
+/** Throws STORE_UNREACHABLE where no store was made yet: looking makes none. */
+export async function refuseMissing(place: Place): Promise<void> {
+  refuseNoPlace(place)
+  if (place.folder !== null) return
+  const site = await siteOf(place.url, undefined)
+  const standing = await site?.within(true, (ground) => ground.standing())
+  if (standing?.version !== 0) return
+  throw millraceError({
+    code: 'STORE_UNREACHABLE',
+    subject: withoutPassword(place),
+    expected: 'a database with a store in it',
+    received: 'one without its tables',
+    remedy: 'say which with --store or MILLRACE_URL; the first `millrace add` makes them',
+  })
+}
+
+function withoutPassword({ url, file }: Place): string {
+  if (file !== null) return url
+  const { protocol, host, pathname } = new URL(url)
+  return `${protocol}//${host}${pathname}`
+}
+
+function refuseNoPlace({ url, folder, file }: Place): void {
   if (file !== null && !existsSync(file)) {
     throw millraceError({
       code: 'STORE_UNREACHABLE',

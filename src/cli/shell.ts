@@ -83,7 +83,7 @@ export class Shell {
   async within<T>(need: Need, use: (mill: Millrace) => Promise<T>): Promise<T> {
     const { store, scope } = this.asked
     const place = placeOf(store, this.terminal.folder)
-    if (need !== 'made') refuseMissing(place)
+    if (need !== 'made') await refuseMissing(place)
     const url = need === 'seen' ? lookingAt(place) : place.url
     const mill = millrace(url, { scope, upkeep: false })
     try {

@@ -50,12 +50,13 @@ export class Lateness {
 export class Grant {
   /** By `mono`. */
   readonly until: number
-  readonly #margin: Millis
+  /** What its claim had asked for. */
+  readonly margin: Millis
   readonly #lateness: Lateness
 
   constructor(until: number, margin: Millis, lateness: Lateness) {
     this.until = until
-    this.#margin = margin
+    this.margin = margin
     this.#lateness = lateness
   }
 
@@ -65,7 +66,7 @@ export class Grant {
 
   /** Its job was started, or given back because it could not be. */
   usedAt(now: number): void {
-    this.#lateness.saw(now - this.until + this.#margin)
+    this.#lateness.saw(now - this.until + this.margin)
   }
 }
 
@@ -90,7 +91,7 @@ export function startedLate({ queue }: JobRef, settings: Settings, late: Millis)
     expected: `starts within ${allowed} ms of asking for them, as this rate needs`,
     received: `${Math.round(allowed + late)} ms`,
     remedy:
-      'none, if it is told once: later claims ask for more time, at the cost of the rate; ' +
-      'else declare a longer `per`, or free this process or its store: the grant was spent unused',
+      'declare a longer `per`, or free this process or its store: the grant was spent unused, ' +
+      'though its claim had asked for more time',
   })
 }

@@ -268,7 +268,7 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
     for (const claimed of jobs) {
       const attempt = new Attempt(shop, this, { claimed, settings, claim, sent, at })
       this.#held++
-      if (!this.open || solitude.shut || without.includes(claimed.group)) this.#giveBack(attempt)
+      if (!this.open || solitude.shut || without.includes(claimed.group)) attempt.giveBack()
       else if (claimed.crashes < CRASHES_UNTIL_ALONE) this.#gatherer.add(attempt)
       else solitude.enter(attempt, () => this.#startAlone(attempt))
     }
@@ -297,12 +297,7 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
   }
 
   #giveAllBack(attempts: readonly Attempt[]): void {
-    for (const attempt of attempts) this.#giveBack(attempt)
-  }
-
-  #giveBack(attempt: Attempt): void {
-    this.#released++
-    attempt.giveBack()
+    for (const attempt of attempts) attempt.giveBack()
   }
 
   /** Starts what it has while slots are free; after a while it lets others have their turn. */
@@ -337,7 +332,7 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
   }
 
   #startAlone(attempt: Attempt): void {
-    if (this.#options.halted()) this.#giveBack(attempt)
+    if (this.#options.halted()) attempt.giveBack()
     else this.#start([attempt])
   }
 
@@ -358,8 +353,10 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
   /** Its grant of a rate may be over: it goes back, and the rate is slower for that. */
   #tooLate(attempt: Attempt): void {
     const { clock, events } = this.#options.shop
-    this.#giveBack(attempt)
-    if (clock.mono() - this.#lateTold < OUTAGE_TOLD_EVERY) return
+    attempt.giveBack()
+    // A first one only says how much more time the next claims must ask for.
+    const wasExpected = attempt.grant?.margin === 0
+    if (wasExpected || clock.mono() - this.#lateTold < OUTAGE_TOLD_EVERY) return
     this.#lateTold = clock.mono()
     const late = this.#lateTold - (attempt.grant?.until ?? 0)
     events.fault(startedLate(attempt, attempt.settings, late))
@@ -379,6 +376,7 @@ export class Working implements WorkerHandle, Employer, Host, Neighbour {
 
   settled(attempt: Attempt, answer: Settled): void {
     this.#held--
+    if (attempt.wasGivenBack && answer.status === 'done') this.#released++
     // It may have been lost before it began.
     if (answer.status === 'lost') this.#gatherer.forget(attempt)
     if (this.#whenFewer.length > 0 || this.#held === 0) this.rested()

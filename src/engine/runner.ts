@@ -261,6 +261,11 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     return this.grant !== null && this.grant.isOver(this.#shop.clock.mono())
   }
 
+  /** By a verdict, or since it was never started. */
+  get wasGivenBack(): boolean {
+    return this.#judgement?.verdict.kind === 'release'
+  }
+
   /** Never started, it goes back to where it was, and its attempt with it. */
   giveBack(): void {
     if (this.#state !== 'held') return

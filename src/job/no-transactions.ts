@@ -13,3 +13,14 @@ export function noTransactions(subject: string): MillraceError<'TX_UNSUPPORTED'>
     remedy: 'leave it out on this store; make the effect safe to repeat instead',
   })
 }
+
+/** The answer of an isolate: a function cannot be sent to where the transaction would be. */
+export function noneInIsolates(subject: string): MillraceError<'TX_UNSUPPORTED'> {
+  return millraceError({
+    code: 'TX_UNSUPPORTED',
+    subject,
+    expected: 'a handler that runs beside its worker, whatever the store',
+    received: 'one in an isolate',
+    remedy: 'commit in a handler that is not isolated, or make the effect safe to repeat',
+  })
+}

@@ -164,7 +164,10 @@ export async function override(
 ): Promise<SettingsView> {
   const change = overridesOf(queue, overrides)
   const store = await storeOf(parts, queue)
-  await parts.declared.refuseCircle(queue, change.say.deadLetter)
+  // What is taken back leaves what was declared.
+  const isTakenBack = change.takeBack.includes('deadLetter')
+  const { deadLetter } = isTakenBack ? (await store.settings(queue)).declared : change.say
+  await parts.declared.refuseCircle(queue, deadLetter)
   const stored = await store.override(queue, change)
   parts.declared.remember(queue, stored)
   return settingsView(stored)

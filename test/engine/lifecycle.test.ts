@@ -38,6 +38,7 @@ describe('a stop', () => {
     await stopped
     expect(live?.signal.aborted).toBe(true)
     expect(told('job.released')).toMatchObject([{ id: 'a' }])
+    expect(told('worker.stopped')).toMatchObject([{ released: 1 }])
     const [found] = await engine.store.get([{ queue: 'q', id: 'a' }])
     expect(found).toMatchObject({ job: { state: 'available', attempt: 0 } })
   })

@@ -14,6 +14,14 @@ import { bench, fault } from './harness.js'
 const loose = millrace as (place: unknown, options?: unknown) => unknown // as: what users without types may do
 
 describe('a store', () => {
+  it('of PostgreSQL takes whatever its driver knows, but no misspelt word of ours', () => {
+    const url = 'postgres://me:secret@localhost/app?sslmode=disable&application_name=x'
+    expect(() => millrace(url)).not.toThrow()
+    const misspelt = (): unknown => millrace(`${url}&shcema=jobs`)
+    expect(misspelt).toThrow("Did you mean 'schema'")
+    expect(misspelt).not.toThrow('secret')
+  })
+
   it('is named by a URL and loaded when it is opened', async () => {
     await using mill = millrace('memory:')
     const { id } = await mill.queue('q').enqueue(1)

@@ -228,4 +228,13 @@ describe('settings', () => {
     expect(await fault(() => mill.queue('b').set({ deadLetter: 'a' }))).toContain('OPTION_INVALID')
     expect(await mill.queue('a').length()).toBe(0)
   })
+
+  it('refuse them also where an override that kept them apart is taken back', async () => {
+    const { mill } = bench()
+    const queue = mill.queue('a', { deadLetter: 'b' })
+    await queue.set({ deadLetter: false })
+    await mill.queue('b', { deadLetter: 'a' }).length()
+    expect(await fault(() => queue.set({ deadLetter: null }))).toContain('a → b → a')
+    expect(await mill.queue('b').length()).toBe(0)
+  })
 })

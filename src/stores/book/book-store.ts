@@ -4,8 +4,8 @@
  * medium is (nothing, a log, a folder of letters), when something is durable and who is alive, is
  * its own affair, behind the port `Medium`.
  */
+import { closedStore } from '../../job/closed-store.js'
 import { NEVER_SAID } from '../../job/effective.js'
-import { millraceError } from '../../job/errors.js'
 import type { Explained, GroupRow, QueueExplained } from '../../job/gate.js'
 import type { Found, JobRecord, JobRef, ParentRow } from '../../job/job.js'
 import type { Inserted, Lot, NewJob } from '../../job/lot.js'
@@ -66,7 +66,7 @@ export class BookStore<S extends string> implements Store<S> {
   }
 
   async open(ask: OpenAsk): Promise<void> {
-    if (this.#state === 'closed') throw closed(this.name)
+    if (this.#state === 'closed') throw closedStore(this.name)
     this.#opening ??= this.#medium.open(ask.scope, (news) => this.#tell(news))
     try {
       await this.#opening
@@ -351,7 +351,7 @@ export class BookStore<S extends string> implements Store<S> {
   }
 
   #check(): void {
-    if (this.#state !== 'open') throw closed(this.name)
+    if (this.#state !== 'open') throw closedStore(this.name)
   }
 
   #commit<K extends Frame['kind']>(frame: FrameOf[K] & { readonly kind: K }): Answers[K] {
@@ -376,14 +376,4 @@ export class BookStore<S extends string> implements Store<S> {
       }
     }
   }
-}
-
-function closed(name: string): Error {
-  return millraceError({
-    code: 'STORE_CLOSED',
-    subject: `store ${name}`,
-    expected: 'an open store',
-    received: 'a call before open or after close',
-    remedy: 'open it first, or make a new Millrace',
-  })
 }

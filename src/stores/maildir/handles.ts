@@ -8,8 +8,9 @@
  *      │         └── another process followed, while this one stood still
  *      └─────▶ looking: nobody keeps it, and this process may not
  */
+import { closedStore } from '../../job/closed-store.js'
+import { MillraceError } from '../../job/errors.js'
 import { isForbidden } from '../../disk/errno.js'
-import { MillraceError, millraceError } from '../../job/errors.js'
 import { noTransactions } from '../../job/no-transactions.js'
 import type { Hint, OpenAsk, Store, Traits } from '../../store.js'
 import type { Clock } from '../../time/clock.js'
@@ -65,7 +66,7 @@ export class MaildirStore implements Store<'maildir'> {
   }
 
   async open({ scope }: OpenAsk): Promise<void> {
-    if (this.#state === 'closed') throw closed()
+    if (this.#state === 'closed') throw closedStore('maildir')
     this.#opening ??= this.#enter(scope)
     try {
       await this.#opening
@@ -181,7 +182,7 @@ export class MaildirStore implements Store<'maildir'> {
   async #do<V extends Verb>(verb: V, words: Parameters<Store[V]>): Promise<Awaited<Answer<V>>> {
     if (!isLook(verb)) this.#mustHaveAccess()
     for (let tries = 0; tries < TRIES; tries++) {
-      if (this.#state !== 'open') throw closed()
+      if (this.#state !== 'open') throw closedStore('maildir')
       const role = this.#role
       if (role?.kind === 'keeping' && !role.room.isDeposed) {
         const call = role.store[verb] as (...words: Parameters<Store[V]>) => Answer<V> // as: its own words
@@ -194,7 +195,7 @@ export class MaildirStore implements Store<'maildir'> {
         this.#mustMayWrite(verb)
       }
     }
-    throw closed()
+    throw closedStore('maildir')
   }
 
   /** Once for all calls that find nobody to ask. */
@@ -282,7 +283,7 @@ export class MaildirStore implements Store<'maildir'> {
   exchange: Store['exchange'] = (ask) => this.#do('exchange', [ask])
   /** Letters have no transactions of others. */
   commit: Store['commit'] = async () => {
-    if (this.#state !== 'open') throw closed()
+    if (this.#state !== 'open') throw closedStore('maildir')
     throw noTransactions('commit')
   }
   note: Store['note'] = (notes) => this.#do('note', [notes])
@@ -320,13 +321,3 @@ export class MaildirStore implements Store<'maildir'> {
 type Own = 'name' | 'traits' | 'open' | 'close' | 'watch' | 'beatRecipe' | 'commit'
 type Verb = Exclude<keyof Store, Own>
 type Answer<V extends Verb> = ReturnType<Store[V]>
-
-function closed(): Error {
-  return millraceError({
-    code: 'STORE_CLOSED',
-    subject: 'store maildir',
-    expected: 'an open store',
-    received: 'a call before open or after close',
-    remedy: 'open it first, or make a new Millrace',
-  })
-}

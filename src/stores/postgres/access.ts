@@ -72,6 +72,8 @@ export function throughPool(pool: Pool, { patience }: AccessParts): Access {
   const atOnce = Math.max(1, Math.floor(Math.min(sizeOf(pool) ?? CONNECTIONS, CONNECTIONS) / 2))
   return {
     ...OF_SERVER,
+    // None of its connections may be kept for hearing.
+    traits: { ...TRAITS, hints: false },
     commits: { ...OF_SERVER.commits, atOnce },
     beatRecipe: () => null,
     open: async () => patient,

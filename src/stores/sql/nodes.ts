@@ -38,6 +38,12 @@ export class Nodes {
     return row === undefined ? null : factsOf(row)
   }
 
+  /** Whether another node is provably dead, and nobody has swept it yet. */
+  async seesDead(tx: Tx, self: string): Promise<boolean> {
+    const others = (await this.all(tx)).filter(({ node, gone }) => node !== self && !gone)
+    return others.some(({ card }) => this.liveness(card) === 'dead')
+  }
+
   async enlist(tx: Tx, card: NodeCard, news: News): Promise<void> {
     const gatherer = await this.#with(tx, card.node)
     const { sheet } = gatherer

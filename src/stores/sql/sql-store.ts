@@ -4,8 +4,8 @@
  * (`sheet.ts`); where nothing can be in the way, one statement does it. How a statement is said, how
  * a transaction is made and how others hear of it is the database's affair, behind the port.
  */
+import { closedStore } from '../../job/closed-store.js'
 import { NEVER_SAID } from '../../job/effective.js'
-import { millraceError } from '../../job/errors.js'
 import type { Explained, GroupRow, QueueExplained } from '../../job/gate.js'
 import type { Found, JobRecord, JobRef, ParentRow } from '../../job/job.js'
 import type { Inserted, Lot } from '../../job/lot.js'
@@ -34,6 +34,7 @@ import { insert } from './inserting.js'
 import { insertJoined } from './joining.js'
 import { load } from './loading.js'
 import type { SqlMedium } from './medium.js'
+import { Lookout } from './lookout.js'
 import { News } from './news.js'
 import { Nodes } from './nodes.js'
 import { NOTHING, isSwept } from './peeking.js'
@@ -64,6 +65,8 @@ export class SqlStore<S extends string> implements Store<S> {
   #isClosed = false
   readonly #running = new Set<Promise<unknown>>()
   readonly #exchanging: Exchanging
+  /** Null: processes of other hosts are on it, too, and nobody can prove a death. */
+  readonly #lookout: Lookout | null
 
   constructor(name: S, medium: SqlMedium) {
     this.name = name
@@ -74,6 +77,11 @@ export class SqlStore<S extends string> implements Store<S> {
       run: (purpose, work) => this.#run(purpose, work),
       keep: (running) => this.#keep(running),
     })
+    const look = (self: string): Promise<boolean> =>
+      this.#run('read', (tx, { nodes }) => nodes.seesDead(tx, self))
+    const found = (): void => this.#hint([{ what: 'sweep', queue: null }])
+    const { clock } = medium.commits
+    this.#lookout = medium.traits.reach === 'network' ? null : new Lookout({ clock, look, found })
   }
 
   get traits(): Traits {
@@ -81,7 +89,7 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   async open({ scope }: OpenAsk): Promise<void> {
-    if (this.#isClosed) throw closed(this.name)
+    if (this.#isClosed) throw closedStore(this.name)
     this.#opening ??= this.#open(scope)
     try {
       this.#opened = await this.#opening
@@ -181,6 +189,7 @@ export class SqlStore<S extends string> implements Store<S> {
 
   async exchange(ask: ExchangeAsk): Promise<Exchanged> {
     this.#check()
+    if (ask.claim.length > 0) this.#lookout?.glance(ask.node)
     return this.#exchanging.exchange(ask)
   }
 
@@ -375,7 +384,7 @@ export class SqlStore<S extends string> implements Store<S> {
   }
 
   #check(): Opened {
-    if (this.#opened === null || this.#isClosed) throw closed(this.name)
+    if (this.#opened === null || this.#isClosed) throw closedStore(this.name)
     return this.#opened
   }
 
@@ -385,14 +394,4 @@ export class SqlStore<S extends string> implements Store<S> {
       for (const watcher of this.#watchers) watcher(hint)
     }
   }
-}
-
-function closed(name: string): Error {
-  return millraceError({
-    code: 'STORE_CLOSED',
-    subject: `store ${name}`,
-    expected: 'an open store',
-    received: 'a call before open or after close',
-    remedy: 'open it first, or make a new Millrace',
-  })
 }

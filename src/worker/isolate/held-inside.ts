@@ -9,7 +9,7 @@ import type { Claimed } from '../../job/claim.js'
 import { ISOLATE_NOTES, LOG_LINES, LOG_LINE_BYTES } from '../../job/defaults.js'
 import type { ParentRow, Step } from '../../job/job.js'
 import type { Settings } from '../../job/settings.js'
-import { noTransactions } from '../../job/no-transactions.js'
+import { noneInIsolates } from '../../job/no-transactions.js'
 import type { Noted, Settled, Throttle } from '../../job/verdict.js'
 import type { Clock, Timer } from '../../time/clock.js'
 import { fromErrorText } from './wire.js'
@@ -80,7 +80,7 @@ export class HeldInside implements Live {
 
   /** The transaction is the worker's, and a function cannot be sent there. */
   commit(): Promise<Settled> {
-    return Promise.reject(noTransactions('job.commit'))
+    return Promise.reject(noneInIsolates('job.commit'))
   }
 
   keep(step: Step): Promise<Noted> {
