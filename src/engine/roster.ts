@@ -16,6 +16,8 @@ export interface Member {
   readonly card: WorkerCard
   /** The store knows it. */
   enlisted(): void
+  /** The store could not be told of it; that is tried again. */
+  unreached?(error: unknown): void
 }
 
 export interface RosterOptions {
@@ -109,6 +111,7 @@ export class Roster {
         failures++
         const pause = repeatAfter(failures, chance)
         outage.failed(error, pause)
+        for (const member of members) member.unreached?.(error)
         await sleep(clock, pause, signal).catch(() => undefined) // it only rejects when we close: the loop looks
       }
     }

@@ -54,7 +54,6 @@ export class Taker implements Member {
   readonly #options: TakerOptions
   readonly #takes = new Set<Take>()
   readonly #held = new Set<HeldAttempt>()
-  readonly #whenKnown: (() => void)[] = []
   #known = false
   #closed = false
 
@@ -74,9 +73,19 @@ export class Taker implements Member {
     return this.#takes.size > 0 || this.#held.size > 0
   }
 
+  /** Whether the store knows it: nothing is claimed before that. */
+  get known(): boolean {
+    return this.#known
+  }
+
   enlisted(): void {
     this.#known = true
-    for (const resolve of this.#whenKnown.splice(0)) resolve()
+    this.look()
+  }
+
+  unreached(error: unknown): void {
+    if (this.#known) return
+    for (const take of [...this.#takes]) take.failed(error)
   }
 
   /** Something may be runnable. */
@@ -86,9 +95,7 @@ export class Taker implements Member {
 
   async take(spec: TakeSpec): Promise<readonly Held[]> {
     spec.signal?.throwIfAborted()
-    if (!this.#known) await new Promise<void>((resolve) => this.#whenKnown.push(resolve))
     if (this.#closed) throw storeClosed(`take from queue ${this.queue}`)
-    spec.signal?.throwIfAborted()
     const take = new Take(this, spec, this.#options)
     this.#takes.add(take)
     try {
@@ -109,7 +116,6 @@ export class Taker implements Member {
   /** Ends what waits, and gives back what is held; answers when all of it is on its way. */
   async close(): Promise<void> {
     this.#closed = true
-    for (const resolve of this.#whenKnown.splice(0)) resolve()
     for (const take of [...this.#takes]) take.refused()
     if (this.#held.size === 0) return
     for (const attempt of [...this.#held]) attempt.release()
@@ -157,6 +163,7 @@ class Take implements Asker {
       if (this.#last) this.#done([]) // who waits is woken by the resume
       return
     }
+    if (!this.#taker.known) return // it is woken when the store was told
     this.#asking = true
     this.#options.shop.exchanger.want(this)
   }

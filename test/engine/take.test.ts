@@ -42,6 +42,23 @@ describe('a take', () => {
     expect(await taken).toMatchObject({ code: 'STORE_UNREACHABLE' })
   })
 
+  it('rejects, or is over in time, where the store will not hear of who takes', async () => {
+    const { engine, clock, scripted } = rig()
+    await engine.open()
+    scripted.failBefore('enlist', 1_000)
+    const looking = engine.take(spec()).catch((error: unknown) => error)
+    const waiting = engine.take(spec({ wait: 1_000 }))
+    const given = new AbortController()
+    const aborted = engine.take(spec({ wait: 90_000, signal: given.signal }))
+    const heard = aborted.catch((error: unknown) => error)
+    await clock.advance(500)
+    expect(await looking).toMatchObject({ code: 'STORE_UNREACHABLE' })
+    given.abort('enough')
+    expect(await heard).toBe('enough')
+    await clock.advance(500)
+    expect(await waiting).toEqual([])
+  })
+
   it('that finds nothing leaves the loop to others, however often it is asked', async () => {
     await using mill = millrace('memory:')
     const queue = mill.queue('q')
