@@ -50,7 +50,8 @@ export function gateWords(gate: Gate, queue: string, now: number): string {
     }
     case 'rate': {
       const spent = `${count(gate.spent)} of ${count(gate.count)} in ${formatDuration(gate.per)}`
-      return `rate of ${gate.what} ${safe(gate.key)}: ${spent} are spent; opens ${soon(gate.opensIn)}`
+      const whose = gate.key === '' ? 'those without a name' : safe(gate.key)
+      return `rate of ${gate.what} ${whose}: ${spent} are spent; opens ${soon(gate.opensIn)}`
     }
     case 'alone': {
       const { crashes, busyWorkers } = gate

@@ -120,11 +120,12 @@ class Ledger {
   assert(which: Expected, times: number | undefined): void {
     const found = this.fitting(which).length
     if (times === undefined ? found > 0 : found === times) return
-    const wanted = times === undefined ? 'at least one job' : `${times} jobs`
+    const wanted =
+      times === undefined ? 'at least one job' : `${times} ${times === 1 ? 'job' : 'jobs'}`
     const there = this.#jobs.map(({ queue, task, payload }) => inspect({ queue, task, payload }))
     const all = there.length === 0 ? 'nothing was enqueued' : `there was:\n${there.join('\n')}`
     throw new AssertionError({
-      message: `expected ${wanted} that fits ${inspect(which)}, found ${found}; ${all}`,
+      message: `expected ${wanted} like ${inspect(which)}, found ${found}; ${all}`,
       actual: found,
       expected: times ?? 'at least 1',
       operator: 'assertEnqueued',

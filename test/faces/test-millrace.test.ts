@@ -50,7 +50,7 @@ describe('testMillrace', () => {
     mill.assertEnqueued({ payload: { a: 1 } }, 1)
     mill.refuteEnqueued('other')
     expect(await fault(() => mill.assertEnqueued('other'))).toMatch(/at least one job.*a: 1/s)
-    expect(await fault(() => mill.assertEnqueued('q', 1))).toContain('expected 1 jobs')
+    expect(await fault(() => mill.assertEnqueued('q', 1))).toContain('expected 1 job like')
     expect(await fault(() => mill.refuteEnqueued('q'))).toContain('found 2')
     expect(await fault(() => mill.assertEnqueued({ que: 'q' } as object))).toContain("'queue'")
   })

@@ -246,6 +246,19 @@ describe('a store whose folder is taken away', () => {
     }
   })
 
+  it('answers STORE_WIPED to who looks or claims before anybody wrote', async () => {
+    const store = await open()
+    await put(store, 'first')
+    rmSync(root, { recursive: true })
+    const page = { limit: 10, cursor: null }
+    for (const look of [
+      () => store.list({ queue: 'q', which: {}, page }),
+      () => store.get([{ queue: 'q', id: 'first' }]),
+    ]) {
+      await expect(look()).rejects.toMatchObject({ code: 'STORE_WIPED' })
+    }
+  })
+
   it('answers STORE_WIPED also when another store stands in its place', async () => {
     const store = await open()
     await put(store, 'first')

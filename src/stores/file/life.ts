@@ -15,7 +15,7 @@ import type { Millis } from '../../job/job.js'
 import { Accord } from './accord.js'
 import { removeAbandoned } from './drafts.js'
 import { isMissing, isOfSystem } from '../../disk/errno.js'
-import { named, parted, reloading, unknown, unreachable } from './faults.js'
+import { named, parted, reloading, unknown, unreachable, wiped } from './faults.js'
 import { FileShelf } from './file-shelf.js'
 import type { Filed, PaperKind } from './file-shelf.js'
 import { readFrame, writeFrame } from './frame-words.js'
@@ -176,12 +176,21 @@ export class Life {
       return disk.read(path)
     } catch (error) {
       if (!isMissing(error)) throw named(path, error)
-      if (this.#generations.isBehind) {
+      if (this.#isBehind()) {
         onBehind(this)
         throw reloading(layout.log, error)
       }
       warn(`${path} is gone, and file ${number} of the log with it: its jobs cannot be read`)
       return null
+    }
+  }
+
+  #isBehind(): boolean {
+    const { root, log } = this.#options.layout
+    try {
+      return this.#generations.isBehind
+    } catch (error) {
+      throw isMissing(error) ? wiped(root) : named(log, error)
     }
   }
 
