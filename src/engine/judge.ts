@@ -86,7 +86,9 @@ function heard(of: Case, asked: Asked): Judgement {
       return { verdict: asked, ran: ran(of, 'cancelled', null) }
     case 'discard': {
       const { reason, message } = asked
-      return discarded(of, { reason, message, outcome: 'discarded', error: null })
+      // In the history its words go along with a dead letter.
+      const error = message === null ? null : { ...attemptError(message), name: 'Discard' }
+      return discarded(of, { reason, message, outcome: 'discarded', error })
     }
   }
 }

@@ -137,6 +137,19 @@ describe('schemas', () => {
     expect(job?.reason).toMatch(/payload.*n/)
   })
 
+  it('discard with words that go along with the dead letter, and are found there', async () => {
+    const { mill } = bench()
+    const queue = mill.queue('q', { deadLetter: 'graves' })
+    await queue.enqueue(1)
+    queue.work((_, job) => job.discard('no such address'))
+    await mill.runUntilIdle()
+    const [dead] = await mill.queue('graves').list({ search: 'no such address' })
+    expect(dead.origin).toMatchObject({
+      reason: 'given-up',
+      history: [{ outcome: 'discarded', error: { name: 'Discard', message: 'no such address' } }],
+    })
+  })
+
   it('fail the attempt when they themselves throw', async () => {
     const { mill, another } = bench()
     const { id } = await mill.queue('q', { attempts: 1 }).enqueue(1)
