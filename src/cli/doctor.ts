@@ -63,6 +63,7 @@ function host(): Finding {
 async function examine(shell: Shell, place: Place): Promise<readonly Finding[]> {
   const { folder, kind } = place
   if (folder === null) return examineTables(shell, place)
+  folderByUrl(place.url) // refuses what it cannot mean
   if (!existsSync(`${folder}/FORMAT`)) return examinePlace(folder)
   const { clock } = shell.terminal
   const found = kind === 'file' ? examineFolder(folder, clock) : examineLetters(folder, clock)

@@ -57,8 +57,9 @@ export async function refuseMissing(place: Place): Promise<void> {
 
 function withoutPassword({ url, file }: Place): string {
   if (file !== null) return url
-  const { protocol, host, pathname } = new URL(url)
-  return `${protocol}//${host}${pathname}`
+  const { protocol, host, pathname, searchParams } = new URL(url)
+  const schema = searchParams.get('schema')
+  return `${protocol}//${host}${pathname}${schema === null ? '' : `?schema=${schema}`}`
 }
 
 function refuseNoPlace({ url, folder, file }: Place): void {

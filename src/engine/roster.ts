@@ -107,11 +107,11 @@ export class Roster {
         for (const member of members) if (this.#members.has(member)) member.enlisted()
       } catch (error) {
         this.#dirty = true
+        for (const member of members) member.unreached?.(error)
         if (MillraceError.is(error, 'STORE_CLOSED')) return
         failures++
         const pause = repeatAfter(failures, chance)
         outage.failed(error, pause)
-        for (const member of members) member.unreached?.(error)
         await sleep(clock, pause, signal).catch(() => undefined) // it only rejects when we close: the loop looks
       }
     }

@@ -55,6 +55,8 @@ export class Taker implements Member {
   readonly #takes = new Set<Take>()
   readonly #held = new Set<HeldAttempt>()
   #known = false
+  /** Why the store has not heard of it; null: nothing kept it from that. */
+  #trouble: { readonly error: unknown } | null = null
   #closed = false
 
   constructor(id: string, queue: string, options: TakerOptions) {
@@ -78,13 +80,19 @@ export class Taker implements Member {
     return this.#known
   }
 
+  get trouble(): { readonly error: unknown } | null {
+    return this.#trouble
+  }
+
   enlisted(): void {
     this.#known = true
+    this.#trouble = null
     this.look()
   }
 
   unreached(error: unknown): void {
     if (this.#known) return
+    this.#trouble = { error }
     for (const take of [...this.#takes]) take.failed(error)
   }
 
@@ -163,7 +171,11 @@ class Take implements Asker {
       if (this.#last) this.#done([]) // who waits is woken by the resume
       return
     }
-    if (!this.#taker.known) return // it is woken when the store was told
+    if (!this.#taker.known) {
+      const { trouble } = this.#taker
+      if (trouble !== null) this.failed(trouble.error)
+      return // it is woken when the store was told
+    }
     this.#asking = true
     this.#options.shop.exchanger.want(this)
   }

@@ -1,10 +1,17 @@
 // Half of the laws, where another file of the suite plays all of them on nearly the same store.
 import type { StoreSuite } from 'millrace/testing'
 
-type It = StoreSuite['it']
+type Ways = Pick<StoreSuite, 'describe' | 'it'>
 
-/** The first, the third, and so on. */
-export function everySecond(it: It): It {
+/** Of each group the first, the third, and so on. */
+export function everySecond({ describe, it }: Ways): Ways {
   let laws = 0
-  return (name, body) => (laws++ % 2 === 0 ? it(name, body) : undefined)
+  return {
+    describe: (name, body) =>
+      describe(name, () => {
+        laws = 0
+        body()
+      }),
+    it: (name, body) => (laws++ % 2 === 0 ? it(name, body) : undefined),
+  }
 }

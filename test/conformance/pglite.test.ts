@@ -18,8 +18,9 @@ vi.setConfig({ testTimeout: isWhole ? 900_000 : 180_000 })
 
 const open = openPglite(() => PGlite.create())
 
-const chosen = isWhole ? it : everySecond(it)
-describeStore({ name: 'postgres, on PGlite', describe, it: chosen, open, seeds, steps, part })
+const ways = { describe, it }
+const chosen = isWhole ? ways : everySecond(ways)
+describeStore({ name: 'postgres, on PGlite', ...chosen, open, seeds, steps, part })
 
 describe('the store on PGlite beside the memory store', () => {
   for (const seed of isWhole ? [11, 12, 13] : [11]) {

@@ -55,8 +55,21 @@ describe('a take', () => {
     expect(await looking).toMatchObject({ code: 'STORE_UNREACHABLE' })
     given.abort('enough')
     expect(await heard).toBe('enough')
+    // Who only looks hears at once what the store has said already.
+    expect(await engine.take(spec()).catch((error: unknown) => error)).toMatchObject({
+      code: 'STORE_UNREACHABLE',
+    })
     await clock.advance(500)
     expect(await waiting).toEqual([])
+  })
+
+  it('rejects where the store was closed under it', async () => {
+    const { engine, clock } = rig()
+    await engine.open()
+    await engine.store.close()
+    const taken = engine.take(spec()).catch((error: unknown) => error)
+    await clock.advance(100)
+    expect(await taken).toMatchObject({ code: 'STORE_CLOSED' })
   })
 
   it('that finds nothing leaves the loop to others, however often it is asked', async () => {

@@ -15,7 +15,11 @@ export function explainStatements(s: string) {
           WHERE u.queue = $1
           UNION ALL
           SELECT j.seq, j.priority, j.place FROM ${s}jobs AS j
-          WHERE j.queue = $1 AND j.state = 1 AND j.lane IS NULL) AS f
+          WHERE j.queue = $1 AND j.state = 1 AND j.lane IS NULL
+          UNION ALL
+          -- A line in which all are late may have no turn.
+          SELECT j.seq, j.priority, j.place FROM ${s}jobs AS j
+          WHERE j.expires IS NOT NULL AND j.expires < $2::float8 AND j.queue + 0 = $1 AND j.state = 1) AS f
         ORDER BY f.priority DESC, f.place, f.seq LIMIT 1)`,
     'lane.firstTimer': `
       SELECT f.* FROM unnest($1::int[]) AS k (lane),

@@ -178,7 +178,7 @@ async function gatesOf(
 
 /** What comes next of all that waits, though no claim would take it. */
 async function firstOf(tx: Tx, { id }: QueueFacts, { lanes }: Looked): Promise<readonly JobRow[]> {
-  const due = await tx.all('queue.firstDue', [id])
+  const due = await tx.all('queue.firstDue', [id, tx.now])
   if (due.length > 0) return due
   const asked = lanes.map((lane) => [lane.id])
   const timers = await tx.each('lane.firstTimer', [], asked)

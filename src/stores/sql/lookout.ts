@@ -1,5 +1,5 @@
 /**
- * A lookout for neighbours that were killed: whoever claims or checks looks, at most once in `LOOKOUT`,
+ * A lookout for neighbours that were killed: whoever claims looks, at most once in `LOOKOUT`,
  * whether a node of its host is provably dead. Costs one read; what follows is left to a sweep.
  */
 import { LOOKOUT } from '../../job/defaults.js'

@@ -4,15 +4,18 @@
  * new settings want it.
  */
 import type { SettingsLayer, StoredSettings } from '../../job/settings.js'
+import { AVAILABLE } from '../../job/book/columns.js'
 import { effective } from '../../job/effective.js'
 import { overridden, sameLayer } from '../book/layers.js'
 import type { OverrideChange } from '../../store.js'
 import { isLimited } from './backlog.js'
 import { flush } from './flush.js'
 import { Gatherer } from './gather.js'
+import { NewTurns } from './new-turns.js'
 import type { News } from './news.js'
 import type { Tx } from './port.js'
 import type { Queues } from './queues.js'
+import type { JobRow } from './row.js'
 import type { QueueFacts } from './sheet.js'
 import { toText } from './text.js'
 
@@ -128,5 +131,15 @@ async function reconsider(
     sheet.book.apply<'settings'>(frame, tx.now, [])
     await flush(tx, queues, sheet, news)
     sheet.close()
+    if (isOtherAge) standAgain(tx, facts, rows)
   }
+}
+
+/** What was late may be in time now: its line may have lost its turn, or passed it by. */
+function standAgain(tx: Tx, { pass }: QueueFacts, rows: readonly JobRow[]): void {
+  const turns = new NewTurns()
+  for (const row of rows) {
+    if (row.state === AVAILABLE && row.lane !== null) turns.add({ ...row, lane: row.lane }, pass)
+  }
+  tx.write('turn.add', [], turns.rows())
 }

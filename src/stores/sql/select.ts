@@ -51,7 +51,8 @@ export async function select(
     }
     if (next === null) return { rows: fit, cursor: null }
     below = next
-    if (!readsTexts) return { rows: fit, cursor: String(next) }
+    // A look that came back with less went as far as one may.
+    if (!readsTexts || rows.length < wanted) return { rows: fit, cursor: String(next) }
   }
 }
 
@@ -121,7 +122,7 @@ async function lookAtEnded(
 
 /** By their numbers; none given: all but receipts. */
 function numbersOf(states: readonly State[] | undefined): number[] {
-  return (states ?? STATES).map((state) => STATES.indexOf(state))
+  return [...new Set(states ?? STATES)].map((state) => STATES.indexOf(state))
 }
 
 /** Where a row stands now, whether or not its time was noticed. */

@@ -135,7 +135,7 @@ export interface Asked {
   readonly 'queue.running': { readonly running: number }
   /** queue, limit */
   readonly 'queue.someRunning': JobRow
-  /** queue: of all that is available the one that comes first, though no claim would take it */
+  /** queue, now: of all that is available the one that comes first, though no claim would take it */
   readonly 'queue.firstDue': JobRow
   /** queue: of all that waits for something else, by when it is due, those that wait for others last */
   readonly 'queue.next': JobRow

@@ -1,6 +1,6 @@
 /** What is asked to say why a job, or a queue, does not run (`../sql/explaining.ts`): however much waits. */
 import type { Statement } from '../sql/statements.js'
-import { JOB } from './words.js'
+import { expiring, JOB } from './words.js'
 
 export function explainStatements(t: string) {
   return {
@@ -14,7 +14,11 @@ export function explainStatements(t: string) {
             ORDER BY h.place, h.seq LIMIT 1)
           UNION ALL
           SELECT seq, priority, place FROM ${t}jobs
-          WHERE queue = ?1 AND state = 1 AND lane IS NULL) AS f
+          WHERE queue = ?1 AND state = 1 AND lane IS NULL
+          UNION ALL
+          -- A line in which all are late may have no turn.
+          SELECT seq, priority, place FROM ${expiring(t)}
+          WHERE expires < ?2 AND queue = ?1 AND state = 1) AS f
         ORDER BY f.priority DESC, f.place, f.seq LIMIT 1)`,
     'lane.firstTimer': `
       SELECT ${JOB} FROM ${t}jobs WHERE lane = ?1 AND state IN (0, 3) ORDER BY due, seq LIMIT 1`,

@@ -4,7 +4,7 @@
  * nobody works.
  */
 import assert from 'node:assert/strict'
-import { idsOf, json, RELEASE, retryIn } from './build.js'
+import { idsOf, json, RELEASE, retryIn, upTo } from './build.js'
 import type { Group, Laws } from './law.js'
 import { countsOf } from './rig.js'
 
@@ -48,6 +48,26 @@ const laws: Laws = {
     assert.equal((await node.claim({ limit: 1 })).nextIn, 0)
     const answer = await node.claim({ limit: 1 })
     assert.deepEqual([answer.jobs.length, answer.nextIn], [1, null])
+  },
+
+  'what was late is in time again under a longer age, though it was asked for meanwhile': async (
+    rig,
+  ) => {
+    const node = await rig.node()
+    for (const [queue, words] of [
+      ['plain', {}],
+      ['capped', { concurrency: 50 }],
+      ['grouped', {}],
+    ] as const) {
+      const settings = { ...words, limits: { age: 100 } }
+      await rig.declare(settings, queue)
+      const group = queue === 'grouped' ? 'g' : ''
+      for (const _ of upTo(3)) await rig.put({ queue, group })
+      await rig.clock.advance(111)
+      assert.equal((await node.claim({ queue })).jobs.length, 0, queue)
+      await rig.declare(words, queue)
+      assert.equal((await node.claim({ queue })).jobs.length, 3, queue)
+    }
   },
 
   'sweep discards what expired, and tells by how much it was late': async (rig) => {

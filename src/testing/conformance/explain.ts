@@ -275,6 +275,16 @@ const laws: Laws = {
     assert.equal(await next(), urgent.id)
   },
 
+  'the next of a queue may be late for good': async (rig) => {
+    const node = await rig.node()
+    const late = await rig.put({ group: 'g', expiresIn: 10 })
+    await rig.put({ delay: 9_000 })
+    await rig.clock.advance(11)
+    assert.deepEqual((await node.claim()).jobs, [])
+    const told = await rig.store.explainQueue(QUEUE)
+    assert.deepEqual([told?.next, told?.gates[0]?.kind], [late, 'ending'])
+  },
+
   'a queue in which nothing waits has no next': async (rig) => {
     const node = await rig.node()
     await rig.put()

@@ -138,6 +138,17 @@ const laws: Laws = {
     }
   },
 
+  'a state that is named twice is named once': async (rig) => {
+    await rig.putMany(5)
+    await rig.control({ kind: 'cancel', queue: 'q', which: {}, reason: null })
+    const which = { states: ['cancelled', 'cancelled'] as const }
+    assert.equal(idsOf(await rig.list('q', which)).length, 5)
+    assert.deepEqual(
+      await rig.counts('q', { ...which, task: 'default' }),
+      countsOf({ cancelled: 5 }),
+    )
+  },
+
   'search finds dead letters by what brought them there': async (rig) => {
     await rig.declare({ deadLetter: 'graves' })
     const node = await rig.node()
