@@ -130,6 +130,11 @@ async function gateSheet(
       )
       gatherer.sheet.addJobs(again)
       gatherer.sheet.nodes.push(...(await nodes.all(tx)))
+      // Who stands first in a group keeps the others of it, whether or not a claim would look at him.
+      if (settingsOf(facts).order === 'blocking') {
+        const heads = [...groups].flatMap((group) => looked.lanes.map(({ id }) => [id, group]))
+        gatherer.sheet.addJobs(await tx.each('lane.first', [tx.now], heads))
+      }
       // Gates name some of those that run.
       gatherer.sheet.addJobs(await tx.all('queue.someRunning', [facts.id, NAMED]))
       const inGroups = [...groups].map((group) => [facts.id, group, NAMED])

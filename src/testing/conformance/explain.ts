@@ -275,6 +275,29 @@ const laws: Laws = {
     assert.equal(await next(), urgent.id)
   },
 
+  'who stands behind the first of his group is told so, however many groups there are': async (
+    rig,
+  ) => {
+    await rig.declare({ order: 'blocking' })
+    await rig.node()
+    const ids = await rig.putMany(40, (at) => ({ group: `g${at % 20}` }))
+    await rig.control({ kind: 'pause', queue: QUEUE, group: null, by: 'me' })
+    for (const pausedGroup of [false, true]) {
+      for (const at of [0, 19]) {
+        const told = await rig.store.explain([ids[at], ids[at + 20]].map(ofQueue))
+        const kinds = told.map((one) => one?.gates.map(({ kind }) => kind) ?? [])
+        const own = pausedGroup ? ['paused'] : []
+        assert.deepEqual(kinds, [
+          ['paused', ...own],
+          ['paused', ...own, 'group-blocked'],
+        ])
+      }
+      for (const at of [0, 19]) {
+        await rig.control({ kind: 'pause', queue: QUEUE, group: `g${at}`, by: 'me' })
+      }
+    }
+  },
+
   'the next of a queue may be late for good': async (rig) => {
     const node = await rig.node()
     const late = await rig.put({ group: 'g', expiresIn: 10 })
