@@ -1,7 +1,8 @@
 // What is asked all the time costs the same however many jobs there are: no plan of it walks through
 // the jobs or the turns, and the plain claim sorts nothing but what it found.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openFile } from '../../src/stores/sqlite/driver.js'
+import { DatabaseSync } from '@photostructure/sqlite'
+import { openFile, wrap } from '../../src/stores/sqlite/driver.js'
 import type { Handle } from '../../src/stores/sqlite/driver.js'
 import { plainStatements } from '../../src/stores/sqlite/plainly.js'
 import { VERSIONS } from '../../src/stores/sqlite/schema.js'
@@ -114,5 +115,36 @@ describe.each([
     const steps = plan(text)
     expect(steps.some((step) => /SEARCH .*USING INDEX millrace_jobs_ready/.test(step))).toBe(true)
     expect(steps.filter((step) => step.includes('TEMP B-TREE'))).toEqual([])
+  })
+
+  it('no statement is prepared anew when it is run again, with whatever values', () => {
+    const database = new DatabaseSync(':memory:')
+    for (const { up } of VERSIONS) for (const text of up('millrace_')) database.exec(text)
+    database.exec(filled)
+    let asked = 0
+    database.setAuthorizer(() => (asked++, 0)) // asked while a statement is prepared, and only then
+    const all = Object.entries({ ...texts, ...plain })
+    const again = all.filter(([, text]) => {
+      const statement = wrap(database).prepare(text)
+      const numbers = [...text.matchAll(/\?(\d+)/g)].map(([, number]) => Number(number))
+      const params = Array.from({ length: Math.max(0, ...numbers) }, () => '[1]')
+      const asksMore = (): boolean => {
+        database.exec('SAVEPOINT one')
+        const before = asked
+        try {
+          statement.all(params)
+        } catch (error) {
+          if (!/constraint|mismatch/.test(String(error))) throw error // of values that fit no column
+        }
+        const more = asked > before
+        database.exec('ROLLBACK TO one')
+        return more
+      }
+      asksMore()
+      return asksMore()
+    })
+    expect(all.length).toBeGreaterThan(100)
+    expect(again.map(([name]) => name)).toEqual([])
+    database.close()
   })
 })
