@@ -119,9 +119,41 @@ export function jobLine(job: NewJob): string {
 
 const NOTHING: Encoded = { text: 'null', codec: 'json' }
 const NOBODY: NewJob['after'] = []
+const UNTAGGED: NewJob['tags'] = []
+
+/**
+ * What nearly every line says in front of its payload, in the order of `jobLine`. JSON.parse takes four
+ * times as long, and makes each short name unique among all strings of the process.
+ */
+const PLAIN =
+  /^\{"q":"([^"\\]*)","id":"([^"\\]*)"(?:,"t":"([^"\\]*)")?(?:,"p":(-?\d+))?(?:,"g":"([^"\\]*)")?\}\t/
 
 /** `whole` false: for folding, the payload is left where it is. */
 export function readJob(line: string, whole: boolean): NewJob {
+  const plain = PLAIN.exec(line)
+  if (plain !== null) {
+    const [front, queue, id, task = 'default', priority, group = ''] = plain
+    return {
+      queue,
+      id,
+      ownId: false,
+      task,
+      payload: whole ? { text: line.slice(front.length), codec: 'json' } : NOTHING,
+      priority: priority === undefined ? 0 : Number(priority),
+      group,
+      delay: 0,
+      at: null,
+      unique: null,
+      attempts: null,
+      timeout: null,
+      expiresIn: null,
+      after: NOBODY,
+      onParentFailed: 'wait',
+      tags: UNTAGGED,
+      meta: null,
+      origin: null,
+    }
+  }
   const [front, text] = split(line)
   const words = JSON.parse(front) as JobWords // the line's checksum was good, so `jobLine` wrote it
   return {
@@ -140,7 +172,7 @@ export function readJob(line: string, whole: boolean): NewJob {
     expiresIn: words.x === undefined ? null : readSpan(words.x),
     after: words.af === undefined ? NOBODY : words.af.map(([queue, id]) => ({ queue, id })),
     onParentFailed: words.pf ?? 'wait',
-    tags: words.tags ?? [],
+    tags: words.tags ?? UNTAGGED,
     meta: words.m === undefined ? null : { text: words.m, codec: words.mc ?? 'json' },
     origin: null,
   }
