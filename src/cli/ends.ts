@@ -6,6 +6,7 @@ import type { End } from '../copy/ends.js'
 import { patient } from '../copy/patience.js'
 import { DEFAULT_SCOPE } from '../job/defaults.js'
 import { storeByUrl } from '../store-url.js'
+import { addressOf, SCHEMA } from '../stores/postgres/address.js'
 import { systemChance } from '../time/system.js'
 import { safe } from './plain.js'
 import { placeOf, refuseMissing } from './place.js'
@@ -46,8 +47,16 @@ export function nameOf({ url, folder, kind, file }: Place, scope: string): strin
   const inside = scope === DEFAULT_SCOPE ? '' : ` (scope ${scope})`
   if (folder !== null) return `${kind}:${folder}${inside}`
   if (file !== null) return `sqlite:${file}${inside}`
-  const { protocol, host, pathname } = new URL(url)
-  return `${protocol}//${host}${pathname}${inside}`
+  return `${serverName(url)}${inside}`
+}
+
+/** One name for all ways of saying the same database and schema. */
+function serverName(url: string): string {
+  const { hostname, port, pathname, searchParams } = new URL(url)
+  const { schema } = addressOf(url)
+  const host = searchParams.get('host') ?? hostname
+  const at = port === '' || port === '5432' ? host : `${host}:${port}`
+  return `postgres://${at}${pathname}${schema === SCHEMA ? '' : `?schema=${schema}`}`
 }
 
 /** A name among the nodes of a store, that nobody else has; it holds nothing. */

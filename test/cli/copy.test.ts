@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { millrace } from '../../src/millrace.js'
+import { sharedPostgres } from '../servers/postgres.js'
 import { say } from './fake-terminal.js'
 
 let folder: string
@@ -92,6 +93,24 @@ describe('millrace copy', () => {
     expect([back.exit, back.out.split(' from ')[0]]).toEqual([0, '5 jobs moved'])
     const here = await say(['explain', 'emails', '--store', from])
     expect(here.out).not.toMatch(/moving|arriving/)
+  })
+})
+
+const server = await sharedPostgres()
+
+describe.skipIf(server.isMissing)(`between schemas of one database${server.why}`, () => {
+  it('goes from one to the other, and never onto itself', async () => {
+    await fill()
+    const one = await server.database()
+    const other = `${one}?schema=other`
+    await say(['copy', '--from', from, '--to', one])
+    const { exit, out, err } = await say(['copy', '--from', one, '--to', other, '--live'])
+    expect([exit, err]).toMatchObject([0, expect.stringMatching(/the source is empty/)])
+    expect(out).toMatch(/^4 jobs moved from postgres:\/\/[^?]*to postgres:\/\/.*\?schema=other/)
+    expect(await counts(other)).toEqual(await counts(from))
+    const alias = one.replace(/^postgres(ql)?:/, 'postgresql:')
+    const same = await say(['copy', '--from', one, '--to', `${alias}?schema=millrace`])
+    expect([same.exit, same.err]).toMatchObject([2, expect.stringMatching(/another store/)])
   })
 })
 
