@@ -10,6 +10,7 @@ import type { Millis } from '../job.js'
 import { HOLDS } from './columns.js'
 import type { Columns } from './columns.js'
 import { Heap } from './heap.js'
+import { Numbered } from './numbered.js'
 import type { Level, Rotation, Turn } from './pool.js'
 import { Ranks } from './ranks.js'
 import { OPEN } from './window.js'
@@ -46,7 +47,7 @@ const NO_TURN: Turn = { pass: 0, weight: 1 }
 
 export class Groups implements Rotation {
   readonly #columns: Columns
-  readonly #all = new Map<number, Group>()
+  readonly #all = new Numbered<Group>()
   /** Who was asked for last: a job's end asks for its group three times. */
   #lastNumber = -1
   #last: Group | undefined = undefined
@@ -72,7 +73,7 @@ export class Groups implements Rotation {
     return known
   }
 
-  entries(): IterableIterator<[number, Group]> {
+  entries(): Iterable<[number, Group]> {
     return this.#all.entries()
   }
 
@@ -171,7 +172,7 @@ export class Groups implements Rotation {
   }
 
   unparkAll(): void {
-    for (const group of this.#all.keys()) this.unpark(group)
+    for (const [group] of this.#all.entries()) this.unpark(group)
   }
 
   /** Those whose time has come take their turns again. */
@@ -222,7 +223,7 @@ export class Groups implements Rotation {
   /** Another order begins: every due job is offered anew. */
   reorder(isBlocking: boolean): void {
     this.isBlocking = isBlocking
-    for (const known of this.#all.values()) {
+    for (const [, known] of this.#all.entries()) {
       known.ranks = null
       known.head = -1
       known.parked = null

@@ -10,6 +10,7 @@
 import type { Columns } from './columns.js'
 import { Heap } from './heap.js'
 import { Line } from './line.js'
+import { Numbered } from './numbered.js'
 
 /** Where a group stands in its queue's rotation: starts so far, each divided by its weight. */
 export interface Turn {
@@ -31,7 +32,7 @@ export interface Rotation {
 /** The jobs of one priority. */
 export class Level {
   readonly priority: number
-  readonly lines = new Map<number, Line>()
+  readonly lines = new Numbered<Line>()
   readonly turns = new Heap()
   readonly #columns: Columns
   readonly #rotation: Rotation
