@@ -100,7 +100,7 @@ describe.skipIf(server.isMissing).each([
     for (const [name, params] of Object.entries(asked)) {
       counts.set(name, await pagesOf(texts[name as Statement], params.map(literal)))
     }
-    const first = [String(now), ...[...lines, [10]].map(literal), `ARRAY[${floor}]`]
+    const first = [String(now), '1', ...[...lines, [10]].map(literal), `ARRAY[${floor}]`]
     counts.set('line.first', await pagesOf(texts['line.first'], first))
     const taking = [1, 0, 1, lane, [lane], 'node', 'worker', 1, 10, now, token]
     counts.set('takeHandful', await pagesOf(takeHandful(SCHEMA, false), taking.map(literal)))

@@ -5,8 +5,8 @@
 import { OWN_ID } from '../../job/book/columns.js'
 import type { Statement } from '../sql/statements.js'
 import { seeJobs } from './handful-statements.js'
-import { firstOfLane, inTime, J, JOB, nextBlock, PARENT, RUNS, stateAt } from './words.js'
-import { STAYS, TAKEN } from './words.js'
+import { BARE, firstOfLane, inTime, J, JOB, jOr, nextBlock, PARENT, RUNS } from './words.js'
+import { STAYS, stateAt, TAKEN } from './words.js'
 import type { Locking } from './words.js'
 
 export function jobStatements(s: string, locking: Locking) {
@@ -51,6 +51,13 @@ export function jobStatements(s: string, locking: Locking) {
     'job.see': seeJobs(s),
     'job.read': `
       SELECT ${J} FROM unnest($1::bigint[]) AS k (seq) JOIN ${s}jobs AS j ON j.seq = k.seq
+      ORDER BY j.seq ${locking}`,
+    'bare.find': `
+      SELECT ${BARE} FROM unnest($1::int[], $2::text[]) AS k (queue, id)
+      JOIN ${s}jobs AS j ON j.queue = k.queue AND j.id = k.id
+      ORDER BY j.seq ${locking}`,
+    'bare.read': `
+      SELECT ${BARE} FROM unnest($1::bigint[]) AS k (seq) JOIN ${s}jobs AS j ON j.seq = k.seq
       ORDER BY j.seq ${locking}`,
     'job.change': `
       UPDATE ${s}jobs AS j
@@ -97,15 +104,15 @@ export function jobStatements(s: string, locking: Locking) {
       FROM numbered WHERE j.seq = numbered.seq
       RETURNING ${TAKEN}`,
     'line.first': `
-      SELECT f.* FROM unnest($2::int[], $3::text[], $4::int2[], $5::int[], $6::float8[])
+      SELECT f.* FROM unnest($3::int[], $4::text[], $5::int2[], $6::int[], $7::float8[])
                AS k (lane, grp, priority, most, floor),
-      LATERAL (SELECT ${J} FROM ${s}jobs AS j
+      LATERAL (SELECT ${jOr('$2')} FROM ${s}jobs AS j
                WHERE j.lane = k.lane AND j.state = 1 AND j.grp = k.grp AND j.priority = k.priority
                  AND j.place >= k.floor AND ${inTime('$1::float8')}
                ORDER BY j.place, j.seq LIMIT k.most) AS f`,
     'lane.first': `
-      SELECT f.* FROM unnest($2::int[], $3::text[]) AS k (lane, grp),
-      LATERAL (SELECT ${J} FROM ${s}jobs AS j
+      SELECT f.* FROM unnest($3::int[], $4::text[]) AS k (lane, grp),
+      LATERAL (SELECT ${jOr('$2')} FROM ${s}jobs AS j
                WHERE j.lane = k.lane AND j.state = 1 AND j.grp = k.grp AND ${inTime('$1::float8')}
                ORDER BY j.priority DESC, j.place, j.seq LIMIT 1) AS f`,
     'lane.ready': `
@@ -142,7 +149,7 @@ export function jobStatements(s: string, locking: Locking) {
     'ended.past': `
       SELECT f.* FROM unnest($1::int[], $2::int2[], $3::float8[], $4::int[])
                AS k (queue, state, until, most),
-      LATERAL (SELECT ${J} FROM ${s}jobs AS j
+      LATERAL (SELECT ${BARE} FROM ${s}jobs AS j
                WHERE j.queue = k.queue AND j.state = k.state AND j.state >= 5
                  AND j.since <= k.until
                ORDER BY j.since, j.seq LIMIT k.most ${locking}${locking && ' SKIP LOCKED'}) AS f`,
@@ -159,14 +166,14 @@ export function jobStatements(s: string, locking: Locking) {
                  AND (j.state < 8 OR j.extra::json ->> 'isAway' IS NULL)
                ORDER BY j.seq LIMIT $2) AS f`,
     'page.any': `
-      SELECT ${J} FROM (SELECT * FROM ${s}jobs WHERE queue = $1 AND seq < $2
-                        ORDER BY seq DESC LIMIT $8) AS j
+      SELECT ${jOr('$8')} FROM (SELECT * FROM ${s}jobs WHERE queue = $1 AND seq < $2
+                        ORDER BY seq DESC LIMIT $9) AS j
       WHERE ${stateAt('$6::float8')} = ANY ($3::int[])
         AND ($4::text IS NULL OR j.task = $4) AND ($5::text IS NULL OR j.grp = $5)
       ORDER BY j.seq DESC LIMIT $7`,
     'page.ended': `
-      SELECT f.* FROM unnest($7::int[]) AS k (state),
-      LATERAL (SELECT ${J} FROM (SELECT * FROM ${s}jobs AS e
+      SELECT f.* FROM unnest($8::int[]) AS k (state),
+      LATERAL (SELECT ${jOr('$7')} FROM (SELECT * FROM ${s}jobs AS e
                                  WHERE e.queue = $1 AND e.state = k.state AND e.state BETWEEN 5 AND 7
                                    AND e.seq < $2
                                  ORDER BY e.seq DESC LIMIT $6) AS j
@@ -178,7 +185,7 @@ export function jobStatements(s: string, locking: Locking) {
                WHERE j.queue = $1 AND j.state = k.state AND j.state BETWEEN 5 AND 7 AND j.seq < $2
                ORDER BY j.seq DESC LIMIT 1 OFFSET $3::int - 1) AS f`,
     'page.running': `
-      SELECT ${J} FROM ${s}jobs AS j
+      SELECT ${jOr('$8')} FROM ${s}jobs AS j
       WHERE j.queue = $1 AND ${RUNS} AND j.seq < $2 AND $3::int[] IS NOT NULL
         AND ($4::text IS NULL OR j.task = $4) AND ($5::text IS NULL OR j.grp = $5)
         AND $6::float8 IS NOT NULL

@@ -2,7 +2,7 @@
  * An operator's commands: to jobs, one bounded step at a time; and pauses, which wait for the claims
  * that are under way, so that behind their answer nothing of what is paused is given.
  */
-import { CONTROL_ROWS } from '../../job/defaults.js'
+import { CONTROL_ROWS, SCAN_BYTES } from '../../job/defaults.js'
 import type { ControlItem } from '../../job/book/frame.js'
 import { flush } from './flush.js'
 import { Gatherer } from './gather.js'
@@ -11,9 +11,13 @@ import type { News } from './news.js'
 import type { Tx } from './port.js'
 import type { Queues } from './queues.js'
 import type { JobRow } from './row.js'
+import { storedExtra } from './row.js'
 import { fits, select } from './select.js'
 import type { QueueFacts } from './sheet.js'
 import { toText } from './text.js'
+
+/** Dead letters read at once, however large they are. */
+const LETTERS_AT_ONCE = 50
 
 const UNCHANGED: Controlled = { changed: 0, cursor: null, happened: [] }
 
@@ -51,13 +55,39 @@ async function meant(
   if (command.kind === 'update') {
     return { rows: await tx.each('job.find', [], [[facts.id, command.id]]), cursor: null }
   }
-  const found = await select(tx, facts.id, command.which, { limit: CONTROL_ROWS, cursor })
-  // Nobody was kept from changing them yet.
-  const seqs = found.rows.map(({ seq }) => [seq])
-  const rows = await tx.each('job.read', [], seqs)
+  const page = { limit: CONTROL_ROWS, cursor }
+  const found = await select(tx, facts.id, command.which, page, 'bare')
+  // Nobody was kept from changing them yet. Payloads may be large, and hardly any command needs them.
+  const isSearched = command.which.search !== undefined
+  const rows = await tx.each(isSearched ? 'job.read' : 'bare.read', [], found.rows.map(numberOf))
   const fitting = rows.filter((row) => fits(tx, row, command.which))
   // Newest first, in whatever order a database reads: which comes first may decide who gets a key.
-  return { ...found, rows: fitting.sort((a, b) => b.seq - a.seq) }
+  fitting.sort((a, b) => b.seq - a.seq)
+  if (command.kind !== 'retry' || isSearched) return { ...found, rows: fitting }
+  return lettersWhole(tx, fitting, found.cursor)
+}
+
+/** A dead letter that goes back to its queue takes its payload along: so many as may be held at once. */
+async function lettersWhole(
+  tx: Tx,
+  rows: readonly JobRow[],
+  cursor: string | null,
+): Promise<{ readonly rows: readonly JobRow[]; readonly cursor: string | null }> {
+  const done: JobRow[] = []
+  for (let bytes = 0; done.length < rows.length;) {
+    if (bytes > SCAN_BYTES) return { rows: done, cursor: String(done[done.length - 1].seq) }
+    const part = rows.slice(done.length, done.length + LETTERS_AT_ONCE)
+    const letters = part.filter(({ extra }) => storedExtra(extra).origin !== undefined)
+    const read = await tx.each('job.read', [], letters.map(numberOf))
+    const whole = new Map(read.map((row) => [row.seq, row]))
+    for (const row of part) done.push(whole.get(row.seq) ?? row)
+    for (const { payload } of read) bytes += payload?.length ?? 0
+  }
+  return { rows: done, cursor }
+}
+
+function numberOf({ seq }: JobRow): [number] {
+  return [seq]
 }
 
 function itemOf(command: JobsCommand, { id }: JobRow): ControlItem {

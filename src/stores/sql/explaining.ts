@@ -22,6 +22,8 @@ import type { Look } from './showing.js'
 import type { QueueFacts, Sheet } from './sheet.js'
 import { Turns } from './turns.js'
 
+/** Without payloads. */
+const BARE = 0
 /** Of those that run, as many as gates name. */
 const NAMED = 10
 
@@ -118,7 +120,7 @@ async function gateSheet(
   { tasks, limit, alone, rows }: Asker,
 ): Promise<Sheet> {
   const ask = { queue: facts.name, worker: '', claim: 0, tasks, limit, alone }
-  const turns = new Turns(tx, queues, facts, looked, ask)
+  const turns = new Turns(tx, queues, facts, looked, ask, 'bare')
   const groups = new Set(rows.map(({ grp }) => grp))
   const { sheet } = await turns.look(limit, {
     groups,
@@ -133,7 +135,7 @@ async function gateSheet(
       // Who stands first in a group keeps the others of it, whether or not a claim would look at him.
       if (settingsOf(facts).order === 'blocking') {
         const heads = [...groups].flatMap((group) => looked.lanes.map(({ id }) => [id, group]))
-        gatherer.sheet.addJobs(await tx.each('lane.first', [tx.now], heads))
+        gatherer.sheet.addJobs(await tx.each('lane.first', [tx.now, BARE], heads))
       }
       // Gates name some of those that run.
       gatherer.sheet.addJobs(await tx.all('queue.someRunning', [facts.id, NAMED]))

@@ -129,8 +129,11 @@ export function paperOf(row: JobRow, queue: string): NewJob {
   }
 }
 
+/** Of a job that is no receipt. */
 export function payloadOf({ payload, codec }: Pick<JobRow, 'payload' | 'codec'>): Encoded {
-  return { text: payload ?? '', codec: CODECS[codec] ?? 'json' }
+  // It was read by a statement that leaves the payload out, and must never be written as if it had none.
+  if (payload === null) throw new Error('a job was read without its payload, and it is asked for')
+  return { text: payload, codec: CODECS[codec] ?? 'json' }
 }
 
 export function specOfRow({

@@ -17,7 +17,7 @@ import {
 } from '../../job/book/columns.js'
 import type { Tx } from './port.js'
 import type { JobRow } from './row.js'
-import { paperOf, storedExtra } from './row.js'
+import { specOfRow, storedExtra } from './row.js'
 
 export interface Selected {
   readonly rows: readonly JobRow[]
@@ -28,19 +28,22 @@ export interface Selected {
 /** Rows read at once where each must be looked at. */
 const READ_AT_ONCE = 200
 
+/** `reads`: 'bare' leaves payloads out, but where they are searched. */
 export async function select(
   tx: Tx,
   queue: number,
   which: Selector,
   page: PageAsk,
+  reads: 'whole' | 'bare',
 ): Promise<Selected> {
+  const whole = reads === 'whole' || which.search !== undefined
   let below = belowOf(page.cursor) ?? Number.MAX_SAFE_INTEGER
   const readsTexts = which.tag !== undefined || which.search !== undefined
   const fit: JobRow[] = []
   let bytes = 0
   for (let scanned = 0; ;) {
     const wanted = readsTexts ? READ_AT_ONCE : page.limit - fit.length
-    const { rows, next } = await look(tx, queue, which, below, wanted)
+    const { rows, next } = await look(tx, queue, { which, whole }, below, wanted)
     for (const row of rows) {
       scanned++
       below = row.seq
@@ -62,18 +65,24 @@ interface Look {
   readonly next: number | null
 }
 
+interface Wanted {
+  readonly which: Selector
+  /** With payloads. */
+  readonly whole: boolean
+}
+
 /** What the columns tell, below that number. */
 async function look(
   tx: Tx,
   queue: number,
-  which: Selector,
+  { which, whole }: Wanted,
   below: number,
   limit: number,
 ): Promise<Look> {
   if (limit === 0) return { rows: [], next: null }
   if (which.ids !== undefined) {
     const asked = [...new Set(which.ids)].map((id) => [queue, id])
-    const found = await tx.each('job.find', [], asked)
+    const found = await tx.each(whole ? 'job.find' : 'bare.find', [], asked)
     const rows = found
       .filter((row) => row.seq < below && fitsColumns(tx, row, which))
       .sort((a, b) => b.seq - a.seq)
@@ -82,10 +91,10 @@ async function look(
   }
   const states = numbersOf(which.states)
   const areEnded = states.every((state) => state >= COMPLETED)
-  if (areEnded) return lookAtEnded(tx, queue, which, below, limit)
+  if (areEnded) return lookAtEnded(tx, queue, { which, whole }, below, limit)
   const statement = states.every((state) => state === RUNNING) ? 'page.running' : 'page.any'
   const { task = null, group = null } = which
-  const asked = [queue, below, states, task, group, tx.now, limit + 1] as const
+  const asked = [queue, below, states, task, group, tx.now, limit + 1, Number(whole)] as const
   const rows = await tx.all(statement, statement === 'page.any' ? [...asked, SCAN_ROWS] : asked)
   if (rows.length > limit) return firstOf(rows, limit)
   if (statement !== 'page.any') return { rows, next: null }
@@ -101,14 +110,14 @@ function firstOf(rows: readonly JobRow[], limit: number): Look {
 async function lookAtEnded(
   tx: Tx,
   queue: number,
-  { states, task, group }: Selector,
+  { which: { states, task, group }, whole }: Wanted,
   below: number,
   limit: number,
 ): Promise<Look> {
   const each = numbersOf(states).map((state) => [state])
   const isWhole = task === undefined && group === undefined
   const scan = isWhole ? limit + 1 : SCAN_ROWS
-  const asked = [queue, below, task ?? null, group ?? null, limit + 1, scan]
+  const asked = [queue, below, task ?? null, group ?? null, limit + 1, scan, Number(whole)]
   const [found, bounds] = await Promise.all([
     tx.each('page.ended', asked, each),
     isWhole ? [] : tx.each('page.endedBound', [queue, below, SCAN_ROWS], each),
@@ -142,7 +151,7 @@ function fitsColumns({ now }: Tx, row: JobRow, { states, task, group }: Selector
 }
 
 function fitsText(row: JobRow, { tag, search }: Selector): boolean {
-  if (tag !== undefined && !paperOf(row, '').tags.includes(tag)) return false
+  if (tag !== undefined && !specOfRow(row).tags.includes(tag)) return false
   if (search === undefined || row.id.includes(search)) return true
   if (row.payload?.includes(search) === true) return true
   return tells(storedExtra(row.extra), search)

@@ -56,7 +56,7 @@ export async function list(tx: Tx, queues: Queues, ask: ListAsk): Promise<Paged<
   await gatherer.queues([ask.queue], 'find')
   const [facts] = [...sheet.queues.values()]
   if (facts === undefined) return { items: [], cursor: null }
-  const { rows, cursor } = await select(tx, facts.id, ask.which, ask.page)
+  const { rows, cursor } = await select(tx, facts.id, ask.which, ask.page, 'whole')
   sheet.addJobs(rows)
   sheet.open()
   const items = records(
@@ -83,7 +83,7 @@ export async function count(
     return { counts: only(counts, states), cursor: after === null ? null : String(after) }
   }
   const page = { limit: SCAN_ROWS, cursor: ask.cursor }
-  const found = await select(tx, facts.id, ask.which, page)
+  const found = await select(tx, facts.id, ask.which, page, 'bare')
   const counts: Record<State, number> = { ...NOTHING }
   for (const row of found.rows) counts[STATES[stateNow(row, tx.now)]]++
   return { counts, cursor: found.cursor }

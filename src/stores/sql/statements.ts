@@ -187,6 +187,10 @@ export interface Asked {
   readonly 'job.see': JobRow
   /** each seq */
   readonly 'job.read': JobRow
+  /** each queue, id: without the payload, as all that are bare */
+  readonly 'bare.find': JobRow
+  /** each seq */
+  readonly 'bare.read': JobRow
   /** each: `CHANGING` */
   readonly 'job.change': Id
   /** each seq, payload, codec, spec */
@@ -199,9 +203,9 @@ export interface Asked {
   readonly 'job.due': LineOf & { readonly seq: number; readonly place: Millis }
   /** lane, now, limit, token before the first, node, worker, claim: runs the first ones */
   readonly 'job.take': Taken
-  /** now; each lane, group, priority, limit, floor: the first ones of a line */
+  /** now, whole or bare (1, 0); each lane, group, priority, limit, floor: the first ones of a line */
   readonly 'line.first': JobRow
-  /** now; each lane, group: the first one of any priority */
+  /** now, whole or bare; each lane, group: the first one of any priority */
   readonly 'lane.first': JobRow
   /** each lane, now: answers when any of it could be taken */
   readonly 'lane.ready': { readonly seq: number }
@@ -215,15 +219,15 @@ export interface Asked {
   readonly 'job.orphans': JobRow
   /** each queue, state */
   readonly 'ended.count': { readonly queue: number; readonly state: number; readonly ended: number }
-  /** each queue, state, until, limit: that ended until then, oldest first */
+  /** each queue, state, until, limit: that ended until then, oldest first, bare */
   readonly 'ended.past': JobRow
-  /** queue, below, states, task or null, group or null, now, limit, scan: newest first */
+  /** queue, below, states, task or null, group or null, now, limit, whole or bare, scan: newest first */
   readonly 'page.any': JobRow
-  /** queue, below, task or null, group or null, limit, scan; each final state: of each so many */
+  /** queue, below, task or null, group or null, limit, scan, whole or bare; each final state: of each so many */
   readonly 'page.ended': JobRow
   /** queue, below, scan; each final state: the last one of such a scan, if it was not the last of all */
   readonly 'page.endedBound': { readonly seq: number }
-  /** queue, below, states, task or null, group or null, now, limit: of those that run */
+  /** queue, below, states, task or null, group or null, now, limit, whole or bare: of those that run */
   readonly 'page.running': JobRow
   /** queue, below, scan: the last one of such a scan, if it was not the last of all */
   readonly 'page.bound': { readonly seq: number }

@@ -79,6 +79,8 @@ export class Turns {
   readonly #lanes: readonly Lane[]
   readonly #gates: Gates
   readonly #ask: ClaimAsk
+  /** With payloads: who claims needs them, who explains may see thousands of jobs. */
+  readonly #whole: 0 | 1
   readonly #settings: Settings
   /** Groups that this asker cannot take from now, though others may. */
   readonly #passedOver: Set<string>
@@ -93,7 +95,9 @@ export class Turns {
     facts: QueueFacts,
     { lanes, gates, first }: Looked,
     ask: ClaimAsk,
+    reads: 'whole' | 'bare' = 'whole',
   ) {
+    this.#whole = reads === 'whole' ? 1 : 0
     this.#tx = tx
     this.#queues = queues
     this.#facts = facts
@@ -174,14 +178,14 @@ export class Turns {
     const asked = turns.map(({ lane, grp, priority, floor }, at) => {
       return [lane, grp, priority, shares[at] + 1, floor]
     })
-    return this.#tx.each('line.first', [this.#tx.now], asked)
+    return this.#tx.each('line.first', [this.#tx.now, this.#whole], asked)
   }
 
   /** Blocking order: the first job of each group in each lane of the queue, known to the asker or not. */
   async #heads(groups: ReadonlySet<string>): Promise<JobRow[]> {
     const asked: Value[][] = []
     for (const group of groups) for (const { id } of this.#lanes) asked.push([id, group])
-    return this.#tx.each('lane.first', [this.#tx.now], asked)
+    return this.#tx.each('lane.first', [this.#tx.now, this.#whole], asked)
   }
 
   /**

@@ -11,7 +11,7 @@ import { backlogStatements } from './backlog-statements.js'
 import { explainStatements } from './explain-statements.js'
 import { peekStatements } from './peek-statements.js'
 import { scheduleStatements } from './schedule-statements.js'
-import { expiring, held, JOB, paged, STAYS } from './words.js'
+import { BARE, expiring, held, JOB, jobOr, paged, STAYS } from './words.js'
 
 const QUEUE = `id, name, declared, overrides, revision, paused_since, paused_by, pass, transit`
 
@@ -133,6 +133,8 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
     'job.find': `SELECT ${JOB} FROM ${t}jobs WHERE queue = ?1 AND id = ?2`,
     'job.see': `SELECT ${JOB} FROM ${t}jobs WHERE queue = ?1 AND id = ?2`,
     'job.read': `SELECT ${JOB} FROM ${t}jobs WHERE seq = ?1`,
+    'bare.find': `SELECT ${BARE} FROM ${t}jobs WHERE queue = ?1 AND id = ?2`,
+    'bare.read': `SELECT ${BARE} FROM ${t}jobs WHERE seq = ?1`,
     'job.change': `
       UPDATE ${t}jobs
       SET state = ?2, flags = ?3, priority = ?4, crashes = ?5, attempt = ?6, max_attempts = ?7,
@@ -165,13 +167,13 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       RETURNING seq, id, flags, task, priority, crashes, attempt, max_attempts, place, due,
                 inserted_at, token, payload, codec, spec, extra`,
     'line.first': `
-      SELECT ${JOB} FROM ${t}jobs
-      WHERE lane = ?2 AND state = 1 AND grp = ?3 AND priority = ?4
-        AND place >= ?6 AND (expires IS NULL OR expires >= ?1)
-      ORDER BY place, seq LIMIT ?5`,
+      SELECT ${jobOr('?2')} FROM ${t}jobs
+      WHERE lane = ?3 AND state = 1 AND grp = ?4 AND priority = ?5
+        AND place >= ?7 AND (expires IS NULL OR expires >= ?1)
+      ORDER BY place, seq LIMIT ?6`,
     'lane.first': `
-      SELECT ${JOB} FROM ${t}jobs
-      WHERE lane = ?2 AND state = 1 AND grp = ?3 AND (expires IS NULL OR expires >= ?1)
+      SELECT ${jobOr('?2')} FROM ${t}jobs
+      WHERE lane = ?3 AND state = 1 AND grp = ?4 AND (expires IS NULL OR expires >= ?1)
       ORDER BY priority DESC, place, seq LIMIT 1`,
     'lane.ready': `
       SELECT seq FROM ${t}jobs
@@ -201,7 +203,7 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       SELECT ?1 AS queue, ?2 AS state, count(*) AS ended FROM ${t}jobs
       WHERE queue = ?1 AND state = ?2 AND state >= 5`,
     'ended.past': `
-      SELECT ${JOB} FROM ${t}jobs
+      SELECT ${BARE} FROM ${t}jobs
       WHERE queue = ?1 AND state = ?2 AND state >= 5 AND since <= ?3
       ORDER BY since, seq LIMIT ?4`,
     // By number: by the queues all that is left would be sorted for each page.
@@ -215,24 +217,30 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       WHERE queue = ?3 AND seq > ?1 AND (state < 8 OR extra ->> '$.isAway' IS NULL)
       ORDER BY seq LIMIT ?2`,
     'page.any': `
-      SELECT ${JOB} FROM (SELECT * FROM ${t}jobs WHERE queue = ?1 AND seq < ?2
-                          ORDER BY seq DESC LIMIT ?8)
-      WHERE CASE WHEN state IN (0, 3) AND due <= ?6 THEN 1 ELSE state END
+      SELECT ${jobOr('?8')} FROM ${t}jobs
+      WHERE queue = ?1 AND seq < ?2
+        AND seq >= (SELECT coalesce(min(seq), 0)
+                    FROM (SELECT seq FROM ${t}jobs WHERE queue = ?1 AND seq < ?2
+                          ORDER BY seq DESC LIMIT ?9))
+        AND CASE WHEN state IN (0, 3) AND due <= ?6 THEN 1 ELSE state END
               IN (SELECT value FROM json_each(?3))
         AND (?4 IS NULL OR task = ?4) AND (?5 IS NULL OR grp = ?5)
       ORDER BY seq DESC LIMIT ?7`,
     'page.ended': `
-      SELECT ${JOB} FROM (SELECT * FROM ${paged(t)}
-                          WHERE queue = ?1 AND state = ?7 AND state BETWEEN 5 AND 7 AND seq < ?2
-                          ORDER BY seq DESC LIMIT ?6)
-      WHERE (?3 IS NULL OR task = ?3) AND (?4 IS NULL OR grp = ?4)
+      SELECT ${jobOr('?7')} FROM ${paged(t)}
+      WHERE queue = ?1 AND state = ?8 AND state BETWEEN 5 AND 7 AND seq < ?2
+        AND seq >= (SELECT coalesce(min(seq), 0)
+                    FROM (SELECT seq FROM ${paged(t)}
+                          WHERE queue = ?1 AND state = ?8 AND state BETWEEN 5 AND 7 AND seq < ?2
+                          ORDER BY seq DESC LIMIT ?6))
+        AND (?3 IS NULL OR task = ?3) AND (?4 IS NULL OR grp = ?4)
       ORDER BY seq DESC LIMIT ?5`,
     'page.endedBound': `
       SELECT seq FROM ${paged(t)}
       WHERE queue = ?1 AND state = ?4 AND state BETWEEN 5 AND 7 AND seq < ?2
       ORDER BY seq DESC LIMIT 1 OFFSET ?3 - 1`,
     'page.running': `
-      SELECT ${JOB} FROM ${held(t)}
+      SELECT ${jobOr('?8')} FROM ${held(t)}
       WHERE queue = ?1 AND state = 2 AND state < 4 AND (flags & 64) <> 0 AND seq < ?2
         AND ?3 IS NOT NULL AND (?4 IS NULL OR task = ?4) AND (?5 IS NULL OR grp = ?5)
         AND ?6 IS NOT NULL

@@ -4,6 +4,12 @@ export const JOB = `seq, queue, id, state, flags, task, grp, priority, crashes, 
   place, due, inserted_at, since, token, node, worker, claim, lane, expires,
   payload, codec, spec, extra`
 
+/** The same, with the payload where that parameter is 1; a payload may be large. */
+export const jobOr = (whole: string): string =>
+  JOB.replace('payload', `CASE WHEN ${whole} = 1 THEN payload END AS payload`)
+/** The same without the payload. */
+export const BARE = JOB.replace('payload', 'NULL AS payload')
+
 /** It does not move to another store: what does, waits there for its end. */
 export const STAYS = `coalesce(q.transit ->> '$.side', '') <> 'moving'`
 
