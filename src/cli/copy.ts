@@ -98,7 +98,7 @@ export function tellCopy(shell: Shell, report: CopyReport, from: string, to: str
     if (stopped === null && lines.length === 0) lines.push('nothing to do')
     else if (stopped === null) {
       lines.push(
-        `${jobs(loaded + present)} of ${safe(from)} are in ${safe(to)}, and the same there`,
+        `${jobs(jobsIn(Object.values(queues)))} of ${safe(from)} are in ${safe(to)}, and the same there`,
       )
     }
     return lines
@@ -113,6 +113,12 @@ export function tellCopy(shell: Shell, report: CopyReport, from: string, to: str
   const rest = loaded + present === 0 ? '' : '. What is there stays closed: say it again to go on'
   shell.complain(`not copied: ${safe(stopped)}${rest}`)
   return 1
+}
+
+/** Receipts are none. */
+function jobsIn(tallies: readonly Tally[]): number {
+  const counts = tallies.map(({ states: { receipt: _, ...states } }) => Object.values(states))
+  return counts.flat().reduce((sum, number) => sum + number, 0)
 }
 
 function tallyLine(queue: string, { states, jobs: digest }: Tally): string {

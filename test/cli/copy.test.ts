@@ -54,6 +54,17 @@ describe('millrace copy', () => {
     expect(await counts(to)).toEqual(await counts(from))
   })
 
+  it('counts receipts as what they are', async () => {
+    await fill()
+    const mill = millrace(from as 'file:./q')
+    const [held] = await mill.queue('emails').take({ limit: 1 })
+    await held.complete({ sent: true })
+    await mill.close()
+    const { out } = await say(['copy', '--from', from, '--to', to])
+    expect(out).toMatch(/^emails: (1 receipt, 2 pending|2 pending, 1 receipt); digest/)
+    expect(out).toMatch(/\n3 jobs of file:/)
+  })
+
   it('says which node still runs jobs, with 1', async () => {
     await fill()
     const mill = millrace(from as 'file:./q')
