@@ -29,6 +29,8 @@ const UNITS = new Map([
 
 const SPELLING = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/
 
+const EXAMPLES = ['500ms', '30s', '5m', '1h', '7d', '2w']
+
 /** What an option allows of a span, beside being one. */
 export interface SpanBounds {
   /** Whether `Infinity` may be given [false]. */
@@ -64,8 +66,14 @@ export function millis(value: unknown, subject: string, bounds: SpanBounds = {})
     subject,
     expected: `a span${bound}${infinite ? ', or Infinity' : ''}`,
     received: value,
-    remedy: "write it like '500ms', '30s', '5m', '1h', '7d' or '2w', or as milliseconds",
+    remedy: `write it like ${examples(least)}, or as milliseconds`,
   })
+}
+
+/** Spans that are long enough, as they are written. */
+function examples(least: number): string {
+  const long = EXAMPLES.filter((one) => (parseDuration(one) ?? 0) >= least)
+  return long.map((one) => `'${one}'`).join(', ')
 }
 
 /** A span for people: `450ms`, `1.5s`, `12s`, `3m 12s`, `2h 5m`, `8d 1h`. Never more than two units. */

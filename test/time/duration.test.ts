@@ -68,6 +68,7 @@ describe('durations', () => {
   it('may have a floor', () => {
     expect(millis('1s', 'every', { least: 1000 })).toBe(1000)
     expect(() => millis('999ms', 'every', { least: 1000 })).toThrow('a span of at least 1s')
+    expect(() => millis('999ms', 'every', { least: 1000 })).toThrow("Write it like '30s', '5m',")
   })
 })
 
