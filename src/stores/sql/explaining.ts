@@ -8,6 +8,7 @@ import type { Explained, QueueExplained } from '../../job/gate.js'
 import type { JobRef } from '../../job/job.js'
 import { COMPLETED, RUNNING } from '../../job/book/columns.js'
 import { isGated } from '../../job/settings.js'
+import type { Settings } from '../../job/settings.js'
 import { explain, explainAlone, explainQueue } from '../../job/book/explain.js'
 import { Gatherer } from './gather.js'
 import { look } from './looking.js'
@@ -69,7 +70,12 @@ async function explainJob(
   if (alone !== null) return alone
   const ahead = await aheadInLine(tx, facts, looked, row)
   if (ahead !== null) return { state: 'available', gates: [], ahead }
-  return told(await seenTo(AHEAD_LIMIT + 1), explain)
+  return told(await seenTo(mostTaken(settingsOf(facts))), explain)
+}
+
+/** How many a claim can take, of those that `explain` counts. */
+function mostTaken({ concurrency, rate }: Settings): number {
+  return Math.min(AHEAD_LIMIT + 1, concurrency, rate?.count ?? Infinity)
 }
 
 /** How many a claim takes before it; null: others than those before it in its line have a say. */
