@@ -124,7 +124,7 @@ export class Engine {
     const leaseGone = (claimedAt: number): boolean => this.#heart.leaseGone(claimedAt)
     const lateness = new Lateness()
     this.#exchanger = new Exchanger({
-      ...{ store, clock, chance, events, outage, ledger, lateness, node, leaseGone },
+      ...{ store, clock, chance, events, outage, ledger, lateness, node },
       shut: () => this.#solitude.shut || this.#heart.suspect || this.#notes.throttling,
       first: () => this.#solitude.takeFirst(),
     })

@@ -1,7 +1,7 @@
 /**
  * Verdicts out, jobs in: gathers what all workers of this node have to say and to ask into
- * `store.exchange`. Promises: a verdict is repeated until the store answered it or the lease
- * is certainly gone; asks are put only when the trip departs, so that they ask for what is free
+ * `store.exchange`. Promises: a verdict is repeated until the store answered it, since only the store
+ * knows whether its token still counts; asks are put only when the trip departs, so that they ask for what is free
  * then; trouble is told once. When to claim is left to the pollers, what a verdict says to the
  * runs.
  *
@@ -42,8 +42,6 @@ export type Asking = Omit<ClaimAsk, 'claim' | 'alone' | 'margin'> & { readonly i
 /** A verdict on its way. */
 export interface Settling {
   readonly settlement: Settlement
-  /** When its job was claimed, by `mono`: the lease is not older than that. */
-  readonly claimedAt: number
   settled(answer: Settled): void
 }
 
@@ -57,8 +55,6 @@ export interface ExchangerOptions {
   readonly lateness: Lateness
   /** Who we are; it may change while a trip is under way. */
   readonly node: () => string
-  /** Whether what was claimed then is certainly given to others by now. */
-  readonly leaseGone: (claimedAt: number) => boolean
   /** Nobody may claim now: something runs alone, or the node must look first what it lost. */
   readonly shut: () => boolean
   /** Who must ask before the others, if anybody must: only the first of an idle node is alone. */
@@ -283,18 +279,17 @@ export class Exchanger {
   }
 
   #failed(trip: Trip, error: unknown): void {
-    const { clock, chance, outage, leaseGone, node } = this.#options
+    const { clock, chance, outage, node } = this.#options
     if (MillraceError.is(error, 'STORE_CLOSED')) this.#closed = true
     this.#giveUp(trip, error)
-    const kept: Settling[] = []
-    for (const one of trip.settling) {
-      const over = this.#closed || trip.node !== node() || leaseGone(one.claimedAt)
-      if (over) one.settled(LOST)
-      else kept.push(one)
-    }
+    const isOver = this.#closed || trip.node !== node()
+    const kept = isOver ? [] : trip.settling
+    if (isOver) for (const one of trip.settling) one.settled(LOST)
     if (this.#closed) return this.close()
-    this.#failures++
     this.#requeue(kept, error)
+    // Two that were under way fail together: they rest together.
+    if (this.#pausing) return
+    this.#failures++
     const pause: Millis = repeatAfter(this.#failures, chance)
     outage.failed(error, pause)
     this.#pausing = true

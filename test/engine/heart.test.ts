@@ -5,7 +5,7 @@ import { sharedMemory } from '../../src/stores/memory/memory-store.js'
 import { sleep } from '../../src/time/clock.js'
 import { VirtualClock } from '../../src/time/virtual.js'
 import { upTo } from '../../src/testing/conformance/build.js'
-import { COMPLETE, insert, newJob, rig, signal, stateOf, working } from './harness.js'
+import { COMPLETE, insert, newJob, rig, signal, stateOf, storeError, working } from './harness.js'
 
 const never = () => new Promise<Asked>(() => undefined)
 
@@ -39,6 +39,31 @@ describe('a node', () => {
     expect(b.told('job.lost')).toMatchObject([{ id: 'x', attempt: 1 }])
     expect(b.told('worker.lost')).toHaveLength(1)
     expect(b.told('attempt.failed')).toMatchObject([{ outcome: 'lost' }])
+  })
+
+  it('whose store was away for longer than its lease says how its runs ended, once it is back', async () => {
+    const { clock, scripted, engine, told } = rig()
+    await insert(engine, newJob('x', { attempts: 1 }))
+    const end = signal()
+    engine.start(working(() => end.done.then(() => COMPLETE)))
+    await clock.advance(10)
+    let isAway = true
+    const away = async (call: () => Promise<unknown>): Promise<unknown> => {
+      if (isAway) throw storeError('STORE_UNREACHABLE')
+      return call()
+    }
+    for (const verb of ['exchange', 'beat', 'check', 'sweep', 'enlist'] as const) {
+      for (let calls = 0; calls < 300; calls++) scripted.next(verb, away)
+    }
+    end.fire()
+    await clock.advance(60_000)
+    expect(told('job.completed')).toEqual([])
+    // The verdict and the claim, each at most every 2.5 seconds in the end.
+    expect(scripted.count('exchange')).toBeLessThan(80)
+    isAway = false
+    await clock.advance(60_000)
+    expect(told('job.started')).toHaveLength(1)
+    expect(told('job.completed')).toMatchObject([{ id: 'x', attempt: 1 }])
   })
 
   it('that was swept aborts what it lost, goes on under a new id, and its verdict is void', async () => {
