@@ -1,9 +1,11 @@
 // A database that is removed, moved or replaced while it is open: nobody is answered what nobody will
 // ever find.
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
+import { renameSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { beater } from '../../src/stores/sqlite/sqlite-beat.js'
 import { sqliteStore } from '../../src/stores/sqlite/sqlite-store.js'
 import { newJob, QUEUE, unique } from '../../src/testing/conformance/build.js'
 import { betterHandle } from './better-handle.js'
@@ -45,6 +47,10 @@ it.each([
   await expect(plain).rejects.toMatchObject({ code: 'STORE_WIPED', subject: path })
   const other = store.insert([{ jobs: [newJob('third', { unique: unique('k') })] }])
   await expect(other).rejects.toMatchObject({ code: 'STORE_WIPED' })
+  // From now on nothing is given to run either, whose end could not be kept.
+  const claim = { queue: QUEUE, worker: 'w', claim: 1, tasks: null, limit: 1, alone: true }
+  const taking = store.exchange({ node: 'n', settle: [], claim: [claim] })
+  await expect(taking).rejects.toMatchObject({ code: 'STORE_WIPED' })
   await store.close()
 })
 
@@ -61,6 +67,27 @@ it('what took its place is left as it is, by those who had the old one open', as
   expect(found.map((job) => job !== null)).toEqual([false, true, true])
   await there.close()
   await later.close()
+})
+
+it('nor does the thread that beats for them touch it, however late it opens it', async () => {
+  const store = await opened()
+  await store.insert([{ jobs: [newJob('first')] }])
+  const { dev, ino } = statSync(path)
+  const { beat, close } = beater({
+    ...{ path, prefix: 'millrace_', scope: 'default', file: `${dev}:${ino}` },
+  })
+  const said = { node: 'n', upTo: 0, open: [], overdue: [] }
+  await beat(said)
+  await close()
+  const other = join(folder, 'other.db')
+  copyFileSync(path, other)
+  renameSync(other, path)
+  const before = readFileSync(path)
+  const late = beater({ path, prefix: 'millrace_', scope: 'default', file: `${dev}:${ino}` })
+  await expect(late.beat(said)).rejects.toMatchObject({ code: 'STORE_WIPED' })
+  await late.close()
+  expect(readFileSync(path).equals(before)).toBe(true)
+  await store.close()
 })
 
 it('a handle of the user’s is looked after, too', async () => {

@@ -91,6 +91,8 @@ export class Connection {
   #statements: ReturnType<typeof statementsOn> | null = null
   readonly #known = new Map<string, Prepared>()
   #last: Promise<unknown> = Promise.resolve()
+  /** The file was not there when it was looked for: nothing is done in it until it is back. */
+  #isWiped = false
   /** How the last commit was synced. */
   #synced: 'FULL' | 'NORMAL' | null = null
 
@@ -120,7 +122,14 @@ export class Connection {
   /** All that was committed until now survives a power cut, in a file that others find. */
   async durable(): Promise<void> {
     await this.#parts.log?.through(() => this.#inTurn(() => this.#checkpoint()))
+    this.#check()
+  }
+
+  /** Throws STORE_WIPED. */
+  #check(): void {
+    this.#isWiped = true
     this.#parts.file?.check()
+    this.#isWiped = false
   }
 
   async close(): Promise<void> {
@@ -205,6 +214,7 @@ export class Connection {
 
   async #begin(purpose: Purpose): Promise<void> {
     const { handle, patience } = this.#parts
+    if (this.#isWiped) this.#check()
     await patience.with(() => {
       if (purpose !== 'read') return handle.exec('BEGIN IMMEDIATE')
       handle.exec('BEGIN')

@@ -8,17 +8,17 @@ import { millraceError } from '../../job/errors.js'
 
 export class NamedFile {
   readonly #path: string
-  readonly #id: string | null
+  readonly id: string | null
 
-  /** `path`: of a database that was just opened. */
-  constructor(path: string) {
+  /** `path`: of a database that was just opened; `id`: what it was when another opened it [as it is]. */
+  constructor(path: string, id: string | null = idOf(path)) {
     this.#path = path
-    this.#id = idOf(path)
+    this.id = id
   }
 
   /** Throws STORE_WIPED. */
   check(): void {
-    if (idOf(this.#path) !== this.#id) throw wiped(this.#path)
+    if (idOf(this.#path) !== this.id) throw wiped(this.#path)
   }
 }
 
@@ -34,6 +34,8 @@ function wiped(path: string): Error {
     subject: path,
     expected: 'the database that was opened',
     received: 'a file that was removed, moved or replaced meanwhile',
-    remedy: 'find out who did it; restore it from a backup, or begin anew; then start again',
+    remedy:
+      'find out who did it; end all that have it open; remove what is left beside it (-wal, -shm); ' +
+      'restore it from a backup, or begin anew; then start again',
   })
 }

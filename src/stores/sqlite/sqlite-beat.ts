@@ -9,7 +9,7 @@ import { SqliteMedium } from './sqlite-medium.js'
 import type { BeatData } from './sqlite-medium.js'
 
 export function beater(data: unknown): Beater {
-  const { path, prefix, scope } = data as BeatData // from `beatRecipe` of the same version
-  const medium = () => new SqliteMedium({ path }, { prefix, isBeater: true })
+  const { path, prefix, scope, file } = data as BeatData // from `beatRecipe` of the same version
+  const medium = () => new SqliteMedium({ path }, { prefix, beatsIn: file })
   return beating(() => new SqlStore('sqlite', medium()), scope)
 }

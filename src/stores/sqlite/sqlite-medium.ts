@@ -44,8 +44,8 @@ export interface SqliteStoreParts {
   readonly warn?: (message: string) => void
   /** What can be told of a node from outside [what the host knows]. */
   readonly liveness?: Liveness
-  /** It only beats, from a thread. */
-  readonly isBeater?: boolean
+  /** It only beats, from a thread, in the file that has this id. */
+  readonly beatsIn?: string | null
   /** What a thread loads to beat by; null: beats come from the loop [null]. */
   readonly beatModule?: string | null
 }
@@ -58,6 +58,8 @@ export interface BeatData {
   readonly path: string
   readonly prefix: string
   readonly scope: string
+  /** Of the file that was opened: in another one, which has taken its place, nothing is to be done. */
+  readonly file: string | null
 }
 
 export class SqliteMedium implements SqlMedium {
@@ -69,6 +71,7 @@ export class SqliteMedium implements SqlMedium {
   #patience: Patience | null = null
   #connection: Connection | null = null
   #bell: Bell | null = null
+  #file: NamedFile | null = null
   /** Whether several handles may write. */
   #isSound = false
 
@@ -113,11 +116,12 @@ export class SqliteMedium implements SqlMedium {
     const texts = statements(prefix)
     const path = fileOf(handle)
     const file = path === '' ? null : new NamedFile(path)
+    this.#file = file
     const log = path !== '' && journalOf(handle) === 'wal' ? new LogSync(`${path}-wal`) : null
     const connection = new Connection({ handle, texts, patience, log, file, now })
     const bell = new Bell(path, scope, onHints, this.#doubtOf(handle))
     this.#bell = bell
-    if (path !== '' && this.#parts.isBeater !== true) await bell.hear(path, connection)
+    if (path !== '' && this.#parts.beatsIn === undefined) await bell.hear(path, connection)
     this.#isSound = !isDoubtful(versionOf(handle))
     this.#connection = connection
     return {
@@ -140,7 +144,10 @@ export class SqliteMedium implements SqlMedium {
       handle.exec('PRAGMA busy_timeout = 0')
       return { ...handle, close: () => undefined }
     }
-    return openDatabase(this.#options.path, patience)
+    const { path } = this.#options
+    // Beside a file that has taken its place lies the log of the one before, which SQLite would bring in.
+    if (this.#parts.beatsIn !== undefined) new NamedFile(path, this.#parts.beatsIn).check()
+    return openDatabase(path, patience)
   }
 
   /** Called when another handle has written, too: that is what an old SQLite is not safe with. */
@@ -171,7 +178,7 @@ export class SqliteMedium implements SqlMedium {
     const { clock, liveness, prefix = PREFIX, beatModule: module = null } = this.#parts
     const isHandedIn = clock !== undefined || liveness !== undefined
     if (module === null || isHandedIn || !this.#isSound || 'database' in this.#options) return null
-    const data: BeatData = { path: this.#options.path, prefix, scope }
+    const data: BeatData = { path: this.#options.path, prefix, scope, file: this.#file?.id ?? null }
     return { module, data }
   }
 }
