@@ -52,6 +52,7 @@ export class JobSteps {
   async #do(step: string, run: () => unknown): Promise<unknown> {
     const { claimed } = this.#live
     if (!this.#live.isHeld) throw leaseLost(claimed)
+    if (this.#live.isCommitting) throw stepWithin(step, claimed)
     if (this.#kept.size + this.#doing.size >= STEPS) {
       throw this.#invalid(step, `at most ${STEPS} steps of one job`, `step ${STEPS + 1}`)
     }
@@ -100,5 +101,16 @@ export function leaseLost(ref: JobRef): MillraceError<'LEASE_LOST'> {
     subject: `job ${JSON.stringify(ref.id)} of queue ${JSON.stringify(ref.queue)}`,
     expected: 'a job that is still held',
     remedy: 'it was settled, timed out, or given to another worker: let go of it',
+  })
+}
+
+/** It would wait for the transaction of `job.commit`, and that for it. */
+function stepWithin(step: string, { queue, id }: JobRef): MillraceError {
+  return millraceError({
+    code: 'OPTION_INVALID',
+    subject: `step ${JSON.stringify(step)} of job ${id} of queue ${queue}`,
+    expected: 'steps before job.commit',
+    received: 'one within its function',
+    remedy: 'do it before, and write what goes along with the completion by the transaction',
   })
 }

@@ -45,6 +45,8 @@ export interface Live {
   throttle(throttle: Throttle): void
   /** The attempt goes on; after its end nothing of it can be kept. */
   readonly isHeld: boolean
+  /** Its `commit` is under way, and has its row. */
+  readonly isCommitting: boolean
   /** Keeps a step with the job; durable when it answers. 'lost': the attempt is over. */
   keep(step: Step): Promise<Noted>
   /**
@@ -132,6 +134,10 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
 
   get isHeld(): boolean {
     return this.#state === 'running'
+  }
+
+  get isCommitting(): boolean {
+    return this.#commit !== null
   }
 
   keep(step: Step): Promise<Noted> {

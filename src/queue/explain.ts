@@ -78,14 +78,18 @@ function withPauses(
   here: readonly Resting[],
   group: string | null,
 ): readonly Gate[] {
+  const first = gates.filter(({ kind }) => BEFORE.has(kind))
+  const rest = gates.filter(({ kind }) => !BEFORE.has(kind))
+  return [...first, ...pausesHere(here, group), ...rest]
+}
+
+function pausesHere(here: readonly Resting[], group: string | null): readonly Gate[] {
   const by = thisProcess()
-  const paused = here
+  return here
     .filter((one) => one.group === null || one.group === group)
     .map(({ what, since }): Gate => {
       return { kind: 'paused', what, where: 'here', since: new Date(since), by }
     })
-  const first = gates.filter(({ kind }) => BEFORE.has(kind))
-  return [...first, ...paused, ...gates.slice(first.length)]
 }
 
 export async function explainQueue(parts: Parts, queue: string): Promise<QueueExplanation | null> {
@@ -93,7 +97,11 @@ export async function explainQueue(parts: Parts, queue: string): Promise<QueueEx
   const { engine } = parts
   const told = await engine.store.explainQueue(queue)
   if (told === null) return null
-  return { ...told, gates: withPauses(told.gates.map(gate), engine.pausedHere(queue), null) }
+  // Its own gates come first, and then those of its next job.
+  return {
+    ...told,
+    gates: [...pausesHere(engine.pausedHere(queue), null), ...told.gates.map(gate)],
+  }
 }
 
 export async function groups(

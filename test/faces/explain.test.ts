@@ -68,6 +68,18 @@ describe('a pause', () => {
 })
 
 describe('mill.explain', () => {
+  it('tells every gate once: those of the queue, and then those of its next job', async () => {
+    const { mill } = bench()
+    const queue = mill.queue('q')
+    await queue.enqueue(1, { in: '1h' })
+    await queue.pause()
+    await mill.pauseAll()
+    const kinds = async () => (await mill.explain('q'))?.gates.map(({ kind }) => kind)
+    expect(await kinds()).toEqual(['paused', 'paused', 'not-due', 'no-worker'])
+    await queue.pause({ where: 'here' })
+    expect(await kinds()).toEqual(['paused', 'paused', 'paused', 'not-due', 'no-worker'])
+  })
+
   it('says what holds the whole queue, what is in it and what goes next', async () => {
     const { mill } = bench()
     const queue = mill.queue('q')

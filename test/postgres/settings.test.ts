@@ -4,6 +4,7 @@ import pg from 'pg'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { compareStores } from 'millrace/testing'
 import { postgresStore } from '../../src/stores/postgres/postgres-store.js'
+import { newJob, unique } from '../../src/testing/conformance/build.js'
 import { openMemory } from '../conformance/memory-medium.js'
 import { openPostgres } from '../conformance/postgres-medium.js'
 import { sharedPostgres } from '../servers/postgres.js'
@@ -23,6 +24,8 @@ const STRANGE = {
   plan_cache_mode: 'force_generic_plan',
   lock_timeout: '5s',
   default_transaction_isolation: 'serializable',
+  default_transaction_read_only: 'on',
+  array_nulls: 'off',
 }
 
 async function databaseWith(settings: Readonly<Record<string, string>>): Promise<string> {
@@ -56,6 +59,44 @@ describe.skipIf(server.isMissing)(`a database with settings of its own${server.w
   it('answers a walk as any other', async () => {
     const open = openPostgres(async () => url)
     await compareStores({ model: openMemory, open, seed: 11, steps: 200 })
+  })
+
+  it('lets nobody wait for a lock until he is given up', async () => {
+    const store = postgresStore({ url })
+    await store.open({ scope: 'default' })
+    await store.insert([{ jobs: [newJob('a', { unique: unique('k') })] }])
+    const owner = new pg.Client({ connectionString: url })
+    await owner.connect()
+    await owner.query('BEGIN READ WRITE; LOCK TABLE millrace.jobs, millrace.keys')
+    const waiting = store.insert([{ jobs: [newJob('b', { unique: unique('k') })] }])
+    await expect(waiting).rejects.toThrow(/STORE_UNREACHABLE.*lock timeout/s)
+    const left = await owner.query(
+      "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    )
+    expect(left.rowCount).toBe(0)
+    await owner.end()
+    await store.close()
+  })
+
+  it.each(['do$$llar', 'Ü "quoted"', 'x'.repeat(63)])(
+    'takes a schema called %s',
+    async (schema) => {
+      for (const opening of [1, 2]) {
+        const store = postgresStore({ url, schema })
+        await store.open({ scope: 'default' })
+        const [[answer]] = await store.insert([{ jobs: [newJob(`job ${opening}`)] }])
+        expect(answer.status).toBe('inserted')
+        await store.close()
+      }
+    },
+  )
+
+  it('refuses a name that the server would cut', async () => {
+    const store = postgresStore({ url, schema: 'ü'.repeat(32) })
+    await expect(store.open({ scope: 'default' })).rejects.toThrow(
+      /OPTION_INVALID.*at most 63 bytes/s,
+    )
+    await store.close()
   })
 
   it('is refused where it would round the times of jobs', async () => {

@@ -105,6 +105,21 @@ describe('transactions on SQLite', () => {
     expect((await queue.get(job.id))?.history[0].error?.message).toContain('OPTION_INVALID')
   })
 
+  it('refuses a step within it, which would wait for it', async () => {
+    const mill = await open({ poll: '50ms' })
+    const queue = mill.queue('step', { attempts: 1 })
+    queue.work(async (_, job) =>
+      job.commit(async (tx) => {
+        await job.step('charge', () => tx.exec('SELECT 1'))
+      }),
+    )
+    const job = await queue.enqueue(1)
+    await expect(job.result()).rejects.toThrow()
+    const message = (await queue.get(job.id))?.history[0].error?.message
+    expect(message).toContain('step "charge"')
+    expect(message).toContain('expected steps before job.commit')
+  })
+
   it('leaves savepoints to the user, and answers nobody behind its function', async () => {
     const mill = await open({ poll: '50ms' })
     const queue = mill.queue('late', { keep: { completed: '1d' } })

@@ -8,15 +8,22 @@ export const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::float8'
 /** When the server hears nothing for so long within a transaction, we are gone, and our locks go. */
 const SILENT_AT_MOST: Millis = 15_000
 
+/**
+ * Somewhat less than we wait for an answer: who waits for a lock that somebody keeps gives up by
+ * himself. A server does not hear that we have gone, and would keep each one that we gave up.
+ */
+const LOCKED_AT_MOST: Millis = 9_000
+
 /** Whatever the database's own default is: rows that others have changed are to be seen as they are. */
 export const BEGIN: Readonly<Record<Purpose, string>> = {
   read: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
-  durable: 'BEGIN ISOLATION LEVEL READ COMMITTED',
-  loose: 'BEGIN ISOLATION LEVEL READ COMMITTED',
+  durable: 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE',
+  loose: 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE',
 }
 
 const SETTINGS = `
-  SELECT set_config('enable_seqscan',   'off', true),
+  SELECT set_config('array_nulls',      'on',  true),
+         set_config('enable_seqscan',   'off', true),
          set_config('enable_hashjoin',  'off', true),
          set_config('enable_mergejoin', 'off', true),
          set_config('jit',              'off', true)`
@@ -27,6 +34,7 @@ const SETTINGS = `
  */
 const OF_SERVER = `,
          set_config('plan_cache_mode', 'force_generic_plan', true),
+         set_config('lock_timeout', '${LOCKED_AT_MOST}', true),
          set_config('idle_in_transaction_session_timeout', '${SILENT_AT_MOST}', true)`
 /** Nobody analyzes it: a plan that was made for small tables would be kept for large ones. */
 const OF_OUR_OWN = `,

@@ -158,17 +158,19 @@ export class Connections {
     await client.query({ text: FLUSH })
   }
 
-  /** Again when others were in the way. */
+  /** Again when others were in the way, but for no longer than one answer may take. */
   async #again<T>(purpose: Purpose, run: Run<T>): Promise<T> {
+    const { clock, chance } = this.#parts
+    const enough = clock.mono() + this.#patience.answers / 2
     for (let tries = 1; ; tries++) {
       try {
         return await this.#once(purpose, run)
       } catch (error) {
         // Several may find out at once.
         if (isForgotten(error)) this.#prepares = false
-        if (!(isForgotten(error) || isInTheWay(error)) || tries === TRIES) throw told(error)
+        if (!(isForgotten(error) || isInTheWay(error))) throw told(error)
+        if (tries === TRIES || clock.mono() > enough) throw told(error)
       }
-      const { clock, chance } = this.#parts
       await sleep(clock, BREATH * tries * (0.5 + chance.next()))
     }
   }

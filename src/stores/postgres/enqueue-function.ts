@@ -35,16 +35,16 @@ export function enqueueFunction(s: string): readonly string[] {
   const name = schema.slice(1, -1).replaceAll('""', '"').replaceAll("'", "''")
   return [
     `CREATE FUNCTION ${s}refuse(what text, expected text, received text) RETURNS void
-     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $millrace$
      BEGIN
        RAISE EXCEPTION 'millrace.enqueue: % must be %, received %',
          what, expected, coalesce(left(received, 200), 'null')
          USING ERRCODE = '22023';
-     END $$`,
+     END $millrace$`,
 
     // 48 bits of milliseconds and 80 bits of chance, in Crockford's base 32.
     `CREATE FUNCTION ${s}new_id(now float8) RETURNS text
-     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $millrace$
      DECLARE
        digits CONSTANT text := '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
        -- Of a random UUID the bytes in which no bit is given.
@@ -66,11 +66,11 @@ export function enqueueFunction(s: string): readonly string[] {
          id := id || substr(digits, five + 1, 1);
        END LOOP;
        RETURN id;
-     END $$`,
+     END $millrace$`,
 
     `CREATE FUNCTION ${s}enqueue(queue text, payload jsonb, options jsonb DEFAULT '{}')
      RETURNS text
-     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $millrace$
      #variable_conflict use_variable
      DECLARE
        now_ms     CONSTANT float8 := floor(extract(epoch FROM clock_timestamp()) * 1000);
@@ -260,18 +260,18 @@ export function enqueueFunction(s: string): readonly string[] {
          '${CHANNEL_PREFIX}' || left(encode(sha256(convert_to('${name}/' || the_scope, 'UTF8')), 'hex'), ${CHANNEL_DIGITS}),
          jsonb_build_array(jsonb_build_array('jobs', queue))::text);
        RETURN the_id;
-     END $$`,
+     END $millrace$`,
 
     `CREATE FUNCTION ${s}is_whole(one jsonb, low numeric, high numeric) RETURNS boolean
-     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $millrace$
        SELECT CASE WHEN jsonb_typeof(one) = 'number'
                    THEN one::numeric = trunc(one::numeric) AND one::numeric BETWEEN low AND high
-                   ELSE false END $$`,
+                   ELSE false END $millrace$`,
 
     // The operator's word lies over what was declared.
     `CREATE FUNCTION ${s}limits_of(declared text, overrides text) RETURNS jsonb
-     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-       SELECT coalesce(declared::jsonb -> 'limits', '{}') || coalesce(overrides::jsonb -> 'limits', '{}') $$`,
+     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $millrace$
+       SELECT coalesce(declared::jsonb -> 'limits', '{}') || coalesce(overrides::jsonb -> 'limits', '{}') $millrace$`,
 
     `REVOKE ALL ON FUNCTION ${s}enqueue(text, jsonb, jsonb) FROM PUBLIC`,
     `COMMENT ON FUNCTION ${s}enqueue(text, jsonb, jsonb) IS

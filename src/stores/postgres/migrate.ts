@@ -2,6 +2,7 @@
  * The versions of the tables in a schema of PostgreSQL, under an advisory lock that ends with the
  * transaction. A role that may not make tables finds them made, or says what is missing.
  */
+import { invalid } from '../../job/check.js'
 import { hash32 } from '../../job/book/derived-id.js'
 import { BEGINNINGS } from '../sql/again.js'
 import { IS_SOME } from '../sql/ballast.js'
@@ -22,8 +23,15 @@ export interface Place {
   readonly lockClass: number
 }
 
-/** The place that a schema of this name is. */
+/** What a server keeps of a name: it cuts off the rest, and finds nothing by the whole. */
+const NAME_BYTES = 63
+
+/** The place that a schema of this name is. Throws OPTION_INVALID. */
 export function placeIn(name: string): Place {
+  if (Buffer.byteLength(name) > NAME_BYTES) {
+    const expected = `the name of a schema of at most ${NAME_BYTES} bytes`
+    throw invalid('postgresStore.schema', expected, name, 'choose a shorter one')
+  }
   return { schema: `"${name.replaceAll('"', '""')}".`, lockClass: hash32(name, 0x6d696c6c) | 0 }
 }
 
@@ -35,7 +43,7 @@ export function tablesOf({ schema, lockClass }: Place): Tables {
     versions: VERSIONS,
     // Committed by others before the lock was ours: must be seen, whatever the database's default is.
     begin: [
-      'BEGIN ISOLATION LEVEL READ COMMITTED',
+      'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE',
       `SELECT pg_advisory_xact_lock(${lockClass}, 0)`,
     ],
     ground: [

@@ -78,6 +78,9 @@ export class HeldInside implements Live {
     return this.#isHeld
   }
 
+  /** It cannot. */
+  readonly isCommitting = false
+
   /** The transaction is the worker's, and a function cannot be sent there. */
   commit(): Promise<Settled> {
     return Promise.reject(noneInIsolates('job.commit'))
