@@ -4,6 +4,7 @@
  * known to beat, `alive` is false and the loop beats itself; when nothing is held for long it ends.
  */
 import { Worker } from 'node:worker_threads'
+import { millraceError } from '../job/errors.js'
 import type { Millis } from '../job/job.js'
 import type { BeatRecipe } from '../store.js'
 import type { Clock, Timer } from '../time/clock.js'
@@ -98,7 +99,9 @@ export class HeartThread {
     const options = { workerData: start, execArgv: [] }
     const worker = new Worker(new URL('./heart-thread.js', import.meta.url), options)
     worker.unref()
-    worker.on('message', ({ error }: ThreadTrouble) => this.#options.onError(new Error(error)))
+    worker.on('message', ({ error, fault }: ThreadTrouble) => {
+      this.#options.onError(fault === null ? new Error(error) : millraceError(fault))
+    })
     worker.on('error', (error) => this.#options.onError(error))
     worker.on('exit', () => {
       if (this.#worker === worker) this.#worker = null

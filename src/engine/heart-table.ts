@@ -10,6 +10,7 @@
  * the loop's own timer ends that run.
  */
 import type { TokenText } from '../job/claim.js'
+import type { Fault } from '../job/errors.js'
 import type { Millis } from '../job/job.js'
 import type { BeatRecipe } from '../store.js'
 import { TABLE_SLOTS, TABLE_TRIES } from '../job/defaults.js'
@@ -53,6 +54,8 @@ export type ThreadNews = { readonly node: string } | { readonly columns: SharedA
 /** What it tells. */
 export interface ThreadTrouble {
   readonly error: string
+  /** What it is made of, where it is one of ours. */
+  readonly fault: Fault | null
 }
 
 export class HeartTable implements Mirror {

@@ -7,6 +7,8 @@
  * neither the store's code nor a connection is opened here, which short work then never pays for.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { MillraceError, shown } from '../job/errors.js'
+import type { Fault } from '../job/errors.js'
 import type { Millis } from '../job/job.js'
 import type { Beat } from '../store.js'
 import { systemClock } from '../time/system.js'
@@ -94,11 +96,19 @@ function overdue({ loopMono, runs }: TableView): readonly string[] {
   return runs.filter(({ deadline }) => loopMono + silent > deadline).map(({ token }) => token)
 }
 
+/** An error crosses threads without its class. */
+function faultOf(error: unknown): Fault | null {
+  if (!MillraceError.is(error)) return null
+  const { code, subject, expected, received, remedy } = error
+  const came = typeof received === 'string' ? received : shown(received)
+  return { code, subject, expected, remedy, ...(received !== undefined && { received: came }) }
+}
+
 /** Once for each kind of trouble: the loop decides how often it is told further. */
 function tell(error: unknown): void {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   if (text === told) return
   told = text
-  const trouble: ThreadTrouble = { error: text }
+  const trouble: ThreadTrouble = { error: text, fault: faultOf(error) }
   parentPort?.postMessage(trouble)
 }

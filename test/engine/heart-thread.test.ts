@@ -21,7 +21,7 @@ afterEach(async () => {
 })
 
 /** A recipe whose beats are heard here. */
-async function hearing(options: { readonly failing?: boolean } = {}) {
+async function hearing(options: { readonly failing?: boolean | 'of ours' } = {}) {
   const { systemChance } = await load<typeof SystemModule>('time/system.js')
   const name = `beats-${systemChance.next()}`
   const module = new URL('./fixtures/beater.mjs', import.meta.url).href
@@ -42,7 +42,7 @@ async function hearing(options: { readonly failing?: boolean } = {}) {
 }
 
 /** A compiled engine whose store can be beaten for from a thread. */
-async function beating(options: { readonly failing?: boolean } = {}) {
+async function beating(options: { readonly failing?: boolean | 'of ours' } = {}) {
   const { beats, until, recipe } = await hearing(options)
   const { memoryStore } = await load<typeof MemoryModule>('stores/memory/memory-store.js')
   const { Engine: Compiled } = await load<typeof EngineModule>('engine/engine.js')
@@ -97,6 +97,15 @@ describe.skipIf(!built)("the heart's thread (needs `npm run build`)", () => {
     engine.start(working(() => new Promise<Asked>(() => undefined)))
     await until(() => true)
     expect(await told.done).toContain('the medium is away')
+  })
+
+  it('tells an error of ours as it is', async () => {
+    const { engine } = await beating({ failing: 'of ours' })
+    const told = signal<string>()
+    engine.events.on('store.error', ({ error }) => told.fire(error.message))
+    await engine.insert({ jobs: [newJob('a')] })
+    engine.start(working(() => new Promise<Asked>(() => undefined)))
+    expect(await told.done).toBe('STORE_WIPED store: expected a medium, received "none". Find it.')
   })
 
   it('rests when it is told to, goes on when there is work, and ends', async () => {
