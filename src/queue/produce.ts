@@ -204,7 +204,21 @@ function refuseBytes(aim: Aim, jobs: readonly NewJob[]): void {
     bytes += Buffer.byteLength(payload.text) + (meta === null ? 0 : Buffer.byteLength(meta.text))
     for (const { queue, id } of after) bytes += queue.length + id.length
   }
-  if (bytes > LOT_BYTES) throw lotTooLarge(aim, `${LOT_BYTES} bytes`, bytes)
+  if (bytes <= LOT_BYTES) return
+  const [{ payload }] = jobs
+  const isOne = jobs.length === 1 && Buffer.byteLength(payload.text) > LOT_BYTES
+  throw isOne ? tooLarge(aim, bytes) : lotTooLarge(aim, `${LOT_BYTES} bytes`, bytes)
+}
+
+/** Whatever limit its queue has. */
+function tooLarge(aim: Aim, bytes: number): Error {
+  return millraceError({
+    code: 'PAYLOAD_TOO_LARGE',
+    subject: `${aim.subject} payload`,
+    expected: `at most ${LOT_BYTES} bytes`,
+    received: bytes,
+    remedy: 'store it elsewhere, and enqueue where it is',
+  })
 }
 
 /** Jobs that wait for each other would wait for ever. */

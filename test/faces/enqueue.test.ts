@@ -178,7 +178,9 @@ describe('enqueueMany', () => {
     expect(await fault(() => queue.enqueueMany(Array<string>(34).fill(big)))).toContain(
       'LOT_TOO_LARGE',
     )
-    expect(await fault(() => queue.enqueue('x'.repeat(33_600_000)))).toContain('LOT_TOO_LARGE')
+    const large = await fault(() => queue.enqueue('x'.repeat(33_600_000)))
+    expect(large).toContain('PAYLOAD_TOO_LARGE')
+    expect(large).toContain('Store it elsewhere')
   })
 })
 
