@@ -1,14 +1,15 @@
 /**
  * What the engine tells while a store does not answer, and how long it waits before it asks again.
  * Promises: one `store.error` when trouble begins, one now and then while it lasts, one
- * `store.recovered` when it is over; never one for every call that failed. Who repeats what is
- * left to those who call.
+ * `store.recovered` when it is over; never one for every call that failed. Trouble that comes back
+ * at once was not over: some kind of call fails, while others succeed. Who repeats what is left to
+ * those who call.
  */
 import { MillraceError, millraceError } from '../job/errors.js'
 import type { Millis } from '../job/job.js'
 import type { Events } from '../observe/events.js'
 import type { Chance, Clock } from '../time/clock.js'
-import { OUTAGE_TOLD_EVERY, REPEAT_MAX, REPEAT_MIN } from '../job/defaults.js'
+import { OUTAGE_BACK_WITHIN, OUTAGE_TOLD_EVERY, REPEAT_MAX, REPEAT_MIN } from '../job/defaults.js'
 
 export class Outage {
   readonly #clock: Clock
@@ -16,6 +17,8 @@ export class Outage {
   /** When trouble began, by `mono`; null: all is well. */
   #since: number | null = null
   #toldAt = -Infinity
+  /** It was told of trouble since the last time that it was told to be over. */
+  #isTold = false
   /** When the last trouble was over, by `mono`; null: there was none. */
   #overAt: number | null = null
 
@@ -32,9 +35,11 @@ export class Outage {
 
   failed(cause: unknown, retryIn: Millis | null): void {
     const now = this.#clock.mono()
+    if (this.#since === null && this.calm > OUTAGE_BACK_WITHIN) this.#toldAt = -Infinity
     this.#since ??= now
     if (now - this.#toldAt < OUTAGE_TOLD_EVERY) return
     this.#toldAt = now
+    this.#isTold = true
     this.#events.fault(asStoreError(cause), retryIn)
   }
 
@@ -43,7 +48,8 @@ export class Outage {
     const after = this.#clock.mono() - this.#since
     this.#since = null
     this.#overAt = this.#clock.mono()
-    this.#toldAt = -Infinity
+    if (!this.#isTold) return
+    this.#isTold = false
     this.#events.emit('store.recovered', { after })
   }
 }

@@ -241,6 +241,8 @@ export const REPEAT_MIN = 50
 export const REPEAT_MAX = 5_000
 /** While trouble lasts it is told again after this long, and not for every call that failed. */
 export const OUTAGE_TOLD_EVERY = 30_000
+/** Trouble that is back within this was not over; a wait before a repeat is not longer. */
+export const OUTAGE_BACK_WITHIN = 5_000
 
 // ── The engine: claims ──────────────────────────────────────────────────────────────────────────
 
