@@ -259,7 +259,7 @@ describe.skipIf(here.isMissing)(`a Millrace on PostgreSQL${here.why}`, () => {
     one = watched(url)
     const early = one.enqueue(2)
     await one.until(() => one.errors().length > 0)
-    expect(one.errors()).toEqual([expect.stringMatching(/25006.*connect to the primary/s)])
+    expect(one.errors()).toEqual([expect.stringMatching(/0A000.*connect to the primary/s)])
     await standby.query('SELECT pg_promote()')
     await early
     await one.until(() => one.ran.has(2) && one.recoveries() > 0)

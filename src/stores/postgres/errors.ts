@@ -29,9 +29,11 @@ export function isForgotten(error: unknown): boolean {
   return code === '26000' || code === '42P05'
 }
 
-/** It only reads: a standby, or a primary that became one. */
+/** It only reads: a standby, or a primary that became one. The second: it refuses a BEGIN READ WRITE. */
+const READ_ONLY = new Set(['25006', '0A000'])
+
 export function isReadOnly(error: unknown): boolean {
-  return codeOf(error) === '25006'
+  return READ_ONLY.has(codeOf(error))
 }
 
 /** No answer came in time; the server may be at it still. */
@@ -78,6 +80,7 @@ export function unknown(cause: unknown): MillraceError {
 function remedyFor(code: string): string {
   switch (code) {
     case '25006':
+    case '0A000':
       return 'this server only reads: connect to the primary'
     case '53300':
       return 'the server has no connection left: raise max_connections, or put a pooler before it'

@@ -43,7 +43,7 @@ export function tablesOf({ schema, lockClass }: Place): Tables {
     versions: VERSIONS,
     // Committed by others before the lock was ours: must be seen, whatever the database's default is.
     begin: [
-      'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE',
+      'BEGIN ISOLATION LEVEL READ COMMITTED',
       `SELECT pg_advisory_xact_lock(${lockClass}, 0)`,
     ],
     ground: [
