@@ -125,6 +125,7 @@ export class Engine {
     const lateness = new Lateness()
     this.#exchanger = new Exchanger({
       ...{ store, clock, chance, events, outage, ledger, lateness, node },
+      givesUp: (claimedAt) => this.#closing !== null && leaseGone(claimedAt),
       shut: () => this.#solitude.shut || this.#heart.suspect || this.#notes.throttling,
       first: () => this.#solitude.takeFirst(),
     })

@@ -1,7 +1,7 @@
 /**
  * Verdicts out, jobs in: gathers what all workers of this node have to say and to ask into
  * `store.exchange`. Promises: a verdict is repeated until the store answered it, since only the store
- * knows whether its token still counts; asks are put only when the trip departs, so that they ask for what is free
+ * knows whether its token still counts, or until we close and its lease is gone; asks are put only when the trip departs, so that they ask for what is free
  * then; trouble is told once. When to claim is left to the pollers, what a verdict says to the
  * runs.
  *
@@ -42,6 +42,8 @@ export type Asking = Omit<ClaimAsk, 'claim' | 'alone' | 'margin'> & { readonly i
 /** A verdict on its way. */
 export interface Settling {
   readonly settlement: Settlement
+  /** When its job was claimed, by `mono`. */
+  readonly claimedAt: number
   settled(answer: Settled): void
 }
 
@@ -55,6 +57,8 @@ export interface ExchangerOptions {
   readonly lateness: Lateness
   /** Who we are; it may change while a trip is under way. */
   readonly node: () => string
+  /** Whether what was claimed then need not be settled any more, if the store does not answer. */
+  readonly givesUp: (claimedAt: number) => boolean
   /** Nobody may claim now: something runs alone, or the node must look first what it lost. */
   readonly shut: () => boolean
   /** Who must ask before the others, if anybody must: only the first of an idle node is alone. */
@@ -279,12 +283,15 @@ export class Exchanger {
   }
 
   #failed(trip: Trip, error: unknown): void {
-    const { clock, chance, outage, node } = this.#options
+    const { clock, chance, outage, node, givesUp } = this.#options
     if (MillraceError.is(error, 'STORE_CLOSED')) this.#closed = true
     this.#giveUp(trip, error)
     const isOver = this.#closed || trip.node !== node()
-    const kept = isOver ? [] : trip.settling
-    if (isOver) for (const one of trip.settling) one.settled(LOST)
+    const kept: Settling[] = []
+    for (const one of trip.settling) {
+      if (isOver || givesUp(one.claimedAt)) one.settled(LOST)
+      else kept.push(one)
+    }
     if (this.#closed) return this.close()
     this.#requeue(kept, error)
     // Two that were under way fail together: they rest together.

@@ -37,7 +37,8 @@ export class Outage {
     const now = this.#clock.mono()
     if (this.#since === null && this.calm > OUTAGE_BACK_WITHIN) this.#toldAt = -Infinity
     this.#since ??= now
-    if (now - this.#toldAt < OUTAGE_TOLD_EVERY) return
+    const lasts = !this.#isTold && now - this.#since > OUTAGE_BACK_WITHIN
+    if (!lasts && now - this.#toldAt < OUTAGE_TOLD_EVERY) return
     this.#toldAt = now
     this.#isTold = true
     this.#events.fault(asStoreError(cause), retryIn)

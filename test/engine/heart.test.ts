@@ -66,6 +66,24 @@ describe('a node', () => {
     expect(told('job.completed')).toMatchObject([{ id: 'x', attempt: 1 }])
   })
 
+  it('that closes gives up what its store does not hear, once its lease is gone', async () => {
+    const { clock, scripted, engine } = rig()
+    await insert(engine, newJob('x'))
+    const end = signal()
+    engine.start(working(() => end.done.then(() => COMPLETE)))
+    await clock.advance(10)
+    for (const verb of ['exchange', 'beat', 'check', 'sweep'] as const) {
+      scripted.failBefore(verb, 300)
+    }
+    end.fire()
+    let isClosed = false
+    void engine.close({ timeout: Infinity }).then(() => (isClosed = true))
+    await clock.advance(20_000)
+    expect(isClosed).toBe(false)
+    await clock.advance(40_000)
+    expect(isClosed).toBe(true)
+  })
+
   it('that was swept aborts what it lost, goes on under a new id, and its verdict is void', async () => {
     const clock = new VirtualClock()
     const memory = sharedMemory(clock)

@@ -37,6 +37,19 @@ it('tells trouble that was over for a while anew', async () => {
   expect(heard).toEqual(['error', 'recovered', 'error', 'recovered'])
 })
 
+it('tells trouble that comes back and lasts as soon as it has lasted', async () => {
+  const { clock, heard, outage, fails } = told()
+  fails()
+  outage.answered()
+  await clock.advance(3_000)
+  for (let seconds = 0; seconds < 8; seconds++) {
+    fails()
+    await clock.advance(1_000)
+  }
+  outage.answered()
+  expect(heard).toEqual(['error', 'recovered', 'error', 'recovered'])
+})
+
 it('does not tell one kind of call that fails among others which succeed again and again', async () => {
   const { clock, heard, outage, fails } = told()
   for (let tenths = 0; tenths < 650; tenths++) {

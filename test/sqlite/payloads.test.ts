@@ -90,6 +90,22 @@ describe('payloads in SQLite', () => {
     await worker.stop({ timeout: 0 })
   })
 
+  it('go with the job that an operator, or its time, takes away', async () => {
+    const queue = mill.queue<string>('q', { receipts: '1h', keep: { cancelled: 0 } })
+    for (const id of ['deleted', 'among many', 'cancelled']) await queue.enqueue(TEXT, { id })
+    await queue.delete('deleted')
+    await queue.delete({ ids: ['among many'] })
+    await queue.cancel('cancelled')
+    const rows = handle
+      .prepare('SELECT id, state, payload FROM millrace_jobs WHERE seq > 0 ORDER BY seq')
+      .all() as object[] // as: rows are objects
+    expect(rows.map((row) => ({ ...row }))).toEqual([
+      { id: 'deleted', state: 8, payload: null },
+      { id: 'among many', state: 8, payload: null },
+      { id: 'cancelled', state: 8, payload: null },
+    ])
+  })
+
   it('go back with dead letters, however much that is', async () => {
     const queue = mill.queue<{ n: number; text: string }>('q', { attempts: 1, deadLetter: 'dead' })
     // More than is held at once: it goes in two steps.

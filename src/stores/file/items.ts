@@ -130,7 +130,8 @@ const PLAIN =
 
 /** `whole` false: for folding, the payload is left where it is. */
 export function readJob(line: string, whole: boolean): NewJob {
-  const plain = PLAIN.exec(line)
+  // Names that are kept must not be parts of a line: each would keep its line, payload and all.
+  const plain = whole ? PLAIN.exec(line) : null
   if (plain !== null) {
     const [front, queue, id, task = 'default', priority, group = ''] = plain
     return {
@@ -138,7 +139,7 @@ export function readJob(line: string, whole: boolean): NewJob {
       id,
       ownId: false,
       task,
-      payload: whole ? { text: line.slice(front.length), codec: 'json' } : NOTHING,
+      payload: { text: line.slice(front.length), codec: 'json' },
       priority: priority === undefined ? 0 : Number(priority),
       group,
       delay: 0,

@@ -23,17 +23,20 @@ export function isBehindFailure(error: unknown): boolean {
   return codeOf(error) === '25P02'
 }
 
-/** The name of a prepared statement is not known on this connection, or known for another text. */
+/**
+ * The name of a prepared statement is not known on this connection, or known for another text, or for
+ * columns that have changed.
+ */
 export function isForgotten(error: unknown): boolean {
   const code = codeOf(error)
-  return code === '26000' || code === '42P05'
+  const isStale = code === '0A000' && routineOf(error) === 'RevalidateCachedQuery'
+  return code === '26000' || code === '42P05' || isStale
 }
 
-/** It only reads: a standby, or a primary that became one. The second: it refuses a BEGIN READ WRITE. */
-const READ_ONLY = new Set(['25006', '0A000'])
-
+/** It only reads: a standby, or a primary that became one. One that refuses a BEGIN READ WRITE has no code for it. */
 export function isReadOnly(error: unknown): boolean {
-  return READ_ONLY.has(codeOf(error))
+  const code = codeOf(error)
+  return code === '25006' || (code === '0A000' && /read_?only/i.test(routineOf(error)))
 }
 
 /** No answer came in time; the server may be at it still. */
@@ -60,7 +63,7 @@ export function unreachable(cause: unknown): MillraceError {
     subject: 'store postgres',
     expected: 'a server that answers and may be written to',
     received: code === '' ? why : `${why} (${code})`,
-    remedy: remedyFor(code),
+    remedy: isReadOnly(cause) ? 'this server only reads: connect to the primary' : remedyFor(code),
     cause,
   })
 }
@@ -79,9 +82,6 @@ export function unknown(cause: unknown): MillraceError {
 
 function remedyFor(code: string): string {
   switch (code) {
-    case '25006':
-    case '0A000':
-      return 'this server only reads: connect to the primary'
     case '53300':
       return 'the server has no connection left: raise max_connections, or put a pooler before it'
     case '57014':
@@ -101,6 +101,12 @@ function remedyFor(code: string): string {
     default:
       return 'look whether the server runs and can be reached'
   }
+}
+
+/** In which function of the server: the same in every language that it speaks. */
+function routineOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('routine' in error)) return ''
+  return typeof error.routine === 'string' ? error.routine : ''
 }
 
 function codeOf(error: unknown): string {

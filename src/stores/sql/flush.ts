@@ -208,7 +208,9 @@ class Changes {
     if (CHANGING.some((column) => row[column] !== before[column])) {
       this.#change.push(pick(row, CHANGING))
     }
-    if (DESCRIBING.some((column) => row[column] !== before[column])) {
+    // One that was read without its payload has one all the same, and its receipt must not.
+    const becomesReceipt = row.state === RECEIPT && before.state !== RECEIPT
+    if (becomesReceipt || DESCRIBING.some((column) => row[column] !== before[column])) {
       this.#describe.push(pick(row, DESCRIBING))
     }
     const isInLine = before.lane === row.lane && before.priority === row.priority
