@@ -1,9 +1,9 @@
 /**
  * Verdicts out, jobs in: gathers what all workers of this node have to say and to ask into
  * `store.exchange`. Promises: a verdict is repeated until the store answered it, since only the store
- * knows whether its token still counts, or until we close and its lease is gone; asks are put only when the trip departs, so that they ask for what is free
- * then; trouble is told once. When to claim is left to the pollers, what a verdict says to the
- * runs.
+ * knows whether its token still counts, or until we close and its lease is gone; asks are put only
+ * when the trip departs, so that they ask for what is free then; trouble is told once. When to claim
+ * is left to the pollers, what a verdict says to the runs.
  *
  * A trip brings verdicts or claims, never both: verdicts are answered when they are durable, and a
  * claim that went with them would wait for that, too. The verdicts go first, the claims right

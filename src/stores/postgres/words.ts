@@ -16,7 +16,7 @@ export const J = COLUMNS.map((column) => `j.${column}`).join(', ')
 
 /** The same, with the payload where that parameter is 1; a payload may be large. */
 export const jOr = (whole: string): string =>
-  J.replace('j.payload', `CASE WHEN ${whole}::int = 1 THEN j.payload END AS payload`)
+  J.replace('j.payload', () => `CASE WHEN ${whole}::int = 1 THEN j.payload END AS payload`)
 /** The same without the payload. */
 export const BARE = J.replace('j.payload', 'NULL::text AS payload')
 
