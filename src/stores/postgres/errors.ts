@@ -33,10 +33,10 @@ export function isForgotten(error: unknown): boolean {
   return code === '26000' || code === '42P05' || isStale
 }
 
-/** It only reads: a standby, or a primary that became one. One that refuses a BEGIN READ WRITE has no code for it. */
+/** It only reads: a standby, or a primary that became one. For a refused BEGIN READ WRITE there is no code. */
 export function isReadOnly(error: unknown): boolean {
   const code = codeOf(error)
-  return code === '25006' || (code === '0A000' && /read_?only/i.test(routineOf(error)))
+  return code === '25006' || (code === '0A000' && routineOf(error) === 'call_bool_check_hook')
 }
 
 /** No answer came in time; the server may be at it still. */
