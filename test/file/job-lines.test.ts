@@ -2,29 +2,10 @@
 // needs, which are read by a shorter way, and in all others.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import type { NewJob } from '../../src/job/lot.js'
 import { jobLine, readJob } from '../../src/stores/file/items.js'
+import { newJob } from '../../src/testing/conformance/build.js'
 
-const PLAIN: NewJob = {
-  queue: 'mail',
-  id: '01J00000000000000000000000',
-  ownId: false,
-  task: 'default',
-  payload: { text: '{"n":1}', codec: 'json' },
-  priority: 0,
-  group: '',
-  delay: 0,
-  at: null,
-  unique: null,
-  attempts: null,
-  timeout: null,
-  expiresIn: null,
-  after: [],
-  onParentFailed: 'wait',
-  tags: [],
-  meta: null,
-  origin: null,
-}
+const PLAIN = newJob('01J00000000000000000000000')
 
 /** Names that a reader in a hurry takes for something else. */
 const name = fc.oneof(

@@ -119,44 +119,25 @@ export function jobLine(job: NewJob): string {
 
 const NOTHING: Encoded = { text: 'null', codec: 'json' }
 const NOBODY: NewJob['after'] = []
-const UNTAGGED: NewJob['tags'] = []
 
 /**
  * What nearly every line says in front of its payload, in the order of `jobLine`. JSON.parse takes four
  * times as long, and makes each short name unique among all strings of the process.
  */
 const PLAIN =
-  /^\{"q":"([^"\\]*)","id":"([^"\\]*)"(?:,"t":"([^"\\]*)")?(?:,"p":(-?\d+))?(?:,"g":"([^"\\]*)")?\}\t/
+  /^\{"q":"([^"\\]*)","id":"([^"\\]*)"(?:,"t":"([^"\\]*)")?(?:,"p":(-?\d+))?(?:,"g":"([^"\\]*)")?\}$/
+
+function plainWords([, q, id, t = 'default', p = '0', g = '']: readonly string[]): JobWords {
+  return { q, id, t, p: Number(p), g }
+}
 
 /** `whole` false: for folding, the payload is left where it is. */
 export function readJob(line: string, whole: boolean): NewJob {
-  // Names that are kept must not be parts of a line: each would keep its line, payload and all.
-  const plain = whole ? PLAIN.exec(line) : null
-  if (plain !== null) {
-    const [front, queue, id, task = 'default', priority, group = ''] = plain
-    return {
-      queue,
-      id,
-      ownId: false,
-      task,
-      payload: { text: line.slice(front.length), codec: 'json' },
-      priority: priority === undefined ? 0 : Number(priority),
-      group,
-      delay: 0,
-      at: null,
-      unique: null,
-      attempts: null,
-      timeout: null,
-      expiresIn: null,
-      after: NOBODY,
-      onParentFailed: 'wait',
-      tags: UNTAGGED,
-      meta: null,
-      origin: null,
-    }
-  }
   const [front, text] = split(line)
-  const words = JSON.parse(front) as JobWords // the line's checksum was good, so `jobLine` wrote it
+  // Names that are kept must not be parts of a line: each would keep its line, payload and all.
+  const plain = whole ? PLAIN.exec(front) : null
+  // Its checksum was good, so `jobLine` wrote it.
+  const words = plain === null ? (JSON.parse(front) as JobWords) : plainWords(plain)
   return {
     queue: words.q,
     id: words.id,
@@ -173,7 +154,7 @@ export function readJob(line: string, whole: boolean): NewJob {
     expiresIn: words.x === undefined ? null : readSpan(words.x),
     after: words.af === undefined ? NOBODY : words.af.map(([queue, id]) => ({ queue, id })),
     onParentFailed: words.pf ?? 'wait',
-    tags: words.tags ?? UNTAGGED,
+    tags: words.tags ?? [],
     meta: words.m === undefined ? null : { text: words.m, codec: words.mc ?? 'json' },
     origin: null,
   }
