@@ -33,7 +33,8 @@ GRANT SELECT ON millrace.versions TO millrace_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
   millrace.scopes, millrace.queues, millrace.backlogs, millrace.backlog_moves,
   millrace.paused_groups, millrace.lanes, millrace.jobs,
-  millrace.turns, millrace.handfuls, millrace.keys, millrace.kin, millrace.settled, millrace.grants,
+  millrace.turns, millrace.handfuls, millrace.keys, millrace.kin, millrace.arrivals, millrace.settled,
+  millrace.grants,
   millrace.throttles, millrace.nodes, millrace.schedules, millrace.retired,
   millrace.token_ceiling, millrace.token_grant
   TO millrace_worker;

@@ -3,7 +3,7 @@
  * sweep of a node at a time; it goes on while there is more, within a bound, then lets others have
  * their turn; what a sweep did is told. What a sweep does is the store's.
  */
-import { SWEEP_JOBS, SWEEP_ROUNDS } from '../job/defaults.js'
+import { NUDGED_APART, SWEEP_JOBS, SWEEP_ROUNDS } from '../job/defaults.js'
 import type { Millis } from '../job/job.js'
 import type { Events } from '../observe/events.js'
 import type { Store, Swept } from '../store.js'
@@ -32,6 +32,10 @@ export class Sweeper {
   #timer: Timer | null = null
   #sweeping: Promise<void> | null = null
   #running = false
+  /** When the last sweep was over, by `mono`. */
+  #sweptAt = -Infinity
+  /** Something came to wait for one while another was under way, which may have passed it by. */
+  #isNudged = false
 
   constructor(options: SweeperOptions) {
     this.#options = options
@@ -49,11 +53,13 @@ export class Sweeper {
     this.#timer = null
   }
 
-  /** Something waits for a sweep: now, unless one is under way. */
+  /** Something waits for a sweep: at once, unless there was one only just now. */
   nudge(): void {
-    if (!this.#running || this.#sweeping !== null) return
+    if (!this.#running) return
+    this.#isNudged = true
+    if (this.#sweeping !== null) return
     this.#timer?.cancel()
-    this.#begin()
+    this.#plan()
   }
 
   async close(): Promise<void> {
@@ -88,15 +94,19 @@ export class Sweeper {
   #plan(): void {
     if (!this.#running) return
     const { clock, chance, beat } = this.#options
-    const wait = beat * (1 + chance.next())
+    const rest = this.#sweptAt + NUDGED_APART - clock.mono()
+    if (this.#isNudged && rest <= 0) return this.#begin()
+    const wait = this.#isNudged ? rest : beat * (1 + chance.next())
     this.#timer = clock.after(wait, () => this.#begin(), { ref: false })
   }
 
   #begin(): void {
     this.#timer = null
     if (!this.#options.wanted()) return this.stop()
+    this.#isNudged = false
     this.#sweeping ??= this.#sweep().finally(() => {
       this.#sweeping = null
+      this.#sweptAt = this.#options.clock.mono()
       this.#plan()
     })
   }

@@ -302,6 +302,8 @@ export const TABLE_TRIES = 1000
 export const TABLE_SLOTS = 256
 /** Rounds of one sweep while there is more to do, before others get their turn. */
 export const SWEEP_ROUNDS = 20
+/** Sweeps that something waits for do not follow one another any closer. */
+export const NUDGED_APART = 250
 /** While others say that anything may have changed, whoever holds jobs looks after them so often. */
 export const RUMOUR_SPAN = 100
 /** Jobs that one look at waited-for ends reads. */

@@ -70,6 +70,25 @@ export function bear(
   else goOn(ledger, slot, kin)
 }
 
+/** Looks again at what has become of the parents of a job, which nobody has told it. */
+export function lookAgain(ledger: Ledger, slot: number): void {
+  if (ledger.findExtra(slot)?.kin == null) return
+  const kin = kinOf(ledger, slot)
+  kin.parents.forEach((row, at) => {
+    if (row.end === 'completed' || row.isWaived) return
+    const now = { ...rowOf(ledger, row), queue: row.queue, id: row.id }
+    kin.parents[at] = now
+    if (now.slot >= 0 && now.slot !== row.slot) ledger.children.add(now.slot, slot, at)
+  })
+  count(kin)
+  goOn(ledger, slot, kin)
+}
+
+function count(kin: Kin): void {
+  kin.unfinished = kin.parents.filter(isUnfinished).length
+  kin.failed = kin.parents.filter(isInTheWay).length
+}
+
 /** A parent as another store knew it. */
 export interface Foreign extends Omit<Parent, 'slot'> {
   readonly looksAt: JobRef | null
@@ -88,9 +107,8 @@ export function adopt(
     const at = looksAt === null ? -1 : ledger.find(looksAt)
     return { queue, id, end, result, slot: at, isWaived }
   })
-  const unfinished = parents.filter(({ end }) => end === null).length
-  const failed = parents.filter(isInTheWay).length
-  const kin: Kin = { policy, parents, unfinished, failed }
+  const kin: Kin = { policy, parents, unfinished: 0, failed: 0 }
+  count(kin)
   ledger.extra(slot).kin = kin
   parents.forEach((row, at) => {
     if (row.slot >= 0) ledger.children.add(row.slot, slot, at)

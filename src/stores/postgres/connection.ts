@@ -104,9 +104,9 @@ export class Connections {
     return this.#mayFlush && !this.#isAlone
   }
 
-  /** The statements of what writes. */
+  /** The statements of what locks nothing but what it writes. */
   get texts(): Readonly<Record<Statement, string>> {
-    return this.#writing
+    return this.#reading
   }
 
   transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T> {
@@ -281,6 +281,7 @@ export class Connections {
     return {
       now,
       isUsers: false,
+      isOpen: false,
       isFar: !this.#isAlone,
       last: <S extends Statement>(statement: S, params: readonly Value[]) => {
         let rows: Asked[S][] = []

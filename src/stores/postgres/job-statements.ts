@@ -52,6 +52,10 @@ export function jobStatements(s: string, locking: Locking) {
     'job.read': `
       SELECT ${J} FROM unnest($1::bigint[]) AS k (seq) JOIN ${s}jobs AS j ON j.seq = k.seq
       ORDER BY j.seq ${locking}`,
+    // One that runs is not waited for, and is not held up.
+    'job.hold': `
+      SELECT ${J} FROM unnest($1::bigint[]) AS k (seq) JOIN ${s}jobs AS j ON j.seq = k.seq
+      WHERE j.state <> 2 ORDER BY j.seq FOR UPDATE OF j`,
     'bare.find': `
       SELECT ${BARE} FROM unnest($1::int[], $2::text[]) AS k (queue, id)
       JOIN ${s}jobs AS j ON j.queue = k.queue AND j.id = k.id
@@ -203,12 +207,8 @@ export function jobStatements(s: string, locking: Locking) {
       SELECT y.queue, y.key, y.seq, y.id, y.until, y.waiting
       FROM unnest($1::int[], $2::text[]) AS k (queue, key)
       JOIN ${s}keys AS y ON y.queue = k.queue AND y.key = k.key`
-        : `
-      INSERT INTO ${s}keys AS y (queue, key, seq, id, until, waiting)
-      SELECT k.queue, k.key, NULL, '', 0, 0 FROM unnest($1::int[], $2::text[]) AS k (queue, key)
-      ORDER BY k.queue, k.key
-      ON CONFLICT (queue, key) DO UPDATE SET waiting = y.waiting
-      RETURNING y.queue, y.key, y.seq, y.id, y.until, y.waiting`,
+        : ownKeys(s),
+    'key.own': ownKeys(s),
     'dump.keys': `
       SELECT queue, key, seq, id, until, waiting FROM ${s}keys
       WHERE queue = ANY ($1::int[]) AND seq IS NULL AND until > $4 AND (queue, key) > ($2, $3)
@@ -234,14 +234,18 @@ export function jobStatements(s: string, locking: Locking) {
                                AND y.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)
                              LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
     'kin.children': `SELECT DISTINCT child FROM ${s}kin WHERE parent = ANY ($1::bigint[])`,
+    'kin.parents': `SELECT DISTINCT parent FROM ${s}kin WHERE child = ANY ($1::bigint[])`,
     // Whoever completes a parent at this moment waits for the mark, and sees it then; what only stands
     // in another table he would not.
-    'kin.add': `
-      WITH marked AS (UPDATE ${s}jobs SET flags = flags | ${PARENT}::int2
-                      WHERE seq = ANY ($1::bigint[]) AND (flags & ${PARENT}) = 0)
-      INSERT INTO ${s}kin (parent, child, at)
-      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[])
-      ON CONFLICT DO NOTHING`,
+    'kin.add': `WITH marked AS (${mark(s)}) ${link(s)}`,
+    'kin.link': link(s),
+    'kin.mark': mark(s),
+    'arrival.add': `INSERT INTO ${s}arrivals (scope, child) SELECT $1::int, unnest($2::bigint[])`,
+    'arrival.take': `
+      DELETE FROM ${s}arrivals
+      WHERE child IN (SELECT a.child FROM ${s}arrivals AS a WHERE a.scope = $1
+                      ORDER BY a.child LIMIT $2 FOR UPDATE SKIP LOCKED)
+      RETURNING child`,
     'kin.remove': `
       DELETE FROM ${s}kin AS l
       USING unnest($1::bigint[], $2::bigint[], $3::int[]) AS k (parent, child, at)
@@ -254,3 +258,20 @@ export function jobStatements(s: string, locking: Locking) {
     'settled.lapse': `DELETE FROM ${s}settled WHERE scope = $1 AND at < $2`,
   } satisfies Partial<Record<Statement, string>>
 }
+
+/** Each key is owned until the end, by a row that says nothing where nobody has it. */
+const ownKeys = (s: string): string => `
+      INSERT INTO ${s}keys AS y (queue, key, seq, id, until, waiting)
+      SELECT k.queue, k.key, NULL, '', 0, 0 FROM unnest($1::int[], $2::text[]) AS k (queue, key)
+      ORDER BY k.queue, k.key
+      ON CONFLICT (queue, key) DO UPDATE SET waiting = y.waiting
+      RETURNING y.queue, y.key, y.seq, y.id, y.until, y.waiting`
+
+const mark = (s: string): string => `
+      UPDATE ${s}jobs SET flags = flags | ${PARENT}::int2
+      WHERE seq = ANY ($1::bigint[]) AND (flags & ${PARENT}) = 0`
+
+const link = (s: string): string => `
+      INSERT INTO ${s}kin (parent, child, at)
+      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[])
+      ON CONFLICT DO NOTHING`

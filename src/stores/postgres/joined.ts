@@ -15,6 +15,7 @@ import { asQuery } from './user-tx.js'
 import type { Param, Row, UserQuery } from './user-tx.js'
 
 export interface JoinedParts {
+  /** Of what reads: they lock nothing. */
   readonly texts: Readonly<Record<Statement, string>>
   readonly channel: string
   /** Where the store's tables are, as `WHERE` tells it. */
@@ -52,7 +53,7 @@ export async function join(user: unknown, parts: JoinedParts): Promise<Joined> {
   }
   const line = new Line(asked)
   return {
-    tx: joinedTx(line, parts.texts, parts.now?.() ?? Number(begun.now)),
+    tx: joinedTx(line, parts, parts.now?.() ?? Number(begun.now)),
     isApart: parts.isApart,
     done: () => line.done(),
     async tell(hints: readonly Hint[]) {
@@ -90,7 +91,7 @@ class Line {
   }
 }
 
-function joinedTx(line: Line, texts: Readonly<Record<Statement, string>>, now: Millis): Tx {
+function joinedTx(line: Line, { texts, isApart }: JoinedParts, now: Millis): Tx {
   const ask = async <S extends Statement>(name: S, params: Param[]): Promise<Asked[S][]> => {
     const rows = await line.ask(texts[name], params)
     return rows.map(read) as unknown as Asked[S][] // as: what the statement is said to answer
@@ -103,6 +104,7 @@ function joinedTx(line: Line, texts: Readonly<Record<Statement, string>>, now: M
   return {
     now,
     isUsers: true,
+    isOpen: isApart,
     all: (statement, params) => ask(statement, params.map(sent)),
     each,
     write: (statement, shared, rows, check) => {

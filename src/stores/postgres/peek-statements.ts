@@ -73,6 +73,7 @@ export function peekStatements(s: string, locking: Locking) {
               OR EXISTS (SELECT FROM ${s}keys AS y
                          WHERE y.seq IS NULL AND y.until <= $2
                            AND y.queue IN ${queues})
+              OR EXISTS (SELECT FROM ${s}arrivals WHERE scope = $1)
               OR EXISTS (SELECT FROM ${s}grants WHERE scope = $1 AND until <= $2)
               OR EXISTS (SELECT FROM ${s}throttles WHERE scope = $1 AND until <= $2)
               OR EXISTS (SELECT FROM ${s}settled WHERE scope = $1 AND at < $3))::int AS is_due`,

@@ -185,6 +185,12 @@ export const VERSIONS: readonly Version[] = [
        PRIMARY KEY (parent, child, at)
      )`,
       `CREATE INDEX kin_child ON ${s}kin (child)`,
+      // Children that came in a transaction of the user's, until somebody has looked at their parents since.
+      `CREATE TABLE ${s}arrivals (
+       scope int NOT NULL,
+       child bigint NOT NULL,
+       PRIMARY KEY (scope, child)
+     )`,
 
       `CREATE TABLE ${s}settled (
        id    int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -260,6 +266,7 @@ export const VERSIONS: readonly Version[] = [
       `DROP TABLE ${s}throttles`,
       `DROP TABLE ${s}grants`,
       `DROP TABLE ${s}settled`,
+      `DROP TABLE ${s}arrivals`,
       `DROP TABLE ${s}kin`,
       `DROP TABLE ${s}keys`,
       `DROP TABLE ${s}turns`,

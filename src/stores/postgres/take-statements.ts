@@ -20,7 +20,7 @@ import { firstOfLane, inTime, nextBlock, TAKEN } from './words.js'
 const ORDER = 'priority DESC, place, seq'
 
 export const takePlainly = (s: string, isLimited: boolean): string => `
-  ${whatFits(s)},
+  ${whatFits(s, 'fit')},
   numbered AS MATERIALIZED (
     SELECT seq, priority, place, now, before + row_number() OVER (ORDER BY ${ORDER}) AS token
     FROM (SELECT f.*, fit.before, fit.now
@@ -35,18 +35,29 @@ export const takePlainly = (s: string, isLimited: boolean): string => `
 const IS_NEW = `j.flags = 0 AND j.attempt = 0 AND j.crashes = 0 AND j.token IS NULL
              AND j.extra IS NULL AND j.expires IS NULL`
 
-/** The same for who is alone in it with the queue; of jobs that are new the rows stay as they are. */
+/**
+ * The same for who is alone in it with the queue; of jobs that are new the rows stay as they are. Where the
+ * row of another is held, as by who replaces it in a transaction that is open, nothing is taken.
+ */
 export const takeHandful = (s: string, isLimited: boolean): string => `
-  ${whatFits(s)},
+  ${whatFits(s, 'fitting')},
+  first AS MATERIALIZED (
+    SELECT f.* FROM fitting AS fit, ${firstOfLane(s, {
+      ...{ lane: '$4::int', now: 'fit.now', most: '$9' },
+      skips: isInNone(s, '$1', '$11::bigint'),
+      columns: `, ${NEEDED}, (${IS_NEW}) AS is_new`,
+    })}
+    LIMIT $9),
+  free AS MATERIALIZED (
+    SELECT j.seq FROM ${s}jobs AS j
+    WHERE j.seq IN (SELECT f.seq FROM first AS f WHERE NOT f.is_new) AND j.state = 1
+    FOR UPDATE SKIP LOCKED),
+  fit AS MATERIALIZED (
+    SELECT * FROM fitting
+    WHERE NOT EXISTS (SELECT FROM first AS f WHERE NOT f.is_new AND f.seq NOT IN (SELECT seq FROM free))),
   numbered AS MATERIALIZED (
-    SELECT first.*, before + row_number() OVER (ORDER BY ${ORDER}) AS token
-    FROM (SELECT f.*, fit.before, fit.now
-          FROM fit, ${firstOfLane(s, {
-            ...{ lane: '$4::int', now: 'fit.now', most: '$9' },
-            skips: isInNone(s, '$1', '$11::bigint'),
-            columns: `, ${NEEDED}, (${IS_NEW}) AS is_new`,
-          })}
-          LIMIT $9) AS first),
+    SELECT first.*, fit.before, fit.now, before + row_number() OVER (ORDER BY ${ORDER}) AS token
+    FROM fit, first),
   put AS (
     INSERT INTO ${s}handfuls (first, scope, queue, node, worker, claim, at, jobs, held, seqs)
     SELECT min(token), $3, $1, $6, $7, $8, min(now), count(*), count(*) FILTER (WHERE is_new),
@@ -112,8 +123,8 @@ const NOT_TOLD = 0
 const NEEDED = `j.id, j.flags, j.task, j.crashes, j.attempt, j.max_attempts, j.due, j.inserted_at, j.payload,
            j.codec, j.spec, j.extra`
 
-/** `fit`: a row, where all is as the handle knew, with the time and the token before the first. */
-function whatFits(s: string): string {
+/** A row, where all is as the handle knew, with the time and the token before the first. */
+function whatFits(s: string, name: string): string {
   return `
   WITH t AS MATERIALIZED (SELECT coalesce($10::float8, ${NOW}) AS now),
   q AS MATERIALIZED (
@@ -133,7 +144,7 @@ function whatFits(s: string): string {
                                LIMIT 1) AS d)
     -- Nobody takes it for dead before this is over.
     FOR KEY SHARE OF n),
-  fit AS MATERIALIZED (SELECT q.now, q.before FROM q WHERE q.before + $9::bigint <= q.until)`
+  ${name} AS MATERIALIZED (SELECT q.now, q.before FROM q WHERE q.before + $9::bigint <= q.until)`
 }
 
 /** From now on these run. */

@@ -45,6 +45,8 @@ export async function flush(tx: Tx, queues: Queues, sheet: Sheet, news: News): P
     changes.added(sheet, tx.isUsers ? withoutTurn(row) : row)
   }
   changes.write(tx)
+  if (!tx.isOpen) changes.link(tx)
+  else if (changes.linkOpenly(tx, queues.scope, sheet)) news.sweep()
   tellMoves(tx, queues, sheet.queues, changes.moved)
   flushRest(tx, queues, sheet)
   news.of(sheet.book)
@@ -269,9 +271,28 @@ class Changes {
     tx.write('job.describe', [], this.#describe)
     tx.write('kin.remove', [], this.#kinRemove)
     tx.write('kin.forget', [], this.#kinForget)
-    tx.write('kin.add', [], this.#kinAdd)
     tx.write('turn.add', [], this.#turns.rows())
     tx.write('turn.open', [], inOrder(this.#open))
+  }
+
+  link(tx: Tx): void {
+    tx.write('kin.add', [], this.#kinAdd)
+  }
+
+  /** Whether any is of a job that was there before: that is looked at again (`arriving.ts`). */
+  linkOpenly(tx: Tx, scope: number, sheet: Sheet): boolean {
+    const isOthers = ([parent]: Value[]): boolean => sheet.rows.has(Number(parent))
+    const others = this.#kinAdd.filter(isOthers)
+    const own = this.#kinAdd.filter((link) => !isOthers(link))
+    tx.write('kin.add', [], own)
+    tx.write('kin.link', [], others)
+    const children = [...new Set(others.map(([, child]) => child))]
+    tx.write(
+      'arrival.add',
+      [scope],
+      children.map((child) => [child]),
+    )
+    return children.length > 0
   }
 }
 

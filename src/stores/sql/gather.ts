@@ -14,8 +14,10 @@ import type { Gates } from './looking.js'
 import type { Lock, Tx } from './port.js'
 import type { Queues } from './queues.js'
 import { settingsOf } from './queues.js'
-import type { QueueFacts } from './sheet.js'
+import type { KeyRow, QueueFacts } from './sheet.js'
+import type { Asked } from './statements.js'
 import type { JobRow } from './row.js'
+import { findOpenly, openKeysOf } from './open-keys.js'
 import { readSettled } from './settled.js'
 import { Sheet } from './sheet.js'
 
@@ -55,7 +57,7 @@ export class Gatherer {
    * 'job.see': who asks only looks at them, and has spread nothing ['job.find'].
    */
   async jobs(refs: readonly JobRef[], how: 'job.find' | 'job.see' = 'job.find'): Promise<JobRow[]> {
-    const ids = new Map([...this.sheet.queues.values()].map(({ name, id }) => [name, id]))
+    const ids = this.#numbers()
     const asked = new Map<string, readonly [number, string]>()
     for (const { queue, id } of refs) {
       const number = ids.get(queue)
@@ -173,7 +175,7 @@ export class Gatherer {
 
   /** Who has these keys, by queue and key. */
   async keys(keys: readonly (readonly [queue: string, key: string])[]): Promise<void> {
-    const ids = new Map([...this.sheet.queues.values()].map(({ name, id }) => [name, id]))
+    const ids = this.#numbers()
     const asked: [number, string][] = []
     for (const [queue, key] of keys) {
       const id = ids.get(queue)
@@ -182,10 +184,7 @@ export class Gatherer {
       this.#keys.add(name)
       asked.push([id, key])
     }
-    const rows = await this.tx.each('key.find', [], asked)
-    for (const { waiting, ...row } of rows) {
-      this.sheet.keys.push({ ...row, while: waiting === 1 ? 'waiting' : 'unfinished' })
-    }
+    for (const row of await this.tx.each('key.find', [], asked)) this.sheet.keys.push(keyOf(row))
   }
 
   /** All that the insertion of these may meet. */
@@ -193,10 +192,8 @@ export class Gatherer {
     const names = jobs.map(({ queue }) => queue)
     await this.queues(names, 'make', 'beside')
     await this.jobs(jobs)
-    await this.keys(
-      jobs.flatMap(({ queue, unique }) => (unique === null ? [] : [[queue, unique.key] as const])),
-    )
-    await this.#holders()
+    if (this.tx.isOpen) await this.#keysOpenly(jobs)
+    else await this.#keysOf(jobs)
     const parents = jobs.flatMap(({ after }) => after)
     if (parents.length > 0) await this.heirs(parents)
     await this.#backlogs()
@@ -217,12 +214,26 @@ export class Gatherer {
     await this.#graves()
   }
 
-  /** The jobs that hold the keys that were asked for. */
-  async #holders(): Promise<void> {
+  /** Who has the keys of these, and the jobs that hold them. */
+  async #keysOf(jobs: readonly NewJob[]): Promise<void> {
+    await this.keys(
+      jobs.flatMap(({ queue, unique }) => (unique === null ? [] : [[queue, unique.key] as const])),
+    )
     const seqs = this.sheet.keys.flatMap(({ seq }) =>
       seq === null || this.sheet.rows.has(seq) ? [] : [[seq]],
     )
     this.sheet.addJobs(await this.tx.each('job.read', [], seqs))
+  }
+
+  async #keysOpenly(jobs: readonly NewJob[]): Promise<void> {
+    const { keys, holders } = await findOpenly(this.tx, openKeysOf(jobs, this.#numbers()))
+    for (const row of keys) this.sheet.keys.push(keyOf(row))
+    this.sheet.addJobs(holders)
+  }
+
+  /** Of its queues, by name. */
+  #numbers(): Map<string, number> {
+    return new Map([...this.sheet.queues.values()].map(({ name, id }) => [name, id]))
   }
 
   /** These jobs, and wherever they went since. */
@@ -323,4 +334,8 @@ export class Gatherer {
     const rests = await restsOf(this.tx, this.#queues.scope)
     for (const [name, until] of rests) this.sheet.throttles.set(name, until)
   }
+}
+
+function keyOf({ waiting, ...row }: Asked['key.find']): KeyRow {
+  return { ...row, while: waiting === 1 ? 'waiting' : 'unfinished' }
 }

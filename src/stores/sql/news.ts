@@ -10,11 +10,12 @@ const BITS: Readonly<Record<Hint['what'], number>> = {
   ends: NEWS_ENDS,
   control: NEWS_CONTROL,
   schedules: NEWS_SCHEDULES,
-  sweep: 0, // no transaction brings it about
+  sweep: 0, // of no queue
 }
 
 export class News {
   readonly #bits = new Map<string, number>()
+  #isForSweep = false
 
   /** Something of the queue may be runnable, or become so sooner. */
   jobs(queue: string): void {
@@ -27,6 +28,11 @@ export class News {
 
   control(queue: string): void {
     this.#tell(queue, NEWS_CONTROL)
+  }
+
+  /** What only a sweep can do is there. */
+  sweep(): void {
+    this.#isForSweep = true
   }
 
   /** All that a sheet's book has to tell. */
@@ -47,6 +53,7 @@ export class News {
       if (bits & NEWS_CONTROL) hints.push({ what: 'control', queue })
       if (bits & NEWS_SCHEDULES) hints.push({ what: 'schedules', queue })
     }
+    if (this.#isForSweep) hints.push({ what: 'sweep', queue: null })
     return hints
   }
 

@@ -15,8 +15,10 @@ export type Value = string | number | null | readonly string[] | readonly number
 export interface Tx {
   /** The store's time: it stands still within a transaction. */
   readonly now: Millis
-  /** Its end is the user's, and may be long in coming: nothing is locked that claims need. */
+  /** Its end is the user's: nothing is locked that claims need. */
   readonly isUsers: boolean
+  /** And that may be long in coming, while others go on: nothing of theirs is locked. */
+  readonly isOpen: boolean
   /** One statement; its rows. */
   all<S extends Statement>(statement: S, params: readonly Value[]): Promise<Asked[S][]>
   /** The statement for each of these rows; `shared` are its first parameters. All rows it answered. */

@@ -8,6 +8,7 @@
  */
 import type { Millis } from '../../job/job.js'
 import type { JobRow, Taken } from './row.js'
+import type { AskedBeside } from './statements-beside.js'
 
 interface Id {
   readonly id: number
@@ -37,7 +38,7 @@ interface Named {
 }
 
 /** What each statement answers. */
-export interface Asked {
+export interface Asked extends AskedBeside {
   // ── Scopes ───────────────────────────────────────────────────────────────────────────────────
   /** name */
   readonly 'scope.add': Id
@@ -187,6 +188,8 @@ export interface Asked {
   readonly 'job.see': JobRow
   /** each seq */
   readonly 'job.read': JobRow
+  /** each seq: those that do not run, and do not begin to before the transaction is over */
+  readonly 'job.hold': JobRow
   /** each queue, id: without the payload, as all that are bare */
   readonly 'bare.find': JobRow
   /** each seq */
@@ -236,43 +239,6 @@ export interface Asked {
   readonly 'dump.jobs': JobRow
   /** after, limit; each queue: the first numbers of each, without what was moved away */
   readonly 'dump.numbers': { readonly seq: number }
-
-  // ── Keys, kin, settlements ───────────────────────────────────────────────────────────────────
-  /** each queue, key */
-  readonly 'key.find': {
-    readonly queue: number
-    readonly key: string
-    readonly seq: number | null
-    readonly id: string
-    readonly until: Millis
-    readonly waiting: number
-  }
-  /** queues, after queue, key, now, limit: those that only a period holds, by queue and key */
-  readonly 'dump.keys': Asked['key.find']
-  /** queues, now: those of which any key is held */
-  readonly 'dump.keyed': { readonly queue: number }
-  /** each queue, key, seq or null, id, until, waiting */
-  readonly 'key.put': Id
-  /** each queue, key */
-  readonly 'key.remove': Id
-  /** now; each seq: keys held until the first start, of a job that starts */
-  readonly 'key.started': Id
-  /** scope, now: forgets those of which nothing holds */
-  readonly 'key.lapse': Id
-  /** each parent */
-  readonly 'kin.children': { readonly child: number }
-  /** each parent, child, at */
-  readonly 'kin.add': Id
-  /** each parent, child, at */
-  readonly 'kin.remove': Id
-  /** each child that is gone */
-  readonly 'kin.forget': Id
-  /** scope, now, lowest token, highest token, body */
-  readonly 'settled.add': Id
-  /** scope, token: bodies that may have it */
-  readonly 'settled.find': { readonly body: string }
-  /** scope, before */
-  readonly 'settled.lapse': Id
 
   // ── Turns ────────────────────────────────────────────────────────────────────────────────────
   /** each lane, queue, group, priority, pass, tie, floor; one that is there gets the lower floor */

@@ -4,12 +4,13 @@
  * book decides (`decide-sweep.ts`).
  */
 import { decideSweep, silence } from '../../job/book/decide-sweep.js'
-import type { Happening, Millis } from '../../job/job.js'
+import type { Millis } from '../../job/job.js'
 import type { FinalState } from '../../job/job.js'
 import { FINAL_STATES } from '../../job/job.js'
 import type { Kept } from '../../job/settings.js'
 import { COMPLETED, RECEIPT } from '../../job/book/columns.js'
 import type { NodeCard, SweepAsk, Swept } from '../../store.js'
+import { reunite } from './arriving.js'
 import { flush } from './flush.js'
 import { Gatherer } from './gather.js'
 import type { News } from './news.js'
@@ -40,6 +41,7 @@ export async function sweep(
   for (const row of await tx.all('queue.all', [queues.scope])) {
     if (locked.has(row.id)) gatherer.add(queues.factsOf(row))
   }
+  const reunited = await reunite(tx, queues, ask.limit, news)
   const facts = [...sheet.queues.values()]
   const held = await heldByTheSilent(tx, queues, nodes, ask, gatherer)
   const waiting = [
@@ -59,7 +61,7 @@ export async function sweep(
   const calm = ask.calm ?? Infinity
   const view = { self: ask.node, now: tx.now, limit: ask.limit, calm, liveness }
   const { frames, more } = decideSweep(sheet.ledger, view)
-  const happened: Happening[] = []
+  const happened = [...reunited.happened]
   const lostNodes: NodeCard[] = []
   let pruned = 0
   for (const frame of frames) {
@@ -79,7 +81,7 @@ export async function sweep(
     expired: happened.filter(({ kind }) => kind === 'expired').length,
     discarded: happened.filter(({ state }) => state === 'discarded').length,
     pruned,
-    more,
+    more: more || reunited.more,
     happened,
     lostNodes,
   }

@@ -17,6 +17,7 @@ import { gatesGroups, groupOpens, isGated, queueOpens } from '../../job/book/gat
 import { groupLimit, groupName, queueRate } from '../../job/book/rates.js'
 import type { RateView } from '../../job/book/rates.js'
 import { OPEN } from '../../job/book/window.js'
+import { Again } from './again.js'
 import { firstTurns, linesFor } from './first-turns.js'
 import type { FirstTurns, Turn } from './first-turns.js'
 import { Gatherer } from './gather.js'
@@ -130,10 +131,27 @@ export class Turns {
     ])
     for (const { rows } of lines) sheet.addJobs(rows)
     sheet.addJobs(counted.holding)
-    await gatherer.ownKeys()
+    await Promise.all([gatherer.ownKeys(), this.#holdUnique(sheet)])
     sheet.open()
     this.#count(sheet, lines, counted)
     return { sheet, lines, groups, hasMore }
+  }
+
+  /**
+   * A unique job may be replaced in a transaction of the user's, which does not ask for the queue: whoever
+   * takes it waits for that, and begins again when it is another one then.
+   */
+  async #holdUnique(sheet: Sheet): Promise<void> {
+    if (this.#whole === 0) return
+    const unique = [...sheet.rows.values()].filter((row) => sheet.extras.get(row.seq)?.key)
+    const seqs = unique.map(({ seq }) => [seq])
+    const held = new Map((await this.#tx.each('job.read', [], seqs)).map((row) => [row.seq, row]))
+    for (const { seq, state, place, due, priority, payload } of unique) {
+      const now = held.get(seq)
+      const isSame = now?.state === state && now.place === place && now.due === due
+      if (!isSame || now.priority !== priority || now.payload !== payload)
+        throw new Again(`job ${seq} was changed while it was looked at`)
+    }
   }
 
   /** Whose turn it is, as it was asked ahead, or by now. */

@@ -236,7 +236,14 @@ export class Connection {
     const { handle, texts } = this.#parts
     this.#statements ??= statementsOn(handle, texts)
     const now = this.#parts.now()
-    return { ...this.#statements, now, isUsers: false, isFar: false, lend: () => lend(handle) }
+    return {
+      ...this.#statements,
+      now,
+      isUsers: false,
+      isOpen: false,
+      isFar: false,
+      lend: () => lend(handle),
+    }
   }
 }
 

@@ -10,7 +10,7 @@ import type { Bound, Handle, Prepared } from './driver.js'
 export function statementsOn(
   handle: Handle,
   texts: Readonly<Record<Statement, string>>,
-): Omit<OwnTx, 'now' | 'isUsers' | 'isFar' | 'lend'> {
+): Omit<OwnTx, 'now' | 'isUsers' | 'isOpen' | 'isFar' | 'lend'> {
   const known = new Map<Statement, Prepared>()
   const prepared = (name: Statement): Prepared => {
     const found = known.get(name) ?? handle.prepare(texts[name])

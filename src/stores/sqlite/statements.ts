@@ -8,6 +8,7 @@
  */
 import type { Statement } from '../sql/statements.js'
 import { backlogStatements } from './backlog-statements.js'
+import { besideStatements } from './beside-statements.js'
 import { explainStatements } from './explain-statements.js'
 import { peekStatements } from './peek-statements.js'
 import { scheduleStatements } from './schedule-statements.js'
@@ -28,6 +29,7 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
     ...peekStatements(t),
     ...scheduleStatements(t),
     ...explainStatements(t),
+    ...besideStatements(t),
 
     // ── Scopes ───────────────────────────────────────────────────────────────────────────────────
     'scope.add': `INSERT INTO ${t}scopes (name) VALUES (?1) RETURNING id`,
@@ -132,6 +134,7 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       WHERE queue = ?1 AND id = ?2 AND state = 8 AND extra ->> '$.isDeleted' = 1`,
     'job.find': `SELECT ${JOB} FROM ${t}jobs WHERE queue = ?1 AND id = ?2`,
     'job.see': `SELECT ${JOB} FROM ${t}jobs WHERE queue = ?1 AND id = ?2`,
+    'job.hold': `SELECT ${JOB} FROM ${t}jobs WHERE seq = ?1 AND state <> 2`,
     'job.read': `SELECT ${JOB} FROM ${t}jobs WHERE seq = ?1`,
     'bare.find': `SELECT ${BARE} FROM ${t}jobs WHERE queue = ?1 AND id = ?2`,
     'bare.read': `SELECT ${BARE} FROM ${t}jobs WHERE seq = ?1`,
@@ -248,39 +251,6 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
     'page.bound': `
       SELECT seq FROM ${t}jobs WHERE queue = ?1 AND seq < ?2
       ORDER BY seq DESC LIMIT 1 OFFSET ?3 - 1`,
-
-    // ── Keys, kin, settlements ───────────────────────────────────────────────────────────────────
-    'key.find': `
-      SELECT queue, key, seq, id, until, waiting FROM ${t}keys WHERE queue = ?1 AND key = ?2`,
-    'dump.keys': `
-      SELECT queue, key, seq, id, until, waiting FROM ${t}keys
-      WHERE queue IN (SELECT value FROM json_each(?1)) AND seq IS NULL AND until > ?4
-        AND (queue, key) > (?2, ?3)
-      ORDER BY queue, key LIMIT ?5`,
-    'dump.keyed': `
-      SELECT DISTINCT queue FROM ${t}keys
-      WHERE queue IN (SELECT value FROM json_each(?1)) AND (seq IS NOT NULL OR until > ?2)`,
-    'key.put': `
-      INSERT INTO ${t}keys (queue, key, seq, id, until, waiting) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-      ON CONFLICT DO UPDATE
-      SET seq = excluded.seq, id = excluded.id, until = excluded.until, waiting = excluded.waiting`,
-    'key.remove': `DELETE FROM ${t}keys WHERE queue = ?1 AND key = ?2`,
-    'key.started': `
-      UPDATE ${t}keys SET seq = NULL WHERE seq = ?2 AND waiting = 1 AND ?1 IS NOT NULL`,
-    'key.lapse': `
-      DELETE FROM ${t}keys
-      WHERE seq IS NULL AND until <= ?2
-        AND queue IN (SELECT id FROM ${t}queues WHERE scope = ?1)`,
-    'kin.children': `SELECT DISTINCT child FROM ${t}kin WHERE parent = ?1`,
-    'kin.add': `
-      INSERT INTO ${t}kin (parent, child, at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING`,
-    'kin.remove': `DELETE FROM ${t}kin WHERE parent = ?1 AND child = ?2 AND at = ?3`,
-    'kin.forget': `DELETE FROM ${t}kin WHERE child = ?1`,
-    'settled.add': `
-      INSERT INTO ${t}settled (scope, at, low, high, body) VALUES (?1, ?2, ?3, ?4, ?5)`,
-    'settled.find': `
-      SELECT body FROM ${t}settled WHERE scope = ?1 AND high >= ?2 AND low <= ?2 ORDER BY high`,
-    'settled.lapse': `DELETE FROM ${t}settled WHERE scope = ?1 AND at < ?2`,
 
     // ── Turns ────────────────────────────────────────────────────────────────────────────────────
     'turn.add': `

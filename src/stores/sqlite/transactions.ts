@@ -37,7 +37,7 @@ export function join(given: unknown, { texts, own, now }: JoinedParts): Joined {
   if (!isInTransaction(given)) {
     throw invalid('tx', 'a handle within a transaction', 'one outside of it', REMEDY)
   }
-  const tx: Tx = { ...statementsOn(handle, texts), now: now(), isUsers: true }
+  const tx: Tx = { ...statementsOn(handle, texts), now: now(), isUsers: true, isOpen: false }
   const nothing = async (): Promise<void> => undefined
   // Other connections see by themselves that the file has changed.
   return { tx, isApart: false, done: nothing, tell: nothing }

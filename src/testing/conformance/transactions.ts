@@ -7,7 +7,16 @@ import assert from 'node:assert/strict'
 import { MillraceError } from '../../job/errors.js'
 import type { Inserted, NewJob } from '../../job/lot.js'
 import type { Committed, Write } from '../../store.js'
-import { COMPLETE, completeWith, json, ranFor, settlement, unique } from './build.js'
+import {
+  COMPLETE,
+  completeWith,
+  discardAs,
+  json,
+  ranFor,
+  refOf,
+  settlement,
+  unique,
+} from './build.js'
 import type { Claimed } from '../../job/claim.js'
 import type { Group, Laws } from './law.js'
 import type { UserTransaction } from './medium.js'
@@ -131,6 +140,47 @@ const laws: Laws = {
     const node = await rig.node()
     assert.deepEqual(await node.drain(), [taken.id, first.id, child.id])
   }),
+
+  'a child in it knows how its parents ended, behind the commit and a sweep': where(async (rig) => {
+    const [first, last] = [await rig.put(), await rig.put()]
+    const node = await rig.node()
+    const { jobs } = await node.claim()
+    const user = await rig.begin()
+    assert.ok(user !== null)
+    const child = rig.job({ queue: 'children', after: [first, last] })
+    const [answer] = await insertIn(rig, user.tx, [child])
+    assert.deepEqual(answer, { ...isIn(child), state: 'waiting' })
+    await user.commit()
+    await node.settle(jobs[0], completeWith('first'))
+    await node.sweepAll()
+    assert.equal(await rig.stateOf(child), 'waiting')
+    await node.settle(jobs[1], completeWith('last'))
+    assert.deepEqual(await node.drain({ queue: 'children' }), [child.id])
+  }),
+
+  'a child in it falls with a parent that failed, behind the commit and a sweep': where(
+    async (rig) => {
+      await rig.put()
+      const node = await rig.node()
+      const parent = await node.take()
+      const user = await rig.begin()
+      assert.ok(user !== null)
+      const words = {
+        queue: 'children',
+        after: [refOf(parent)],
+        onParentFailed: 'discard',
+      } as const
+      const [child, waiting] = [rig.job(words), rig.job({ ...words, onParentFailed: 'wait' })]
+      await insertIn(rig, user.tx, [child, waiting])
+      await user.commit()
+      await node.settle(parent, discardAs('d'))
+      await node.sweepAll()
+      assert.equal(await rig.stateOf(child), 'discarded')
+      assert.equal(await rig.stateOf(waiting), 'waiting')
+      await rig.control({ kind: 'retry', queue: 'children', which: { ids: [waiting.id] } })
+      assert.deepEqual(await node.drain({ queue: 'children' }), [waiting.id])
+    },
+  ),
 
   'a unique job that is replaced is the new one behind the commit': where(async (rig) => {
     const old = await rig.put({ unique: unique('k') })
