@@ -5,7 +5,7 @@
 import type { Command } from 'commander'
 import { copy } from '../copy/copy.js'
 import type { CopyReport } from '../copy/copy.js'
-import { storeSource } from '../copy/ends.js'
+import { isSamePlace, storeSource } from '../copy/ends.js'
 import type { End } from '../copy/ends.js'
 import { move } from '../copy/live.js'
 import type { MoveReport, MoveState } from '../copy/live.js'
@@ -66,8 +66,8 @@ async function run(shell: Shell, words: Words): Promise<Exit> {
   const source = { url: words.from ?? store, scope, need: 'there' } as const
   const target = { url: words.to, scope: words.toScope ?? scope, need: 'made' } as const
   return withEnd(shell, source, (from) =>
-    withEnd(shell, target, (to) => {
-      if (from.name === to.name) {
+    withEnd(shell, target, async (to) => {
+      if (from.name === to.name || (await isSamePlace(from, to, SELF))) {
         throw invalid('--to', 'another store than the source', to.name, 'name two places')
       }
       return words.live === true

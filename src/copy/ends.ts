@@ -2,7 +2,8 @@
  * The two ends of a copy: what jobs come from, and where they go. A source is a store or a file of
  * lines; both are read part by part, in pages that fit one call of the target.
  */
-import { DUMP_JOBS } from '../job/defaults.js'
+import { hostname } from 'node:os'
+import { DUMP_JOBS, LEASE } from '../job/defaults.js'
 import type { Part, Portable, PortableJob, PortablePause, PortableQueue } from '../job/portable.js'
 import type { Paged } from '../job/selector.js'
 import type { NodeRow, Store } from '../store.js'
@@ -108,6 +109,21 @@ export async function sizesOf(store: Carrier): Promise<Map<string, number>> {
     cursor = page.cursor
   } while (cursor !== null)
   return sizes
+}
+
+/**
+ * Whether both are one and the same, whatever they are called: who makes himself known in the one is
+ * known in the other. A move onto itself would end every job as one that went elsewhere.
+ */
+export async function isSamePlace(from: End, to: End, self: string): Promise<boolean> {
+  const node = `millrace looks for itself ${self}`
+  const card = { node, host: hostname(), pid: process.pid, lease: LEASE, workers: [] }
+  await from.store.enlist(card)
+  try {
+    return (await nodesOf(to.store)).some((known) => known.node === node)
+  } finally {
+    await from.store.leave(node)
+  }
 }
 
 /** Frees what the dead hold, so that it can be carried as it will go on. */

@@ -1,5 +1,5 @@
 // `millrace copy`, `export` and `import` as they are said, on real folders and files.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -42,6 +42,19 @@ describe('millrace copy', () => {
     const report = await say(['copy', '--from', from, '--to', to, '--again', '--json'])
     expect(JSON.parse(report.out)).toMatchObject({ present: 4, loaded: 0, stopped: null })
   })
+
+  it.each(['sqlite', 'file', 'maildir'])(
+    'never moves a store of %s onto itself by a link',
+    async (kind) => {
+      await fill()
+      const [one, alias] = ['one', 'alias'].map((name) => `${kind}:${join(folder, name)}`)
+      await say(['copy', '--from', from, '--to', one])
+      symlinkSync(join(folder, 'one'), join(folder, 'alias'))
+      const { exit, err } = await say(['copy', '--from', one, '--to', alias, '--live'])
+      expect(exit, err).toBeGreaterThan(0)
+      expect(await counts(one)).toEqual(await counts(from))
+    },
+  )
 
   it('goes into a maildir, and back out of it', async () => {
     await fill()
@@ -122,6 +135,23 @@ describe.skipIf(server.isMissing)(`between schemas of one database${server.why}`
     const alias = one.replace(/^postgres(ql)?:/, 'postgresql:')
     const same = await say(['copy', '--from', one, '--to', `${alias}?schema=millrace`])
     expect([same.exit, same.err]).toMatchObject([2, expect.stringMatching(/another store/)])
+    expect(await counts(other)).toEqual(await counts(from))
+  })
+
+  it('never goes onto itself by another address: all would be gone', async () => {
+    await fill()
+    const one = await server.database()
+    await say(['copy', '--from', from, '--to', one])
+    const alias = one.replace('127.0.0.1', 'localhost')
+    expect(alias).not.toBe(one)
+    for (const how of [[], ['--live']]) {
+      const { exit, err } = await say(['copy', '--from', one, '--to', alias, ...how])
+      expect([exit, err]).toMatchObject([2, expect.stringMatching(/another store/)])
+    }
+    expect(await counts(one)).toEqual(await counts(from))
+    // Another scope is another place.
+    const inside = await say(['copy', '--from', one, '--to', alias, '--to-scope', 'inside'])
+    expect([inside.exit, inside.err]).toEqual([0, ''])
   })
 })
 
