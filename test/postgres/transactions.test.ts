@@ -75,6 +75,58 @@ describe.skipIf(server.isMissing)(`on a server${server.why}`, () => {
     expect((await queue.get(job.id))?.state).toBe('available')
   })
 
+  it.each(['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'])(
+    'takes a parent and a child of two queues, and holds neither up (%s)',
+    async (isolation) => {
+      const [client, beside] = [await connect(), await connect()]
+      const mill = open()
+      const [mothers, children] = [mill.queue('mothers'), mill.queue('children')]
+      await client.query(`BEGIN ISOLATION LEVEL ${isolation}`)
+      await client.query('SELECT FROM orders')
+      const mother = await mothers.enqueue(1, { tx: client })
+      const child = await children.enqueue(1, { tx: client, after: [mother] })
+      await beside.query('BEGIN')
+      await mothers.enqueue(2, { tx: beside })
+      await beside.query('COMMIT')
+      // Another handle knows nothing yet, and makes known what it needs.
+      for (const name of ['mothers', 'children']) await open().queue(name).enqueue(3)
+      await client.query('COMMIT')
+      expect((await children.get(child.id))?.state).toBe('waiting')
+      const jobs = await mothers.take({ limit: 10, wait: '10s' })
+      expect(jobs.map(({ payload }) => payload).sort()).toEqual([1, 2, 3])
+      for (const job of jobs) await job.complete(undefined)
+      const freed = await children.take({ limit: 10, wait: '10s' })
+      for (const job of freed) await job.complete(undefined)
+    },
+  )
+
+  it.each([
+    ['a reference', 'INSERT INTO pets VALUES (1, 7)', /foreign key/],
+    ['a key', 'INSERT INTO pets SELECT 1, NULL FROM generate_series(1, 2)', /duplicate key/],
+  ])('tells a handler what his own tables refuse at the commit: %s', async (_, sql, why) => {
+    const client = await connect()
+    await client.query('DROP TABLE IF EXISTS pets, people')
+    await client.query('CREATE TABLE people (id int PRIMARY KEY)')
+    await client.query(`
+      CREATE TABLE pets (
+        id int UNIQUE DEFERRABLE INITIALLY DEFERRED,
+        owner int REFERENCES people (id) DEFERRABLE INITIALLY DEFERRED)`)
+    const mill = open({ poll: '50ms' })
+    const queue = mill.queue('deferred', { attempts: 1 })
+    let calls = 0
+    queue.work((_payload, job) => {
+      return job.commit(async (tx) => {
+        calls++
+        await tx.query(sql)
+      })
+    })
+    const job = await queue.enqueue(1)
+    await expect(job.result()).rejects.toThrow('JOB_DISCARDED')
+    const view = await queue.get(job.id)
+    expect([calls, view?.history[0].error?.message]).toEqual([1, expect.stringMatching(why)])
+    await mill.close()
+  })
+
   it('keeps nobody from claiming while it is open: in turns, of the same groups and lanes', async () => {
     const client = await connect()
     const queue = open().queue('busy', { groups: { concurrency: 1 } })

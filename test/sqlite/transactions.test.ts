@@ -58,6 +58,47 @@ describe('transactions on SQLite', () => {
     expect((await queue.get(job.id))?.state).toBe('available')
   })
 
+  it.each(['ROLLBACK', 'COMMIT'])(
+    'refuses what was not awaited before the transaction ended by %s: nothing of it is there',
+    async (end) => {
+      const mill = await open()
+      const queue = mill.queue('hasty')
+      await queue.enqueue('before')
+      const db = await handle()
+      const words = { unique: { key: 'k' }, group: 'g' }
+      for (const options of [{}, words]) {
+        db.exec('BEGIN IMMEDIATE')
+        const jobs = [1, 2].map((n) => queue.enqueue(n, { ...options, tx: db }))
+        db.exec(end)
+        for (const job of jobs) await expect(job).rejects.toThrow('OPTION_INVALID')
+      }
+      expect(await queue.length()).toBe(1)
+    },
+  )
+
+  it('tells a handler what his own tables refuse at the commit', async () => {
+    const mill = await open({ poll: '50ms' })
+    const db = await handle()
+    db.exec('CREATE TABLE people (id TEXT PRIMARY KEY)')
+    db.exec('CREATE TABLE pets (of TEXT REFERENCES people (id) DEFERRABLE INITIALLY DEFERRED)')
+    const queue = mill.queue('deferred', { attempts: 1 })
+    let calls = 0
+    queue.work((_, job) =>
+      job.commit((tx) => {
+        calls++
+        const own = tx as { exec(sql: string): void } // as: SQLite's
+        own.exec("INSERT INTO pets VALUES ('nobody')")
+      }),
+    )
+    const job = await queue.enqueue(1)
+    await expect(job.result()).rejects.toThrow('JOB_DISCARDED')
+    const view = await queue.get(job.id)
+    expect([calls, view?.history[0].error?.message]).toEqual([
+      1,
+      expect.stringMatching(/FOREIGN KEY constraint failed/),
+    ])
+  })
+
   it('refuses what is not on its file, not in a transaction, or its own', async () => {
     const own = await handle()
     const mill = millrace(sqliteStore({ database: own }))

@@ -7,6 +7,7 @@ import type { Inserted, NewJob, UniqueKey } from '../lot.js'
 import type { InsertFrame } from './frame.js'
 import type { Filing } from './extra.js'
 import { bringDown } from './cascade.js'
+import { isLate } from './decide-claim.js'
 import { AT_WALL, BY_SETTINGS, OWN_ID, RECEIPT, RUNNING, SCHEDULED, WAITING } from './columns.js'
 import { bear, isUnknown } from './kin.js'
 import type { Ledger } from './ledger.js'
@@ -242,9 +243,14 @@ function meet(
   if (unique.onConflict !== 'replace' || !isReplaceable) return { status: 'duplicate', id: hold.id }
   const columns = ledger.columns
   ledger.shelf.put(hold.slot, filing, item)
-  ledger.extra(hold.slot).payload = null
+  const extra = ledger.extra(hold.slot)
+  extra.payload = null
+  // What was done of another payload was not done of this one.
+  extra.steps = null
+  const isLost = isLate(ledger, queue, hold.slot, ledger.now)
+  extra.expiresIn = job.expiresIn
   columns.priority.set(hold.slot, job.priority + 100)
-  if (job.at !== null || job.delay > 0) setDue(ledger, hold.slot, job)
+  if (job.at !== null || job.delay > 0 || isLost) setDue(ledger, hold.slot, job)
   else if (columns.state.get(hold.slot) !== WAITING) ledger.waitOn(hold.slot)
   return { status: 'replaced', id: hold.id }
 }

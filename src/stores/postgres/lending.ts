@@ -35,6 +35,8 @@ export function lend(client: Pick<Client, 'query'>): Lent {
       if (looked.status === 'rejected') throw failures[0] ?? looked.reason
       const [row] = looked.value.rows as [{ readonly mark: string | null }] // as: what LOOK asks
       if (row.mark !== 'open') throw ended()
+      // What his tables would refuse only at the commit is an error of his, and is told while it can be.
+      await client.query({ text: 'SET CONSTRAINTS ALL IMMEDIATE' })
     },
     revoke: () => {
       isOver = true

@@ -121,10 +121,14 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       JOIN ${s}jobs AS j ON j.queue = k.queue AND j.grp = k.grp
       WHERE j.state <> 2 AND j.state < 4 AND (j.flags & 64) <> 0`,
     'lane.of': `SELECT id, queue, task, kind FROM ${s}lanes WHERE queue = ANY ($1::int[])`,
+    // One that is there is only read: a transaction of the user's would hold it until its end.
     'lane.add': `
-      INSERT INTO ${s}lanes (queue, task, kind) VALUES ($1::int, $2::text, $3::int2)
-      ON CONFLICT (queue, task, kind) DO UPDATE SET kind = excluded.kind
-      RETURNING id`,
+      WITH old AS (SELECT id FROM ${s}lanes WHERE queue = $1::int AND task = $2::text AND kind = $3::int2),
+      new AS (
+        INSERT INTO ${s}lanes (queue, task, kind) SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT FROM old)
+        ON CONFLICT (queue, task, kind) DO UPDATE SET kind = excluded.kind
+        RETURNING id)
+      SELECT id FROM old UNION ALL SELECT id FROM new`,
     'lane.next': `
       SELECT n.due FROM unnest($1::int[]) AS k (lane),
       LATERAL (SELECT j.due FROM ${s}jobs AS j

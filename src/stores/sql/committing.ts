@@ -7,6 +7,7 @@
  * never end. What it was lent answers nothing afterwards. It may be called again when the transaction
  * came to nothing because others were in the way; its own failures are never repeated.
  */
+import { invalid } from '../../job/check.js'
 import { millraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
 import type { Settlement } from '../../job/verdict.js'
@@ -15,7 +16,11 @@ import type { Clock } from '../../time/clock.js'
 import type { News } from './news.js'
 import type { Joined, OwnTx, Tx } from './port.js'
 import type { Queues } from './queues.js'
+import { committedRow, isCommittedRow } from './settled.js'
 import { settle, tokenOf } from './settling.js'
+
+/** A statement that is asked once, with nothing but its shared parameters. */
+const ONCE = [[]]
 
 /** How long the user's function may take. */
 export const WRITE_MOST: Millis = 15_000
@@ -62,9 +67,21 @@ export async function commit(
   news: News,
 ): Promise<Committed> {
   const { settlement } = of
-  if (await isHeld(tx, queues, settlement)) await write(tx, of, news)
+  const token = tokenOf(settlement.token)
+  if (await isHeld(tx, queues, settlement)) {
+    await write(tx, of, news)
+    tx.write('settled.add', [queues.scope, tx.now, ...committedRow(token)], ONCE)
+  } else if (!(await wasCommitted(tx, queues, token))) {
+    // Its run may have ended otherwise: what the function would have written is not there.
+    return { settled: { status: 'lost' }, happened: [] }
+  }
   const { settled, happened } = await settle(tx, queues, [settlement], news)
   return { settled: settled[0], happened }
+}
+
+async function wasCommitted(tx: Tx, { scope }: Queues, token: number): Promise<boolean> {
+  const rows = await tx.all('settled.find', [scope, token])
+  return rows.some(({ body }) => isCommittedRow(body, token))
 }
 
 /** From now on nobody else ends it. The queue is locked only by the settlement, after the user's part. */
@@ -78,14 +95,15 @@ async function isHeld(tx: Tx, queues: Queues, { queue, id, token }: Settlement):
 async function write(tx: OwnTx, of: Commit, news: News): Promise<void> {
   const lent = tx.lend()
   const { lending } = of
+  let isOver = false
   lending.add(lent.client, {
-    tx: { ...tx, isUsers: true, lock: async () => undefined },
+    tx: whileOpen(tx, () => isOver),
     isApart: of.isApart,
     done: async () => undefined, // this transaction waits for its writes by itself
     tell: async (hints) => void news.add(hints),
   })
   try {
-    await bounded(of, async () => of.write(lent.client))
+    await bounded(of, async () => of.write(lent.client)).finally(() => (isOver = true))
     await lent.takeBack()
   } catch (error) {
     lent.revoke()
@@ -93,6 +111,29 @@ async function write(tx: OwnTx, of: Commit, news: News): Promise<void> {
   } finally {
     lending.remove(lent.client)
   }
+}
+
+/** For lots in it. One that was not awaited would come when the transaction is over. */
+function whileOpen(tx: OwnTx, isOver: () => boolean): Tx {
+  const check = (): void => {
+    if (isOver()) throw late()
+  }
+  return {
+    ...tx,
+    isUsers: true,
+    lock: async () => undefined,
+    all: async (statement, params) => (check(), tx.all(statement, params)),
+    each: async (statement, shared, rows) => (check(), tx.each(statement, shared, rows)),
+    write: (statement, shared, rows, answered) => {
+      check()
+      tx.write(statement, shared, rows, answered)
+    },
+  }
+}
+
+function late(): Error {
+  const expected = 'to be enqueued before the function of job.commit answers'
+  return invalid('tx', expected, 'one that came after that', 'await everything within the function')
 }
 
 /** Rejects when the attempt is over or its time is up; the function then goes on for nothing. */

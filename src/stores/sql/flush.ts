@@ -93,9 +93,10 @@ async function rowAt(
     isWaiting && attempt === 0 ? ledger.lifespan(ledger.queueOf(slot), slot) : Infinity
   let lane: number | null = null
   if (isWaiting && attempt < ledger.maxAttempts(slot)) {
-    const alone = columns.crashes.get(slot) >= CRASHES_UNTIL_ALONE ? ALONE : 0
-    const dead = extra?.origin == null ? 0 : DEAD
-    lane = await queues.lane(tx, queue, task, alone | dead)
+    const kind = kindOf(columns.crashes.get(slot), extra?.origin)
+    const isAsBefore =
+      before !== null && kind === kindOf(before.crashes, sheet.extras.get(before.seq)?.origin)
+    lane = (isAsBefore ? before.lane : null) ?? (await queues.lane(tx, queue, task, kind))
   }
   return {
     seq: sheet.seqOf(slot),
@@ -122,6 +123,10 @@ async function rowAt(
     ...description(sheet, slot, state, before),
     extra: extra === undefined ? null : textOfExtra(extra, (of) => sheet.seqOf(of)),
   }
+}
+
+function kindOf(crashes: number, origin: object | null | undefined): number {
+  return (crashes >= CRASHES_UNTIL_ALONE ? ALONE : 0) | (origin == null ? 0 : DEAD)
 }
 
 /** A receipt has none; what was not said anew stays as it was. */

@@ -12,6 +12,8 @@ interface Body {
   /** Tokens of plain completions. */
   readonly plain: readonly (number | Run)[]
   readonly rest: readonly (readonly [number, Remembered])[]
+  /** Of a completion that committed what a user wrote: nobody else is told that this was done. */
+  readonly committed?: number
 }
 
 const PLAINLY: Remembered = {
@@ -31,6 +33,14 @@ export function settledRow(
     if (token > high) high = token
   }
   return [low, high, toText({ plain: runsOf(plain), rest } satisfies Body)]
+}
+
+export function committedRow(token: number): readonly [low: number, high: number, body: string] {
+  return [token, token, toText({ plain: [], rest: [], committed: token } satisfies Body)]
+}
+
+export function isCommittedRow(body: string, token: number): boolean {
+  return fromText<Body>(body).committed === token
 }
 
 function runsOf(tokens: readonly number[]): readonly (number | Run)[] {

@@ -266,6 +266,8 @@ export function told(cause: unknown): unknown {
     return cause
   }
   if (/not a database|malformed/.test(cause.message)) return noDatabase(cause)
+  // Of the user's tables, where it shows only at the commit; ours have none that could.
+  if (/constraint failed/i.test(cause.message)) return cause
   return millraceError({
     code: 'STORE_UNREACHABLE',
     subject: 'store sqlite',

@@ -4,7 +4,7 @@
  * nobody works.
  */
 import assert from 'node:assert/strict'
-import { idsOf, json, RELEASE, retryIn, upTo } from './build.js'
+import { idsOf, json, RELEASE, retryIn, unique, upTo } from './build.js'
 import type { Group, Laws } from './law.js'
 import { countsOf } from './rig.js'
 
@@ -35,6 +35,24 @@ const laws: Laws = {
     assert.equal((await node.claim({ limit: 0 })).nextIn, 0)
     await rig.clock.advance(1_001)
     assert.equal((await node.claim({ limit: 0 })).nextIn, 3_999)
+  },
+
+  'what was not started in time and is replaced begins anew, with the age of the new one': async (
+    rig,
+  ) => {
+    const words = { unique: unique('k', { onConflict: 'replace' }) } as const
+    const holder = await rig.put({ ...words, expiresIn: 1_000 })
+    await rig.clock.advance(1_001)
+    const node = await rig.node()
+    assert.deepEqual((await node.claim()).jobs, [])
+    await rig.insert([rig.job({ ...words, expiresIn: 2_000 })])
+    assert.equal((await node.sweepAll()).expired, 0)
+    await rig.clock.advance(1_500)
+    await rig.insert([rig.job({ ...words, expiresIn: 4_000, payload: json('newer') })])
+    await rig.clock.advance(1_500)
+    assert.equal((await node.sweepAll()).expired, 0)
+    const held = await node.take()
+    assert.deepEqual([held.id, held.payload], [holder.id, json('newer')])
   },
 
   'nor is the head of a group that blocks': async (rig) => {

@@ -7,7 +7,7 @@ import type { Claimed } from '../../job/claim.js'
 import type { Encoded } from '../../job/codec.js'
 import type { Step } from '../../job/job.js'
 import type { Note } from '../../job/verdict.js'
-import { COMPLETE, RELEASE, discardAs, json, retryIn, snoozeFor } from './build.js'
+import { COMPLETE, RELEASE, discardAs, json, retryIn, snoozeFor, unique } from './build.js'
 import type { Group, Laws } from './law.js'
 import { LEASE } from './played-node.js'
 
@@ -51,6 +51,20 @@ const laws: Laws = {
       await node.settle(third, RELEASE)
       assert.deepEqual((await node.take()).steps, kept('b', 'a', 'c'))
     },
+
+  'a job that is replaced has done nothing: its steps were those of another payload': async (
+    rig,
+  ) => {
+    const words = { unique: unique('k', { onConflict: 'replace' }) } as const
+    await rig.put(words)
+    const node = await rig.node()
+    const held = await node.take()
+    await rig.store.note([stepOf(held, 'charge')])
+    await node.settle(held, retryIn(0))
+    await rig.insert([rig.job({ ...words, payload: json('new') })])
+    const again = await node.take()
+    assert.deepEqual([again.id, again.payload, again.steps], [held.id, json('new'), undefined])
+  },
 
   'a value comes back as it went in': async (rig) => {
     await rig.put()

@@ -292,6 +292,31 @@ const laws: Laws = {
     assert.equal(calls, 1)
   }),
 
+  'a job that was completed otherwise was not committed': where(async (rig) => {
+    await rig.put()
+    const node = await rig.node()
+    const held = await node.take()
+    assert.deepEqual(await node.settle(held, COMPLETE), DONE)
+    const { settled } = await commit(rig, held, () => assert.fail('its job has ended'))
+    assert.deepEqual(settled, { status: 'lost' })
+  }),
+
+  'a lot that its function did not await is refused, and nothing of it is there': where(
+    async (rig) => {
+      await rig.put()
+      const node = await rig.node()
+      const held = await node.take()
+      const late: Promise<unknown>[] = []
+      const write = (tx: unknown): never => {
+        late.push(insertIn(rig, tx, [rig.job({ queue: 'late' })]))
+        throw new Error('and that was it')
+      }
+      await assert.rejects(commit(rig, held, write), /that was it/)
+      await assert.rejects(late[0], (error) => MillraceError.is(error, 'OPTION_INVALID'))
+      assert.deepEqual(await rig.list('late'), [])
+    },
+  ),
+
   'a repeat is answered as the first time, and does nothing': where(async (rig) => {
     await rig.put()
     const node = await rig.node()
