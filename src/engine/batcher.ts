@@ -15,8 +15,8 @@ import type { Clock } from '../time/clock.js'
 
 export interface BatcherOptions<I, O> {
   readonly clock: Pick<Clock, 'soon'>
-  /** One answer per item, in order. */
-  readonly send: (items: readonly I[]) => Promise<readonly O[]>
+  /** One answer per item, in order; some may come later, and keep nobody else waiting. */
+  readonly send: (items: readonly I[]) => Promise<readonly (O | Promise<O>)[]>
   readonly count: (item: I) => number
   readonly bytes: (item: I) => number
   /** A batch closes before it would pass one of these. */
@@ -36,7 +36,7 @@ interface Waiting<I, O> {
   readonly item: I
   readonly count: number
   readonly bytes: number
-  readonly resolve: (answer: O) => void
+  readonly resolve: (answer: O | Promise<O>) => void
   readonly reject: (error: unknown) => void
 }
 

@@ -7,6 +7,7 @@
  */
 import {
   BATCH_BYTES,
+  HELD_MOST,
   INSERT_ITEMS,
   INSERT_REPEATS,
   IN_FLIGHT,
@@ -22,8 +23,12 @@ import type { Store } from '../store.js'
 import { sleep } from '../time/clock.js'
 import type { Chance, Clock } from '../time/clock.js'
 import { Batcher } from './batcher.js'
+import { HeldLots } from './held-lots.js'
 import { asStoreError, repeatAfter, storeClosed } from './outage.js'
 import type { Outage } from './outage.js'
+
+/** Null: it is held, see `Store.insert`. */
+type Answer = readonly Inserted[] | null
 
 export interface InsertsOptions {
   readonly store: Store
@@ -36,13 +41,16 @@ export interface InsertsOptions {
 export class Inserts {
   readonly #options: InsertsOptions
   readonly #batcher: Batcher<Lot, readonly Inserted[]>
+  readonly #held: HeldLots
   readonly #closing = new AbortController()
 
   constructor(options: InsertsOptions) {
     this.#options = options
+    const { clock, chance } = options
+    this.#held = new HeldLots({ clock, chance, send: (lot) => this.#sendOne(lot), tooLong })
     this.#batcher = new Batcher({
-      clock: options.clock,
-      send: (lots) => this.#send(lots),
+      clock,
+      send: async (lots) => this.#answered(lots, await this.#send(lots)),
       count: (lot) => lot.jobs.length,
       bytes: lotBytes,
       most: { count: INSERT_ITEMS, bytes: BATCH_BYTES },
@@ -63,12 +71,14 @@ export class Inserts {
 
   async #insertAlone(lot: Lot): Promise<readonly Inserted[]> {
     const [answers] = await this.#options.store.insert([lot])
+    if (answers === null) throw new Error('a lot in a transaction of the user is not held apart')
     return answers
   }
 
   /** What was added is sent. */
-  idle(): Promise<void> {
-    return this.#batcher.idle()
+  async idle(): Promise<void> {
+    await this.#batcher.idle()
+    await this.#held.idle()
   }
 
   /** Nothing more is taken, and nothing is repeated any more. */
@@ -76,9 +86,24 @@ export class Inserts {
     const error = storeClosed('insert')
     this.#closing.abort(error)
     this.#batcher.close(error)
+    this.#held.close(error)
   }
 
-  async #send(lots: readonly Lot[]): Promise<readonly (readonly Inserted[])[]> {
+  #answered(lots: readonly Lot[], answers: readonly Answer[]) {
+    return answers.map((answer, at) => answer ?? this.#held.wait(lots[at]))
+  }
+
+  /** One that was held before: it may have landed, as far as anybody knows. */
+  async #sendOne(lot: Lot): Promise<Answer> {
+    try {
+      const [answer] = await this.#send([lot])
+      return answer === null ? null : own(lot, answer)
+    } catch (error) {
+      throw named(lot, error)
+    }
+  }
+
+  async #send(lots: readonly Lot[]): Promise<readonly Answer[]> {
     const { store, clock, chance, outage } = this.#options
     let unknown = false
     for (let failures = 1; ; failures++) {
@@ -87,7 +112,7 @@ export class Inserts {
         const answers = await store.insert(lots)
         outage.answered()
         this.#tell(lots, clock.mono() - begun)
-        return unknown ? answers.map((answer, at) => own(lots[at], answer)) : answers
+        return unknown ? answers.map((answer, at) => answer && own(lots[at], answer)) : answers
       } catch (error) {
         unknown ||= MillraceError.is(error, 'OUTCOME_UNKNOWN')
         const again = repeatable(error) && failures <= INSERT_REPEATS
@@ -170,4 +195,17 @@ function tooMuchWaits(lot: Lot): MillraceError {
     received: 'more',
     remedy: 'the store does not keep up or does not answer; await your calls, or try again later',
   })
+}
+
+function tooLong(lot: Lot): MillraceError {
+  return named(
+    lot,
+    millraceError({
+      code: 'STORE_UNREACHABLE',
+      subject: 'insert',
+      expected: 'a transaction that has the same id or unique key to end',
+      received: `none within ${HELD_MOST} ms`,
+      remedy: 'nothing of it is there: end that transaction, or enqueue it again later',
+    }),
+  )
 }

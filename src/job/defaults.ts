@@ -235,6 +235,8 @@ export const ITEM_BYTES = 200
 
 /** Repeats of an insert before its caller hears of the trouble: about 6 s in all. */
 export const INSERT_REPEATS = 7
+/** How long a job waits for an id or a key that somebody's open transaction has, before its caller hears. */
+export const HELD_MOST = 30_000
 /** The first wait before a repeat; doubled each time. */
 export const REPEAT_MIN = 50
 /** The longest wait before a repeat: a store that came back is noticed within this. */

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { describeStore } from 'millrace/testing'
 import type { OpenMedium, StoreSuite } from 'millrace/testing'
 import type { ClaimAnswer } from '../../src/job/claim.js'
-import type { NewJob } from '../../src/job/lot.js'
+import type { Inserted, NewJob } from '../../src/job/lot.js'
 import type { PortableJob } from '../../src/job/portable.js'
 import type { Store } from '../../src/store.js'
 import { openMemory } from './memory-medium.js'
@@ -105,8 +105,10 @@ const TWINS: Readonly<Record<string, Twist>> = {
   'takes what it should refuse in half': (store) => ({
     async insert(lots) {
       const singles = lots.map(({ jobs }) => jobs.map((job) => ({ jobs: [job] })))
-      const answers: Awaited<ReturnType<Store['insert']>>[number][] = []
-      for (const lot of singles) answers.push((await store.insert(lot)).flat())
+      const answers: Inserted[][] = []
+      for (const lot of singles) {
+        answers.push((await store.insert(lot)).flatMap((answer) => answer ?? []))
+      }
       return answers
     },
   }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { INSERT_REPEATS } from '../../src/job/defaults.js'
+import { HELD_MOST, INSERT_REPEATS } from '../../src/job/defaults.js'
 import { MillraceError } from '../../src/job/errors.js'
 import { insert, newJob, overriding, rig, stateOf } from './harness.js'
 
@@ -74,6 +74,62 @@ describe('inserts', () => {
     await clock.advance(60_000)
     expect(MillraceError.is(await answer, 'STORE_UNREACHABLE')).toBe(true)
     expect(await stateOf(engine, 'a')).toBe('gone')
+  })
+
+  describe('whose id or key somebody has in an open transaction', () => {
+    /** Until it is told otherwise, `held` is. */
+    function holding() {
+      const open = new Set(['held'])
+      const wrap = overriding('insert', (store) => async (lots) => {
+        const answers = await store.insert(lots.filter(({ jobs }) => !open.has(jobs[0].id)))
+        let at = 0
+        return lots.map(({ jobs }) => (open.has(jobs[0].id) ? null : answers[at++]))
+      })
+      return { ...rig({ wrap }), open }
+    }
+
+    it('keep nobody else waiting, and are in when that is over', async () => {
+      const { engine, clock, open, told } = holding()
+      const held = engine.insert({ jobs: [newJob('held')] })
+      const beside = engine.insert({ jobs: [newJob('beside')] })
+      expect(await beside).toEqual([{ status: 'inserted', id: 'beside' }])
+      expect(await engine.insert({ jobs: [newJob('later')] })).toHaveLength(1)
+      await clock.advance(5_000)
+      open.clear()
+      await clock.advance(1_000)
+      expect(await held).toEqual([{ status: 'inserted', id: 'held' }])
+      expect(told('store.error')).toEqual([])
+    })
+
+    it('are refused after a while, and then are not there', async () => {
+      const { engine, clock, open } = holding()
+      const held = engine.insert({ jobs: [newJob('held')] }).catch((error: unknown) => error)
+      await clock.advance(HELD_MOST + 1_000)
+      expect(await held).toMatchObject({
+        code: 'STORE_UNREACHABLE',
+        subject: 'job held for queue q',
+        expected: expect.stringContaining('transaction') as unknown,
+      })
+      open.clear()
+      await clock.advance(HELD_MOST)
+      expect(await stateOf(engine, 'held')).toBe('gone')
+    })
+
+    it('are waited for when we close, as long as that may take, and then are told', async () => {
+      const { engine, clock, open } = holding()
+      const [first, second] = [newJob('held'), newJob('for ever')].map((job) => {
+        open.add(job.id)
+        return engine.insert({ jobs: [job] }).catch((error: unknown) => error)
+      })
+      await engine.insert({ jobs: [newJob('beside')] })
+      const closed = engine.close({ timeout: 4_000 })
+      await clock.advance(1_000)
+      open.delete('held')
+      await clock.advance(10_000)
+      await closed
+      expect(await first).toEqual([{ status: 'inserted', id: 'held' }])
+      expect(await second).toMatchObject({ code: 'STORE_CLOSED' })
+    })
   })
 
   it('after close say STORE_CLOSED; those before it are sent', async () => {

@@ -58,8 +58,8 @@ async function open(segmentBytes = 1024 * 1024): Promise<Store> {
 
 async function put(store: Store, ...ids: string[]): Promise<void> {
   for (const id of ids) {
-    const [[answer]] = await store.insert([{ jobs: [newJob(id)] }])
-    expect(answer).toEqual({ status: 'inserted', id })
+    const [answers] = await store.insert([{ jobs: [newJob(id)] }])
+    expect(answers).toEqual([{ status: 'inserted', id }])
   }
 }
 

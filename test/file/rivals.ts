@@ -79,7 +79,7 @@ export async function bothHoldAKey({ a, b, before }: Pair): Promise<string[]> {
     told = await put(b.store, 'of-b')
   }
   const answer = await before(rival, () => put(a.store, 'of-a'))
-  return [...answer, ...told].flat().map(({ status }) => status)
+  return [...answer, ...told].flatMap((one) => one ?? []).map(({ status }) => status)
 }
 
 /** B fell silent and A would free its job; in that very moment B beats. Answers what B holds. */

@@ -64,7 +64,7 @@ describe.skipIf(server.isMissing)(`a limited backlog in PostgreSQL${server.why}`
   async function put(ids: readonly string[], by = store, tx?: unknown): Promise<string[]> {
     const jobs = ids.map((id) => newJob(id))
     const [answers] = await by.insert([tx === undefined ? { jobs } : { jobs, tx }])
-    return answers.map(({ status }) => status)
+    return (answers ?? []).map(({ status }) => status)
   }
 
   async function counts(): Promise<Count[]> {

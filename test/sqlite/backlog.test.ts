@@ -116,7 +116,7 @@ describe('a limited backlog in SQLite', () => {
   async function put(ids: readonly string[], by = store, tx?: unknown): Promise<string[]> {
     const jobs = ids.map((id) => newJob(id))
     const [answers] = await by.insert([tx === undefined ? { jobs } : { jobs, tx }])
-    return answers.map(({ status }) => status)
+    return (answers ?? []).map(({ status }) => status)
   }
 
   const jobs = (size: number, name = 'job'): string[] => upTo(size).map((n) => `${name}-${n}`)

@@ -13,6 +13,8 @@ const SILENT_AT_MOST: Millis = 15_000
  * himself. A server does not hear that we have gone, and would keep each one that we gave up.
  */
 const LOCKED_AT_MOST: Millis = 9_000
+/** The same for who does something else instead. */
+const LOCKED_BRISKLY: Millis = 500
 
 /** Whatever the database's own default is: rows that others have changed are to be seen as they are. */
 export const BEGIN: Readonly<Record<Purpose, string>> = {
@@ -32,9 +34,9 @@ const SETTINGS = `
  * Of a server, which outlives us: it need not wait for us for ever, and not we for its disk. Our plans
  * depend on no value, and to plan a claim anew each time takes it half as long again as the claim.
  */
-const OF_SERVER = `,
+const ofServer = (lockedAtMost: Millis): string => `,
          set_config('plan_cache_mode', 'force_generic_plan', true),
-         set_config('lock_timeout', '${LOCKED_AT_MOST}', true),
+         set_config('lock_timeout', '${lockedAtMost}', true),
          set_config('idle_in_transaction_session_timeout', '${SILENT_AT_MOST}', true)`
 /** Nobody analyzes it: a plan that was made for small tables would be kept for large ones. */
 const OF_OUR_OWN = `,
@@ -44,8 +46,15 @@ export const FLUSH = "SELECT pg_logical_emit_message(true, 'millrace', '')"
 const LOOSELY = `,
          set_config('synchronous_commit', 'off', true)`
 
-/** The settings of a transaction; `isOurOwn`: the server runs in this process. */
-export function settingsOf(purpose: Purpose, isOurOwn: boolean): string {
+/** `isOurOwn`: the server runs in this process. */
+export interface Beginning {
+  readonly isOurOwn: boolean
+  readonly isBrisk: boolean
+}
+
+/** The settings of a transaction. */
+export function settingsOf(purpose: Purpose, { isOurOwn, isBrisk }: Beginning): string {
   if (isOurOwn) return SETTINGS + OF_OUR_OWN
-  return SETTINGS + OF_SERVER + (purpose === 'loose' ? LOOSELY : '')
+  const ofOurs = SETTINGS + ofServer(isBrisk ? LOCKED_BRISKLY : LOCKED_AT_MOST)
+  return ofOurs + (purpose === 'loose' ? LOOSELY : '')
 }

@@ -14,6 +14,7 @@ import { MillraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
 import { sleep } from '../../time/clock.js'
 import type { Chance, Clock } from '../../time/clock.js'
+import { Held } from '../sql/again.js'
 import type { Handfuls, Lock, OwnTx, Purpose, Tx, Value } from '../sql/port.js'
 import type { Asked, Statement } from '../sql/statements.js'
 import { Asking, discard, Pending } from './asking.js'
@@ -24,6 +25,7 @@ import {
   isForgotten,
   isHung,
   isInTheWay,
+  isLocked,
   isReadOnly,
   isTheirs,
   unknown,
@@ -109,9 +111,9 @@ export class Connections {
     return this.#reading
   }
 
-  transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T> {
-    return this.#again(purpose, async (client, pending, commit) => {
-      const now = await this.#begin(client, purpose)
+  transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>, how?: 'brisk'): Promise<T> {
+    return this.#again({ purpose, how }, async (client, pending, commit) => {
+      const now = await this.#begin(client, purpose, how)
       const answer = await work(this.#tx(client, purpose, now, pending))
       await Promise.all(pending.checked)
       await commit()
@@ -127,14 +129,15 @@ export class Connections {
   volley(
     purpose: Purpose,
     queues: readonly number[],
-    { name, isTaking = false, ...asked }: Volley,
+    { name, how, isTaking = false, ...asked }: Volley,
     onSeen: ((rows: readonly unknown[]) => void) | null = null,
   ): Promise<unknown[]> {
     const waitsApart = purpose === 'durable' && onSeen !== null && this.mayWaitApart
     const ends = waitsApart ? 'loose' : purpose
-    return this.#again(ends, async (client, pending, commit) => {
+    return this.#again({ purpose: ends, how }, async (client, pending, commit) => {
       pending.add(client.query({ text: BEGIN[ends] }))
-      pending.add(client.query(this.#enter(ends, queues, isTaking ? 'taking' : 'beside')))
+      const locking = isTaking ? 'taking' : 'beside'
+      pending.add(client.query(this.#enter({ purpose: ends, how }, queues, locking)))
       const answer = client.query({ ...this.#prepared(`w/${name}`), ...asked, types: TYPES })
       pending.add(answer)
       const committed = commit()
@@ -159,7 +162,7 @@ export class Connections {
   }
 
   /** Again when others were in the way, but for no longer than one answer may take. */
-  async #again<T>(purpose: Purpose, run: Run<T>): Promise<T> {
+  async #again<T>({ purpose, how }: Manner, run: Run<T>): Promise<T> {
     const { clock, chance } = this.#parts
     const enough = clock.mono() + this.#patience.answers / 2
     for (let tries = 1; ; tries++) {
@@ -168,6 +171,7 @@ export class Connections {
       } catch (error) {
         // Several may find out at once.
         if (isForgotten(error)) this.#prepares = false
+        if (how === 'brisk' && isLocked(error)) throw new Held(error)
         if (!(isForgotten(error) || isInTheWay(error))) throw told(error)
         if (tries === TRIES || clock.mono() > enough) throw told(error)
       }
@@ -219,12 +223,12 @@ export class Connections {
     }
   }
 
-  async #begin(client: Asking, purpose: Purpose): Promise<Millis> {
-    const settings = settingsOf(purpose, this.#isAlone)
+  async #begin(client: Asking, purpose: Purpose, how?: 'brisk'): Promise<Millis> {
+    const settings = this.#settingsOf({ purpose, how })
     const [, answer] = await Promise.all([
       client.query({ text: BEGIN[purpose] }),
       client.query({
-        ...this.#prepared(`begin/${purpose}`),
+        ...this.#prepared(`begin/${nameOf({ purpose, how })}`),
         text: `${settings}, ${NOW} AS now`,
         types: TYPES,
       }),
@@ -247,16 +251,20 @@ export class Connections {
   }
 
   /** The settings and the locks of a transaction at once. */
-  #enter(purpose: Purpose, queues: readonly number[], how: Locking): Query {
-    const settings = settingsOf(purpose, this.#isAlone)
+  #enter(manner: Manner, queues: readonly number[], how: Locking): Query {
+    const settings = this.#settingsOf(manner)
     if (this.#isAlone || queues.length === 0) {
-      return { ...this.#prepared(`enter/${purpose}`), text: settings }
+      return { ...this.#prepared(`enter/${nameOf(manner)}`), text: settings }
     }
     return {
-      ...this.#prepared(`enter/${purpose}/${how}`),
+      ...this.#prepared(`enter/${nameOf(manner)}/${how}`),
       text: `${settings}, ${locking(how)}`,
       values: [this.#parts.lockClass, queues.toSorted((a, b) => a - b)],
     }
+  }
+
+  #settingsOf({ purpose, how }: Manner): string {
+    return settingsOf(purpose, { isOurOwn: this.#isAlone, isBrisk: how === 'brisk' })
   }
 
   #tx(client: Asking, purpose: Purpose, now: Millis, pending: Pending): OwnTx {
@@ -318,6 +326,16 @@ export class Connections {
   }
 }
 
+/** Of a transaction. */
+interface Manner {
+  readonly purpose: Purpose
+  readonly how?: 'brisk' | undefined
+}
+
+function nameOf({ purpose, how }: Manner): string {
+  return how === undefined ? purpose : `${purpose}/${how}`
+}
+
 type Locking = Lock | 'taking'
 
 /** Of the queues $2, in their order. */
@@ -339,6 +357,8 @@ export interface Volley {
   readonly name: string
   readonly text: string
   readonly values: unknown[]
+  /** See `transact`. */
+  readonly how?: 'brisk'
   /** It takes a handful. */
   readonly isTaking?: boolean
   /** Rows as arrays of their columns: where there are many. */

@@ -18,6 +18,11 @@ export function isInTheWay(error: unknown): boolean {
   return IN_THE_WAY.has(codeOf(error))
 }
 
+/** Somebody kept a lock for longer than was waited for it. */
+export function isLocked(error: unknown): boolean {
+  return codeOf(error) === '55P03'
+}
+
 /** It failed since another before it in the same transaction did. */
 export function isBehindFailure(error: unknown): boolean {
   return codeOf(error) === '25P02'

@@ -120,7 +120,7 @@ export class PostgresMedium implements SqlMedium {
     const teller = new Teller({ pool, channel, from, hear: onHints, patience })
     this.#teller = teller
     return {
-      transact: (purpose, work) => connections.transact(purpose, work),
+      transact: (purpose, work, how) => connections.transact(purpose, work, how),
       durable: async () => undefined,
       spread: (handfuls) => connections.spread(handfuls),
       oneTrip: new Volleys({

@@ -105,7 +105,7 @@ export class Volleys implements OneTrip {
       ...[queue, revision, lane, task, priority, flags, codec, lifespan, this.#time()],
       ...[ids, groups, payloads, channel, payload],
     ].map(sent)
-    const volley = { name: 'job.addAlike', text: this.#inserts, values }
+    const volley = { name: 'job.addAlike', text: this.#inserts, values, how: 'brisk' } as const
     return this.#connections.volley('durable', [queue], volley, early)
   }
 

@@ -9,5 +9,13 @@ export class Again extends Error {
   }
 }
 
+/** Somebody keeps what a transaction needs, as one of the user's that stays open does. Nothing was done. */
+export class Held extends Error {
+  constructor(cause: unknown) {
+    super('somebody else keeps what it needs', { cause })
+    this.name = 'Held'
+  }
+}
+
 /** Beyond so many beginnings something is wrong with the one that begins. */
 export const BEGINNINGS = 20

@@ -24,10 +24,11 @@ export interface Opened {
 export interface ExchangingParts {
   opened(): Opened
   /** One transaction; what it changed is told when it is over. */
-  run<T>(
+  readonly run: <T>(
     purpose: Purpose | (() => Purpose),
     work: (tx: OwnTx, opened: Opened, news: News) => Promise<T>,
-  ): Promise<T>
+    how?: 'brisk',
+  ) => Promise<T>
   /** The store is not closed before it is done. */
   keep<T>(running: Promise<T>): Promise<T>
 }

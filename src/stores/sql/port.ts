@@ -195,7 +195,7 @@ export interface Seen {
  * stands among its conditions; null: it is not so any more, and nothing was done.
  */
 export interface OneTrip {
-  /** Answers which were added, when that is durable. */
+  /** Answers which were added, when that is durable. It is brisk: see `transact`. */
   insert(lot: Alike, seen: Seen): Promise<ReadonlySet<string> | null>
   take(ask: PlainTake): Promise<PlainTaken | null>
   /** Answers the tokens of those that are completed; all others are as they were. See `durable`. */
@@ -205,9 +205,10 @@ export interface OneTrip {
 export interface Database {
   /**
    * Runs it in one transaction, again when others were in the way, and throws STORE_UNREACHABLE
-   * when nothing came of it, OUTCOME_UNKNOWN when the answer to its commit was lost.
+   * when nothing came of it, OUTCOME_UNKNOWN when the answer to its commit was lost. 'brisk': where it
+   * would wait for what somebody keeps, it throws `Held` after a moment.
    */
-  transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>): Promise<T>
+  transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>, how?: 'brisk'): Promise<T>
   /**
    * Answers when all that was committed to be durable is; others may have seen it before. Throws
    * OUTCOME_UNKNOWN. Where a commit itself waits for the disk, there is nothing left to wait for.

@@ -23,22 +23,20 @@ import type { NodeCard, NodeRow, OpenAsk, OverrideChange, QueueRow } from '../..
 import type { Store, SweepAsk, Swept, Traits } from '../../store.js'
 import { nextTurn } from '../../time/clock.js'
 import { Again, BEGINNINGS } from './again.js'
-import { insertAlike } from './alike.js'
 import { control, pause, transit } from './commanding.js'
 import { commit, Lending, WriteFault } from './committing.js'
 import { dump } from './dumping.js'
 import { Exchanging } from './exchanging.js'
-import type { Opened as Basis } from './exchanging.js'
+import type { ExchangingParts, Opened as Basis } from './exchanging.js'
 import { explainJobs, explainOne } from './explaining.js'
-import { insert } from './inserting.js'
-import { insertJoined } from './joining.js'
 import { load } from './loading.js'
 import type { SqlMedium } from './medium.js'
 import { Lookout } from './lookout.js'
+import { Lots } from './lots.js'
 import { News } from './news.js'
 import { Nodes } from './nodes.js'
 import { NOTHING, isSwept } from './peeking.js'
-import type { Database, OwnTx, Purpose, Tx } from './port.js'
+import type { Database, OwnTx, Purpose } from './port.js'
 import { Queues } from './queues.js'
 import type { Learned } from './queues.js'
 import { declare, override } from './saying.js'
@@ -65,6 +63,7 @@ export class SqlStore<S extends string> implements Store<S> {
   #isClosed = false
   readonly #running = new Set<Promise<unknown>>()
   readonly #exchanging: Exchanging
+  readonly #lots: Lots
   /** Null: processes of other hosts are on it, too, and nobody can prove a death. */
   readonly #lookout: Lookout | null
 
@@ -72,11 +71,14 @@ export class SqlStore<S extends string> implements Store<S> {
     this.name = name
     this.#medium = medium
     this.#turnstile = new Turnstile(medium.commits.atOnce)
-    this.#exchanging = new Exchanging({
+    const parts: ExchangingParts = {
       opened: () => this.#check(),
-      run: (purpose, work) => this.#run(purpose, work),
+      run: (purpose, work, how) => this.#run(purpose, work, how),
       keep: (running) => this.#keep(running),
-    })
+    }
+    this.#exchanging = new Exchanging(parts)
+    const isAwaited = (queue: string): boolean => this.#exchanging.isAwaited(queue)
+    this.#lots = new Lots({ ...parts, isAwaited, lending: this.#lending })
     const look = (self: string): Promise<boolean> =>
       this.#run('read', (tx, { nodes }) => nodes.seesDead(tx, self))
     const found = (): void => this.#hint([{ what: 'sweep', queue: null }])
@@ -136,38 +138,9 @@ export class SqlStore<S extends string> implements Store<S> {
     await this.#medium.close()
   }
 
-  async insert(lots: readonly Lot[]): Promise<readonly (readonly Inserted[])[]> {
-    const joining = lots.filter(({ tx }) => tx !== undefined)
-    if (joining.length === 0) {
-      return (
-        (await this.#insertAlike(lots)) ??
-        this.#run('durable', (tx, { queues }, news) => insert(tx, queues, lots, news))
-      )
-    }
-    if (lots.length > 1) throw new Error('a lot with a transaction of the user comes alone')
-    return [await this.#insertJoined(lots[0])]
-  }
-
-  /** Null: they are to be inserted the longer way. */
-  async #insertAlike(lots: readonly Lot[]): Promise<(readonly Inserted[])[] | null> {
-    const { database, queues } = this.#check()
-    const jobs = lots.flatMap((lot) => lot.jobs)
-    if (jobs.length === 0) return null
-    const isAwaited = this.#exchanging.isAwaited(jobs[0].queue)
-    const inserted = await this.#keep(insertAlike(database, queues, jobs, isAwaited))
-    if (inserted === null) return null
-    let from = 0
-    return lots.map((lot) => inserted.slice(from, (from += lot.jobs.length)))
-  }
-
-  /** In the user's transaction: once, since only he can begin it again. */
-  async #insertJoined(lot: Lot): Promise<readonly Inserted[]> {
-    const { database, queues } = this.#check()
-    const joined = this.#lending.find(lot.tx) ?? (await database.join(lot.tx))
-    const apart = (work: (tx: Tx) => Promise<void>): Promise<void> => {
-      return this.#keep(database.transact('loose', work))
-    }
-    return insertJoined(joined, queues.scope, lot, apart)
+  async insert(lots: readonly Lot[]): Promise<readonly (readonly Inserted[] | null)[]> {
+    this.#check()
+    return this.#lots.insert(lots)
   }
 
   async commit(settlement: Settlement, write: Write, terms: CommitTerms): Promise<Committed> {
@@ -348,6 +321,7 @@ export class SqlStore<S extends string> implements Store<S> {
   async #run<T>(
     purpose: Purpose | (() => Purpose),
     work: (tx: OwnTx, opened: Opened, news: News) => Promise<T>,
+    how?: 'brisk',
   ): Promise<T> {
     const opened = this.#check()
     for (let beginnings = 1; ; beginnings++) {
@@ -356,12 +330,16 @@ export class SqlStore<S extends string> implements Store<S> {
       const what = typeof purpose === 'string' ? purpose : purpose()
       try {
         const answer = await this.#keep(
-          opened.database.transact(what, async (tx) => {
-            news = new News()
-            if (learned !== null) opened.queues.forget()
-            const begun = (learned = opened.queues.begin(tx))
-            return { done: await work(tx, opened, news), begun }
-          }),
+          opened.database.transact(
+            what,
+            async (tx) => {
+              news = new News()
+              if (learned !== null) opened.queues.forget()
+              const begun = (learned = opened.queues.begin(tx))
+              return { done: await work(tx, opened, news), begun }
+            },
+            how,
+          ),
         )
         opened.queues.keep(answer.begun)
         opened.database.tell(news.hints())

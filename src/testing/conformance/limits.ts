@@ -37,7 +37,7 @@ const laws: Laws = {
   'lots in one call are refused one by one': async (rig) => {
     await rig.declare({ limits: { backlog: 3 } })
     const lots = [2, 2, 1, 1].map((size) => ({ jobs: upTo(size).map(() => rig.job()) }))
-    const answers = await rig.store.insert(lots)
+    const answers = await rig.insertLots(lots)
     const taken = answers.map((lot) => lot.every((answer) => answer.status === 'inserted'))
     assert.deepEqual(taken, [true, false, true, false])
   },
@@ -93,7 +93,7 @@ const laws: Laws = {
   'a duplicate and a replacement need no room': async (rig) => {
     await rig.declare({ limits: { backlog: 1 } })
     const holder = await rig.put({ unique: unique('k') })
-    const answers = await rig.store.insert([
+    const answers = await rig.insertLots([
       { jobs: [rig.job({ id: holder.id })] },
       { jobs: [rig.job({ unique: unique('k') })] },
       { jobs: [rig.job({ unique: unique('k', { onConflict: 'replace' }) })] },

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import type { Counts, Found, Happening, JobRecord, JobRef, State } from '../../job/job.js'
 import { STATES } from '../../job/job.js'
-import type { Inserted, NewJob } from '../../job/lot.js'
+import type { Inserted, Lot, NewJob } from '../../job/lot.js'
 import type { Selector } from '../../job/selector.js'
 import type { SettingsLayer } from '../../job/settings.js'
 import type { Chance } from '../../time/clock.js'
@@ -131,10 +131,22 @@ export class Rig {
 
   /** One lot. */
   async insert(jobs: readonly NewJob[], store: Store = this.store): Promise<readonly Inserted[]> {
-    const answers = await store.insert([{ jobs }])
-    assert.equal(answers.length, 1, 'as many answers as lots')
-    assert.equal(answers[0].length, jobs.length, 'as many answers as jobs')
-    return answers[0]
+    const [answers] = await this.insertLots([{ jobs }], store)
+    return answers
+  }
+
+  /** Where no transaction is open none is held. */
+  async insertLots(
+    lots: readonly Lot[],
+    store: Store = this.store,
+  ): Promise<readonly (readonly Inserted[])[]> {
+    const answers = await store.insert(lots)
+    assert.equal(answers.length, lots.length, 'as many answers as lots')
+    return answers.map((answer, at) => {
+      assert.ok(answer !== null, 'nobody else has its ids and keys')
+      assert.equal(answer.length, lots[at].jobs.length, 'as many answers as jobs')
+      return answer
+    })
   }
 
   /** Puts one job in and sees to it that it was taken. */

@@ -40,7 +40,7 @@ function where(law: (rig: Rig) => Promise<void>): (rig: Rig) => Promise<void> {
 }
 
 async function insertIn(rig: Rig, tx: unknown, jobs: readonly NewJob[]) {
-  const [answers] = await rig.store.insert([{ jobs, tx }])
+  const [answers] = await rig.insertLots([{ jobs, tx }])
   return answers
 }
 
