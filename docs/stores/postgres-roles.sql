@@ -14,7 +14,10 @@ GRANT USAGE ON SCHEMA millrace TO millrace_producer, millrace_worker, millrace_o
 
 -- ── A producer enqueues: in SQL, or plainly by `enqueue` ────────────────────────────────────────────
 -- It reads no payload, claims nothing and changes no job. What it cannot do under this role: unique
--- keys, `after`, and queues with a limited backlog, which look at rows as a whole.
+-- keys, `after`, declarations, and queues with a limited backlog, which look at rows as a whole. It is for services
+-- that are trusted not to do harm: by hand, it could set a floor above all jobs or rename a scope, and nobody
+-- would find them any more. Who shall not be able to gets EXECUTE on a function of yours that calls
+-- millrace.enqueue with SECURITY DEFINER, and nothing else.
 GRANT EXECUTE ON FUNCTION millrace.enqueue(text, jsonb, jsonb) TO millrace_producer;
 GRANT SELECT ON millrace.versions, millrace.scopes, millrace.queues, millrace.lanes TO millrace_producer;
 GRANT INSERT (name), UPDATE (name) ON millrace.scopes TO millrace_producer;

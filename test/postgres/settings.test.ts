@@ -83,8 +83,8 @@ describe.skipIf(server.isMissing)(`a database with settings of its own${server.w
       for (const opening of [1, 2]) {
         const store = postgresStore({ url, schema })
         await store.open({ scope: 'default' })
-        const [[answer]] = await store.insert([{ jobs: [newJob(`job ${opening}`)] }])
-        expect(answer.status).toBe('inserted')
+        const [answers] = await store.insert([{ jobs: [newJob(`job ${opening}`)] }])
+        expect(answers).toMatchObject([{ status: 'inserted' }])
         await store.close()
       }
     },
@@ -102,8 +102,8 @@ describe.skipIf(server.isMissing)(`a database with settings of its own${server.w
     await client.end()
     const store = postgresStore({ url: own })
     await store.open({ scope: 'default' })
-    const [[answer]] = await store.insert([{ jobs: [newJob('a')] }])
-    expect(answer.status).toBe('inserted')
+    const [answers] = await store.insert([{ jobs: [newJob('a')] }])
+    expect(answers).toMatchObject([{ status: 'inserted' }])
     await store.close()
   })
 

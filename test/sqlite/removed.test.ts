@@ -54,6 +54,21 @@ it.each([
   await store.close()
 })
 
+it('a log that was removed answers STORE_WIPED, and what was answered before is there', async () => {
+  const store = await opened()
+  await store.insert([{ jobs: [newJob('first')] }])
+  rmSync(`${path}-wal`)
+  const second = store.insert([{ jobs: [newJob('second')] }])
+  await expect(second).rejects.toMatchObject({ code: 'STORE_WIPED', subject: `${path}-wal` })
+  const third = store.insert([{ jobs: [newJob('third', { unique: unique('k') })] }])
+  await expect(third).rejects.toMatchObject({ code: 'STORE_WIPED' })
+  await store.close()
+  const later = await opened()
+  const [first] = await later.get([{ queue: QUEUE, id: 'first' }])
+  expect(first).not.toBeNull()
+  await later.close()
+})
+
 it('what took its place is left as it is, by those who had the old one open', async () => {
   const store = await opened()
   await store.insert([{ jobs: [newJob('first')] }])

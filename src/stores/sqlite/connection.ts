@@ -121,7 +121,11 @@ export class Connection {
 
   /** All that was committed until now survives a power cut, in a file that others find. */
   async durable(): Promise<void> {
-    await this.#parts.log?.through(() => this.#inTurn(() => this.#checkpoint()))
+    const { log } = this.#parts
+    const checkpoint = (): Promise<boolean> => this.#inTurn(() => this.#checkpoint())
+    await log?.through(checkpoint)
+    // What a log without a name has is brought where it is found, while that can be.
+    if (log?.isRemoved === true) await Promise.allSettled([checkpoint()])
     this.#check()
   }
 
@@ -129,6 +133,7 @@ export class Connection {
   #check(): void {
     this.#isWiped = true
     this.#parts.file?.check()
+    this.#parts.log?.check()
     this.#isWiped = false
   }
 

@@ -12,9 +12,10 @@
  * After a sync that failed nobody knows what the disk has, and another one would not tell. A
  * checkpoint does: it writes all that stands in the log into the database, and syncs that.
  */
-import { closeSync, fdatasync, openSync } from 'node:fs'
+import { closeSync, fdatasync, fstatSync, openSync } from 'node:fs'
 import { isMissing } from '../../disk/errno.js'
 import { millraceError } from '../../job/errors.js'
+import { wiped } from './named-file.js'
 
 /** Whether everything that was committed stands in the database now, synced. */
 export type Checkpoint = () => Promise<boolean>
@@ -47,6 +48,16 @@ export class LogSync {
       this.#running ??= this.#syncAll(checkpoint)
       await this.#running
     }
+  }
+
+  /** It was removed: what stands in it goes with the last who has it open. */
+  get isRemoved(): boolean {
+    return this.#descriptor !== null && fstatSync(this.#descriptor).nlink === 0
+  }
+
+  /** Throws STORE_WIPED. */
+  check(): void {
+    if (this.isRemoved) throw wiped(this.#path, 'the log of the database that was opened')
   }
 
   async close(): Promise<void> {

@@ -18,7 +18,7 @@ export class NamedFile {
 
   /** Throws STORE_WIPED. */
   check(): void {
-    if (idOf(this.#path) !== this.id) throw wiped(this.#path)
+    if (idOf(this.#path) !== this.id) throw wiped(this.#path, 'the database that was opened')
   }
 }
 
@@ -28,11 +28,11 @@ function idOf(path: string): string | null {
   return found === undefined ? null : `${found.dev}:${found.ino}`
 }
 
-function wiped(path: string): Error {
+export function wiped(path: string, expected: string): Error {
   return millraceError({
     code: 'STORE_WIPED',
     subject: path,
-    expected: 'the database that was opened',
+    expected,
     received: 'a file that was removed, moved or replaced meanwhile',
     remedy:
       'find out who did it; end all that have it open; remove what is left beside it (-wal, -shm); ' +
