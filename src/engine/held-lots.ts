@@ -1,10 +1,10 @@
 /**
  * Lots that meet an id or a unique key which somebody has taken in a transaction that is open still: only
- * its end decides. They are asked again, one by one, beside all others, so that nobody who enqueues
- * meanwhile waits for it. Promises: each is answered, or rejected when it has waited for `HELD_MOST`;
- * nothing of one that was rejected is there. What a refusal is called is left to `inserts.ts`.
+ * its end decides. They are asked again beside all others, so that nobody who enqueues meanwhile waits
+ * for it. Promises: each is answered, or rejected when it has waited for `HELD_MOST`; nothing of one that
+ * was rejected is there. What a refusal is called is left to `inserts.ts`.
  */
-import { HELD_MOST } from '../job/defaults.js'
+import { BATCH_BYTES, HELD_MOST, INSERT_ITEMS } from '../job/defaults.js'
 import type { Inserted, Lot } from '../job/lot.js'
 import { sleep } from '../time/clock.js'
 import type { Chance, Clock } from '../time/clock.js'
@@ -13,8 +13,11 @@ import { repeatAfter } from './outage.js'
 export interface HeldLotsOptions {
   readonly clock: Clock
   readonly chance: Chance
-  /** Null: it is held still. */
-  readonly send: (lot: Lot) => Promise<readonly Inserted[] | null>
+  /** Null: it is held still, or was not tried behind others that are. */
+  readonly send: (lots: readonly Lot[]) => Promise<readonly (readonly Inserted[] | null)[]>
+  readonly bytes: (lot: Lot) => number
+  /** What the caller of one hears when a round failed. */
+  readonly failure: (lot: Lot, error: unknown) => unknown
   /** What the caller of one hears that was held for too long. */
   readonly tooLong: (lot: Lot) => unknown
 }
@@ -27,12 +30,14 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+/** A store that has found so many held may try no more of one call: others come first in the next. */
+const TRIED = 3
 /** Beyond that the pauses between two rounds do not grow: under a second. */
 const ROUNDS_GROWING = 5
 
 export class HeldLots {
   readonly #options: HeldLotsOptions
-  readonly #waiting = new Set<Waiting>()
+  #waiting: Waiting[] = []
   readonly #closing = new AbortController()
   readonly #idle: (() => void)[] = []
   #isGoing = false
@@ -45,7 +50,7 @@ export class HeldLots {
     return new Promise((resolve, reject) => {
       const { signal } = this.#closing
       if (signal.aborted) return reject(signal.reason as Error) // as: what `close` was told
-      this.#waiting.add({ lot, since: this.#options.clock.mono(), resolve, reject })
+      this.#waiting.push({ lot, since: this.#options.clock.mono(), resolve, reject })
       if (!this.#isGoing) void this.#go()
     })
   }
@@ -53,7 +58,7 @@ export class HeldLots {
   /** Answers when none waits. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#waiting.size === 0) resolve()
+      if (this.#isIdle) resolve()
       else this.#idle.push(resolve)
     })
   }
@@ -61,37 +66,68 @@ export class HeldLots {
   /** Rejects all that wait; what is under way goes on. */
   close(error: Error): void {
     this.#closing.abort(error)
-    for (const one of this.#waiting) this.#over(one, () => one.reject(error))
+    for (const one of this.#waiting.splice(0)) one.reject(error)
+  }
+
+  get #isIdle(): boolean {
+    return this.#waiting.length === 0 && !this.#isGoing
   }
 
   /** Never rejects: whatever happens is told to those who wait. */
   async #go(): Promise<void> {
     const { clock, chance } = this.#options
     this.#isGoing = true
-    for (let rounds = 1; this.#waiting.size > 0; rounds++) {
+    for (let rounds = 1; this.#waiting.length > 0; rounds++) {
       const pause = repeatAfter(Math.min(rounds, ROUNDS_GROWING), chance)
       await sleep(clock, pause, this.#closing.signal).catch(() => undefined) // all were rejected
-      for (const one of this.#waiting) await this.#ask(one)
+      this.#refuseOld()
+      await this.#round(this.#cut())
     }
     this.#isGoing = false
+    for (const resolve of this.#idle.splice(0)) resolve()
   }
 
-  async #ask(one: Waiting): Promise<void> {
-    const { clock, send, tooLong } = this.#options
-    if (clock.mono() - one.since >= HELD_MOST) {
-      return this.#over(one, () => one.reject(tooLong(one.lot)))
+  #refuseOld(): void {
+    const { clock, tooLong } = this.#options
+    const now = clock.mono()
+    this.#waiting = this.#waiting.filter(({ lot, since, reject }) => {
+      const isOld = now - since >= HELD_MOST
+      if (isOld) reject(tooLong(lot))
+      return !isOld
+    })
+  }
+
+  /** As many as fit one call, at least one. */
+  #cut(): readonly Waiting[] {
+    let [upTo, jobs, bytes] = [0, 0, 0]
+    for (; upTo < this.#waiting.length; upTo++) {
+      const { lot } = this.#waiting[upTo]
+      jobs += lot.jobs.length
+      bytes += this.#options.bytes(lot)
+      if ((jobs > INSERT_ITEMS || bytes > BATCH_BYTES) && upTo > 0) break
     }
+    return this.#waiting.splice(0, upTo)
+  }
+
+  async #round(asked: readonly Waiting[]): Promise<void> {
+    if (asked.length === 0) return
+    const { send, failure } = this.#options
     try {
-      const answers = await send(one.lot)
-      if (answers !== null) this.#over(one, () => one.resolve(answers))
+      const answers = await send(asked.map(({ lot }) => lot))
+      const held = asked.filter((_, at) => answers[at] === null)
+      asked.forEach(({ resolve }, at) => {
+        const answer = answers[at]
+        if (answer !== null) resolve(answer)
+      })
+      this.#again([...held.slice(TRIED), ...held.slice(0, TRIED)])
     } catch (error) {
-      this.#over(one, () => one.reject(error))
+      for (const { lot, reject } of asked) reject(failure(lot, error))
     }
   }
 
-  #over(one: Waiting, tell: () => void): void {
-    this.#waiting.delete(one)
-    tell()
-    if (this.#waiting.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
+  #again(held: readonly Waiting[]): void {
+    const { signal } = this.#closing
+    if (!signal.aborted) this.#waiting.push(...held)
+    else for (const { reject } of held) reject(signal.reason)
   }
 }

@@ -47,7 +47,8 @@ export class Inserts {
   constructor(options: InsertsOptions) {
     this.#options = options
     const { clock, chance } = options
-    this.#held = new HeldLots({ clock, chance, send: (lot) => this.#sendOne(lot), tooLong })
+    const send = (lots: readonly Lot[]): Promise<readonly Answer[]> => this.#sendHeld(lots)
+    this.#held = new HeldLots({ clock, chance, send, bytes: lotBytes, failure: named, tooLong })
     this.#batcher = new Batcher({
       clock,
       send: async (lots) => this.#answered(lots, await this.#send(lots)),
@@ -93,14 +94,10 @@ export class Inserts {
     return answers.map((answer, at) => answer ?? this.#held.wait(lots[at]))
   }
 
-  /** One that was held before: it may have landed, as far as anybody knows. */
-  async #sendOne(lot: Lot): Promise<Answer> {
-    try {
-      const [answer] = await this.#send([lot])
-      return answer === null ? null : own(lot, answer)
-    } catch (error) {
-      throw named(lot, error)
-    }
+  /** Of one that was held nobody knows for certain that it has not landed since. */
+  async #sendHeld(lots: readonly Lot[]): Promise<readonly Answer[]> {
+    const answers = await this.#send(lots)
+    return answers.map((answer, at) => answer && own(lots[at], answer))
   }
 
   async #send(lots: readonly Lot[]): Promise<readonly Answer[]> {
@@ -203,7 +200,7 @@ function tooLong(lot: Lot): MillraceError {
     millraceError({
       code: 'STORE_UNREACHABLE',
       subject: 'insert',
-      expected: 'a transaction that has the same id or unique key to end',
+      expected: 'an end of the transaction that has the same id or unique key, or locks the tables',
       received: `none within ${HELD_MOST} ms`,
       remedy: 'nothing of it is there: end that transaction, or enqueue it again later',
     }),

@@ -67,7 +67,10 @@ describe.skipIf(server.isMissing)(`a database with settings of its own${server.w
     const owner = new pg.Client({ connectionString: url })
     await owner.connect()
     await owner.query('BEGIN; LOCK TABLE millrace.jobs, millrace.keys')
-    const waiting = store.insert([{ jobs: [newJob('b', { unique: unique('k') })] }])
+    const held = await store.insert([{ jobs: [newJob('b', { unique: unique('k') })] }])
+    expect(held).toEqual([null])
+    const which = { ids: ['a'] }
+    const waiting = store.control({ kind: 'cancel', queue: 'q', which, reason: null }, null)
     await expect(waiting).rejects.toThrow(/STORE_UNREACHABLE.*lock timeout/s)
     const left = await owner.query(
       "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
