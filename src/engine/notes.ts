@@ -3,7 +3,9 @@
  * moment: of progress the last word counts, of log lines the last ones stay. Promises: what a job
  * said is tried before its verdict goes out (`flush`), and nothing waits longer than `NOTES_WAIT`
  * else. A note is no verdict: after a few tries it is dropped, and that is told. While a throttle is
- * on its way (`throttling`) nobody should claim: what it holds back would be among the jobs.
+ * on its way (`throttling`) nobody should claim: what it holds back would be among the jobs. What is said
+ * within a `job.commit` is kept until that is over (`hold`): its row is locked, and the notes of all others
+ * would wait behind it.
  */
 import type { Claimed, TokenText } from '../job/claim.js'
 import { LOG_LINES, LOG_LINE_BYTES, NOTES_WAIT, NOTE_ITEMS, NOTE_TRIES } from '../job/defaults.js'
@@ -44,6 +46,7 @@ export class Notes {
   readonly #options: NotesOptions
   readonly #pending = new Map<TokenText, Pending>()
   readonly #inFlight = new Set<TokenText>()
+  readonly #held = new Set<TokenText>()
   /** Whose throttles have not landed. */
   readonly #throttling = new Set<TokenText>()
   #timer: Timer | null = null
@@ -84,19 +87,30 @@ export class Notes {
     return this.#pending.has(token) || this.#inFlight.has(token)
   }
 
+  /** What it says from now on waits. */
+  hold(token: TokenText): void {
+    this.#held.add(token)
+  }
+
+  /** And goes out now. */
+  release(token: TokenText): void {
+    if (this.#held.delete(token) && this.#pending.has(token)) void this.#send()
+  }
+
   /** Answers when what this job said was tried. */
   async flush(token: TokenText): Promise<void> {
-    while (this.has(token)) await this.#send()
+    while (this.has(token) && !this.#held.has(token)) await this.#send()
   }
 
   /** The token is dead: what it had to say is of no use. */
   forget(token: TokenText): void {
     this.#pending.delete(token)
+    this.#held.delete(token)
     if (!this.#inFlight.has(token)) this.#throttled(token)
   }
 
   async flushAll(): Promise<void> {
-    while (this.#pending.size > 0 || this.#inFlight.size > 0) await this.#send()
+    while (this.#next().length > 0 || this.#inFlight.size > 0) await this.#send()
   }
 
   close(): void {
@@ -138,7 +152,7 @@ export class Notes {
     await new Promise<void>((resolve) =>
       this.throttling ? clock.within(resolve) : clock.soon(resolve),
     )
-    const batch = [...this.#pending.values()].slice(0, NOTE_ITEMS)
+    const batch = this.#next()
     if (batch.length === 0) return
     for (const { of } of batch) {
       this.#pending.delete(of.claimed.token)
@@ -147,9 +161,14 @@ export class Notes {
     const noted = await this.#put(batch.map(asNote))
     for (const { of } of batch) this.#landed(of.claimed.token)
     for (let at = 0; at < noted.length; at++) if (noted[at] === 'done') this.#tell(batch[at])
-    if (this.#pending.size > 0 && this.#timer === null) {
+    if (this.#next().length > 0 && this.#timer === null) {
       this.#timer = this.#options.clock.after(0, () => void this.#send(), { ref: false })
     }
+  }
+
+  #next(): readonly Pending[] {
+    const ready = [...this.#pending.values()].filter(({ of }) => !this.#held.has(of.claimed.token))
+    return ready.slice(0, NOTE_ITEMS)
   }
 
   #landed(token: TokenText): void {

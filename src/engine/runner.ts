@@ -149,9 +149,10 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     if (this.#commit !== null) throw committedTwice(this.claimed)
     if (this.#state !== 'running') return { status: 'lost' }
     const commit = (this.#commit = new Commit())
-    const { commits, clock } = this.#shop
+    const { commits, clock, notes } = this.#shop
     try {
       await this.#said()
+      notes.hold(this.token)
       const end: End = { by: 'handler', asked: { kind: 'complete', result } }
       const judgement = this.#judged(end, clock.mono() - this.#startedAt)
       const settlement = this.#settlementOf(judgement)
@@ -162,7 +163,10 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
       }
       return answer
     } finally {
-      if (commit.answer === null) this.#commit = null
+      if (commit.answer === null) {
+        this.#commit = null
+        notes.release(this.token)
+      } else notes.forget(this.token) // it has ended, and nobody would hear it
     }
   }
 
@@ -251,6 +255,7 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     this.#commit?.giveUp(
       end.by === 'timeout' ? end.error : leaseLost(this.claimed, 'its run is over'),
     )
+    this.#shop.notes.release(this.token)
     this.#judge(this.#seen(end, now), now - this.#startedAt)
     this.#employer.freed(this)
   }

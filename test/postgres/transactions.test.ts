@@ -127,6 +127,36 @@ describe.skipIf(server.isMissing)(`on a server${server.why}`, () => {
     await mill.close()
   })
 
+  it('holds up no notes of others, nor their ends, with what is said in its function', async () => {
+    const mill = open({ poll: '50ms' })
+    const queue = mill.queue('talking', { keep: { completed: '1d' }, attempts: 2 })
+    let isOpen = (): void => undefined
+    let goOn = (): void => undefined
+    const opened = new Promise<void>((resolve) => (isOpen = resolve))
+    const mayGoOn = new Promise<void>((resolve) => (goOn = resolve))
+    queue.work(
+      async (kind, job) => {
+        job.log(`${String(kind)} ${job.attempt}`)
+        if (kind === 'plain' || job.attempt === 2) return 'done'
+        return job.commit(async () => {
+          job.log('within')
+          job.progress(0.5)
+          isOpen()
+          await mayGoOn
+          throw new Error('not this time')
+        }, 'done')
+      },
+      { concurrency: 2 },
+    )
+    const slow = await queue.enqueue('slow')
+    await opened
+    const plain = await queue.enqueue('plain')
+    expect(await plain.result()).toBe('done')
+    goOn()
+    await slow.result()
+    expect((await queue.get(slow.id))?.log).toEqual(['slow 1', 'within', 'slow 2'])
+  })
+
   it('keeps nobody from claiming while it is open: in turns, of the same groups and lanes', async () => {
     const client = await connect()
     const queue = open().queue('busy', { groups: { concurrency: 1 } })
