@@ -13,7 +13,7 @@
 import type { ClaimAnswer, ClaimAsk } from '../job/claim.js'
 import { BATCH_BYTES, IN_FLIGHT, ITEM_BYTES, SETTLE_ITEMS } from '../job/defaults.js'
 import { TURN_SPAN, TURN_TRIPS } from '../job/defaults.js'
-import { MillraceError } from '../job/errors.js'
+import { MillraceError, millraceError } from '../job/errors.js'
 import type { Millis } from '../job/job.js'
 import type { Settled, Settlement } from '../job/verdict.js'
 import type { Events } from '../observe/events.js'
@@ -45,6 +45,8 @@ export interface Settling {
   /** When its job was claimed, by `mono`. */
   readonly claimedAt: number
   settled(answer: Settled): void
+  /** Nobody will know what became of it here; that is told for all of them together. */
+  unheard(): void
 }
 
 export interface ExchangerOptions {
@@ -75,8 +77,6 @@ interface Trip {
   readonly margin: Millis
 }
 
-const LOST: Settled = { status: 'lost' }
-
 export class Exchanger {
   readonly #options: ExchangerOptions
   readonly #askers = new Set<Asker>()
@@ -96,7 +96,7 @@ export class Exchanger {
   }
 
   settle(settling: Settling): void {
-    if (this.#closed) return settling.settled(LOST)
+    if (this.#closed) return settling.unheard()
     this.#settling.push(settling)
     this.#plan()
   }
@@ -126,10 +126,10 @@ export class Exchanger {
     })
   }
 
-  /** Nothing goes out any more; what waits reads as lost. */
+  /** Nothing goes out any more; of what waits nobody hears. */
   close(): void {
     this.#closed = true
-    for (const one of this.#settling.splice(0)) one.settled(LOST)
+    this.#unheard(this.#settling.splice(0), 'none before it was closed')
     for (const asker of this.#askers) asker.refused()
     this.#askers.clear()
     this.#tellIdle()
@@ -269,7 +269,7 @@ export class Exchanger {
 
   /** The node went on under a new id meanwhile: what the old one held or got is lost. */
   #forget(trip: Trip): void {
-    for (const one of trip.settling) one.settled(LOST)
+    for (const one of trip.settling) one.unheard()
     for (const ask of trip.claim) this.#options.ledger.gaveUp(ask.claim)
     for (const asker of trip.askers) this.#askers.add(asker)
   }
@@ -287,11 +287,9 @@ export class Exchanger {
     if (MillraceError.is(error, 'STORE_CLOSED')) this.#closed = true
     this.#giveUp(trip, error)
     const isOver = this.#closed || trip.node !== node()
-    const kept: Settling[] = []
-    for (const one of trip.settling) {
-      if (isOver || givesUp(one.claimedAt)) one.settled(LOST)
-      else kept.push(one)
-    }
+    const isUp = (one: Settling): boolean => isOver || givesUp(one.claimedAt)
+    this.#unheard(trip.settling.filter(isUp), error)
+    const kept = trip.settling.filter((one) => !isUp(one))
     if (this.#closed) return this.close()
     this.#requeue(kept, error)
     // Two that were under way fail together: they rest together.
@@ -301,6 +299,11 @@ export class Exchanger {
     outage.failed(error, pause)
     this.#pausing = true
     clock.after(pause, () => this.#resume())
+  }
+
+  #unheard(lost: readonly Settling[], received: unknown): void {
+    for (const one of lost) one.unheard()
+    if (lost.length > 0) this.#options.events.fault(unheard(lost, received))
   }
 
   /** A fault that no store should have may be one verdict's: smaller trips find out which. */
@@ -350,4 +353,19 @@ function checkAnswers(trip: Trip, { settled, claimed }: Exchanged): void {
     `the store gave ${settled.length} and ${claimed.length} answers ` +
       `to ${trip.settling.length} verdicts and ${trip.claim.length} claims`,
   )
+}
+
+function unheard(
+  [{ settlement }, ...others]: readonly Settling[],
+  received: unknown,
+): MillraceError {
+  const more = others.length > 0 ? ` (and ${others.length} more)` : ''
+  return millraceError({
+    code: 'OUTCOME_UNKNOWN',
+    subject: `the verdict of job ${settlement.id} of queue ${settlement.queue}${more}`,
+    expected: 'an answer of the store',
+    received: MillraceError.is(received) ? received.received : received,
+    remedy: 'what it did not hear runs again when the lease is over',
+    cause: received,
+  })
 }

@@ -325,6 +325,12 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     if (this.#judgement !== null) tellSettled(this.#shop.events, this, this.#judgement, answer)
   }
 
+  unheard(): void {
+    if (this.#state === 'over') return
+    this.#end({ status: 'lost' })
+    this.#shop.onSettled(this.queue)
+  }
+
   // ── What may come between ─────────────────────────────────────────────────────────────────────
 
   /** Its time is up. What is ready in this same turn still counts, so one more timer goes by. */

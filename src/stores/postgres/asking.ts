@@ -64,6 +64,11 @@ export class Asking {
     return rolledBack.status === 'fulfilled'
   }
 
+  /** What it has not answered fails now. */
+  giveUp(): void {
+    tear(this.connection)
+  }
+
   release(isSpoilt: boolean): void {
     this.#isReleased = true
     if (isSpoilt) return discard(this.connection)

@@ -69,6 +69,8 @@ export class Connections {
   #prepares = true
   /** Whether this role may do what waits for the disk apart. */
   #mayFlush = true
+  /** Connections on which something is under way. */
+  readonly #asked = new Set<Asking>()
 
   constructor(parts: ConnectionsParts) {
     this.#parts = parts
@@ -76,6 +78,12 @@ export class Connections {
     this.#reading = statements(parts.schema, '')
     this.#patience = parts.patience ?? PATIENCE
     this.#trust = new Trust(parts.clock)
+  }
+
+  /** The store closes: what has no answer in a moment gets none. */
+  hurry(): void {
+    const giveUp = (): void => this.#asked.forEach((client) => client.giveUp())
+    this.#parts.clock.after(this.#patience.atEnd, giveUp, { ref: false })
   }
 
   /** Within a transaction of ours there is nobody else. */
@@ -182,6 +190,7 @@ export class Connections {
   async #once<T>(purpose: Purpose, run: Run<T>): Promise<T> {
     const { shows, answers } = this.#patience
     const client = new Asking(await this.#connect(), purpose === 'read' ? shows : answers)
+    this.#asked.add(client)
     const pending = new Pending()
     let isSpoilt = false
     let commits = false
@@ -207,6 +216,7 @@ export class Connections {
       if (pending.isSeen || (commits && isBroken)) throw unknown(error)
       throw error
     } finally {
+      this.#asked.delete(client)
       client.release(isSpoilt)
     }
   }

@@ -14,6 +14,8 @@ export interface Patience {
   readonly answers: Millis
   /** The same of what is only shown: counting millions of jobs takes its time. */
   readonly shows: Millis
+  /** For any answer when the store closes. */
+  readonly atEnd: Millis
   /** How often a connection that only listens is asked whether it is there. */
   readonly silence: Millis
   /** For the one session of a PGlite, while its owner has a transaction open. */
@@ -24,6 +26,7 @@ export const PATIENCE: Patience = {
   connects: 5_000,
   answers: 10_000,
   shows: 20_000,
+  atEnd: 2_000,
   silence: 10_000,
   turns: 30_000,
 }

@@ -59,6 +59,7 @@ export class PostgresMedium implements SqlMedium {
   readonly #patience: Patience
   readonly #access: Access
   #teller: Teller | null = null
+  #connections: Connections | null = null
 
   constructor(options: PostgresStoreOptions, parts: PostgresStoreParts) {
     const { chance = systemChance } = parts
@@ -108,6 +109,7 @@ export class PostgresMedium implements SqlMedium {
     const { isEmbedded, commits } = this.#access
     const base = { pool, ...place, clock: systemClock, chance, patience, isEmbedded }
     const connections = new Connections(now === undefined ? base : { ...base, now })
+    if (isEmbedded !== true) this.#connections = connections
     // By the system's dice: two handles must never take one another for themselves.
     const from = Buffer.from(systemChance.bytes(16)).toString('hex')
     await this.#access.listen({ channel, except: from, hear: onHints })
@@ -137,7 +139,9 @@ export class PostgresMedium implements SqlMedium {
   }
 
   /** What waits for a server has spans of its own. */
-  hurry(): void {}
+  hurry(): void {
+    this.#connections?.hurry()
+  }
 
   async close(): Promise<void> {
     const teller = this.#teller
