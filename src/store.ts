@@ -52,8 +52,8 @@ export interface Store<S extends string = string> {
   /**
    * A lot is all or none; lots are independent. The same id twice is one job, while the job or its
    * receipt exists: the second answers `duplicate`. So an insert may be repeated. Null: the lot meets an
-   * id or a unique key that somebody has taken in a transaction which is open still. Nothing was done,
-   * and it is to be asked again, apart from what should not wait for that.
+   * id or a unique key that somebody has taken in a transaction which is open still, or was not tried
+   * behind others that do. Nothing was done, and it is to be asked again, apart from what should not wait.
    */
   insert(lots: readonly Lot[]): Promise<readonly (readonly Inserted[] | null)[]>
 

@@ -48,7 +48,8 @@ export class Inserts {
     this.#options = options
     const { clock, chance } = options
     const send = (lots: readonly Lot[]): Promise<readonly Answer[]> => this.#sendHeld(lots)
-    this.#held = new HeldLots({ clock, chance, send, bytes: lotBytes, failure: named, tooLong })
+    const told = { failure: named, tooLong, overfull: tooMuchWaits }
+    this.#held = new HeldLots({ clock, chance, send, bytes: lotBytes, ...told })
     this.#batcher = new Batcher({
       clock,
       send: async (lots) => this.#answered(lots, await this.#send(lots)),
@@ -67,7 +68,8 @@ export class Inserts {
   /** One answer per job, in order. A lot in the caller's transaction goes alone, and only once. */
   insert(lot: Lot): Promise<readonly Inserted[]> {
     if (lot.jobs.length === 0) return Promise.resolve([])
-    return lot.tx === undefined ? this.#batcher.add(lot) : this.#insertAlone(lot)
+    if (lot.tx !== undefined) return this.#insertAlone(lot)
+    return this.#held.meets(lot) ? this.#held.wait(lot) : this.#batcher.add(lot)
   }
 
   async #insertAlone(lot: Lot): Promise<readonly Inserted[]> {

@@ -57,6 +57,14 @@ export interface Lot {
   readonly tx?: unknown
 }
 
+/** What it wants and nobody else may have: ids of the user's own, and unique keys. */
+export function wantsOf({ jobs }: Lot): string[] {
+  return jobs.flatMap(({ queue, id, ownId, unique }) => [
+    ...(ownId ? [`id ${queue} ${id}`] : []),
+    ...(unique === null ? [] : [`key ${queue} ${unique.key}`]),
+  ])
+}
+
 /** One answer per job, in order. When one of a lot is refused, the others are `withdrawn`. */
 export type Inserted =
   | {

@@ -20,7 +20,7 @@ import {
 } from '../../src/testing/conformance/build.js'
 import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js'
 import { sharedPostgres } from '../servers/postgres.js'
-import { somebodyWaits } from './waiting.js'
+import { until } from './waiting.js'
 
 const server = await sharedPostgres()
 
@@ -144,6 +144,38 @@ describe.skipIf(server.isMissing)(`in an open transaction${server.why}`, () => {
     expect(await node.drain({ queue: 'children' })).toEqual(['child'])
   })
 
+  it('a chain of children, of which each comes in a call of its own', async () => {
+    for (const ends of ['before', 'behind'] as const) {
+      const [a, b] = await running('a', 'b')
+      await bring(childOf([a, b]))
+      const chain = ['child', 'second', 'third']
+      for (const at of [1, 2]) {
+        const after = [{ queue: 'children', id: chain[at - 1] }]
+        const next = newJob(chain[at], { queue: 'children', after })
+        await store.insert([{ jobs: [next], tx: user }])
+      }
+      if (ends === 'before') for (const job of [a, b]) await node.settle(job, COMPLETE)
+      await user.query('COMMIT')
+      if (ends === 'behind') for (const job of [a, b]) await node.settle(job, COMPLETE)
+      await node.sweepAll()
+      expect(await node.drain({ queue: 'children' })).toEqual(chain)
+    }
+  })
+
+  it('a child whose parent went to its dead letters meanwhile follows it back', async () => {
+    await store.declare('q', { deadLetter: 'dead' })
+    const [parent] = await running('parent')
+    await bring(childOf([parent]))
+    await node.settle(parent, discardAs('letter'))
+    await user.query('COMMIT')
+    await node.sweepAll()
+    expect(await stateOf('child')).toBe('waiting')
+    await store.control({ kind: 'retry', queue: 'dead', which: { ids: ['letter'] } }, null)
+    expect(await stateOf('child')).toBe('waiting')
+    expect(await node.drain()).toHaveLength(1)
+    expect(await node.drain({ queue: 'children' })).toEqual(['child'])
+  })
+
   it('a child whose transaction is older than the end of its parent', async () => {
     const [parent] = await running('parent')
     await user.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
@@ -207,15 +239,62 @@ describe.skipIf(server.isMissing)(`in an open transaction${server.why}`, () => {
     expect((await node.claim()).jobs).toMatchObject([{ id: 'old', payload: json('new') }])
   })
 
-  it('who claims behind gates waits for what is replaced, and gets it as it is then', async () => {
-    await store.declare('q', { concurrency: 5 })
+  it.each([{ concurrency: 5 }, { groups: { concurrency: 1 } }, { order: 'blocking' }] as const)(
+    'what waits behind gates and is replaced holds nobody up, and is claimed as it is then (%o)',
+    async (settings) => {
+      await store.declare('q', settings)
+      const words = { unique: unique('k', { onConflict: 'replace' }), group: 'a' } as const
+      await store.insert([{ jobs: [newJob('old', words), newJob('beside', { group: 'b' })] }])
+      await bring(newJob('new', { ...words, payload: json('new') }))
+      expect(await node.drain({ limit: 1 })).toEqual(['beside'])
+      const [answers] = await store.insert([{ jobs: [newJob('later', { group: 'b' })] }])
+      expect(answers).toEqual([{ status: 'inserted', id: 'later' }])
+      const { jobs, nextIn } = await node.claim()
+      expect(jobs.map(({ id }) => id)).toEqual(['later'])
+      expect(nextIn).toBeGreaterThan(0)
+      await node.settle(jobs[0], COMPLETE)
+      await user.query('COMMIT')
+      expect((await node.claim()).jobs).toMatchObject([{ id: 'old', payload: json('new') }])
+    },
+  )
+
+  it('a replacement never meets one that has begun, when the key was free then', async () => {
+    const words = (payload: number) => ({
+      unique: unique('k', { onConflict: 'replace', while: 'waiting' } as const),
+      payload: json(payload),
+    })
+    const last = { asked: 0, ran: 0 }
+    const work = async (): Promise<void> => {
+      const { jobs } = await node.claim({ limit: 1 })
+      for (const job of jobs) {
+        last.ran = Math.max(last.ran, Number(job.payload.text))
+        await node.settle(job, COMPLETE)
+      }
+    }
+    for (const n of upTo(60)) {
+      last.asked = n + 1
+      const bringing = async (): Promise<void> => {
+        await bring(newJob(`job-${n}`, words(n + 1)))
+        await user.query('COMMIT')
+      }
+      await Promise.all([bringing(), work()])
+    }
+    while (last.ran < last.asked) await work()
+  })
+
+  it('a sweep leaves for later what somebody keeps, and does the rest', async () => {
     const words = { unique: unique('k', { onConflict: 'replace' }) } as const
-    await store.insert([{ jobs: [newJob('old', words)] }])
-    await bring(newJob('new', { ...words, payload: json('new') }))
-    const claimed = node.claim()
-    await somebodyWaits(user)
+    await store.insert([{ jobs: [newJob('kept', words), newJob('late', { expiresIn: 1 })] }])
+    await bring(childOf([{ queue: 'q', id: 'kept' }]))
     await user.query('COMMIT')
-    expect((await claimed).jobs).toMatchObject([{ id: 'old', payload: json('new') }])
+    await bring(newJob('again', { ...words, payload: json('new') }))
+    await until(async () => (await node.sweep()).expired === 1)
+    expect(await arrivals()).toBe(1)
+    await user.query('COMMIT')
+    await node.sweepAll()
+    expect(await arrivals()).toBe(0)
+    expect(await node.drain()).toEqual(['kept'])
+    expect(await node.drain({ queue: 'children' })).toEqual(['child'])
   })
 })
 

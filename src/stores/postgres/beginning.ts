@@ -14,7 +14,7 @@ const SILENT_AT_MOST: Millis = 15_000
  */
 const LOCKED_AT_MOST: Millis = 9_000
 /** The same for who does something else instead. */
-const LOCKED_BRISKLY: Millis = 500
+const LOCKED_BRISKLY: Millis = 200
 
 /** Whatever the database's own default is: rows that others have changed are to be seen as they are. */
 export const BEGIN: Readonly<Record<Purpose, string>> = {
@@ -34,9 +34,14 @@ const SETTINGS = `
  * Of a server, which outlives us: it need not wait for us for ever, and not we for its disk. Our plans
  * depend on no value, and to plan a claim anew each time takes it half as long again as the claim.
  */
+const lockedFor = (most: Millis): string => `set_config('lock_timeout', '${most}', true)`
+/** Of what is brisk: who waits for his turn with a queue waits as ever, since that is short. */
+export const patiently = (locks: string): string =>
+  `${lockedFor(LOCKED_AT_MOST)}, ${locks}, ${lockedFor(LOCKED_BRISKLY)}`
+
 const ofServer = (lockedAtMost: Millis): string => `,
          set_config('plan_cache_mode', 'force_generic_plan', true),
-         set_config('lock_timeout', '${lockedAtMost}', true),
+         ${lockedFor(lockedAtMost)},
          set_config('idle_in_transaction_session_timeout', '${SILENT_AT_MOST}', true)`
 /** Nobody analyzes it: a plan that was made for small tables would be kept for large ones. */
 const OF_OUR_OWN = `,

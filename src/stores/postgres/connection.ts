@@ -18,7 +18,7 @@ import { Held } from '../sql/again.js'
 import type { Handfuls, Lock, OwnTx, Purpose, Tx, Value } from '../sql/port.js'
 import type { Asked, Statement } from '../sql/statements.js'
 import { Asking, discard, Pending } from './asking.js'
-import { BEGIN, FLUSH, NOW, settingsOf } from './beginning.js'
+import { BEGIN, FLUSH, NOW, patiently, settingsOf } from './beginning.js'
 import type { Client, Pool, Query } from './client.js'
 import {
   isForbidden,
@@ -122,7 +122,7 @@ export class Connections {
   transact<T>(purpose: Purpose, work: (tx: OwnTx) => Promise<T>, how?: 'brisk'): Promise<T> {
     return this.#again({ purpose, how }, async (client, pending, commit) => {
       const now = await this.#begin(client, purpose, how)
-      const answer = await work(this.#tx(client, purpose, now, pending))
+      const answer = await work(this.#tx(client, { purpose, how }, now, pending))
       await Promise.all(pending.checked)
       await commit()
       return answer
@@ -252,10 +252,10 @@ export class Connections {
     return this.#prepares ? { name: `millrace/${name}` } : {}
   }
 
-  #lock(queues: readonly number[], how: Locking): Query {
+  #lock(manner: Manner, queues: readonly number[], how: Locking): Query {
     return {
-      ...this.#prepared(`lock/${how}`),
-      text: `SELECT ${locking(how)}`,
+      ...this.#prepared(`lock/${nameOf(manner)}/${how}`),
+      text: `SELECT ${locking(how, manner)}`,
       values: [this.#parts.lockClass, queues],
     }
   }
@@ -268,7 +268,7 @@ export class Connections {
     }
     return {
       ...this.#prepared(`enter/${nameOf(manner)}/${how}`),
-      text: `${settings}, ${locking(how)}`,
+      text: `${settings}, ${locking(how, manner)}`,
       values: [this.#parts.lockClass, queues.toSorted((a, b) => a - b)],
     }
   }
@@ -277,7 +277,8 @@ export class Connections {
     return settingsOf(purpose, { isOurOwn: this.#isAlone, isBrisk: how === 'brisk' })
   }
 
-  #tx(client: Asking, purpose: Purpose, now: Millis, pending: Pending): OwnTx {
+  #tx(client: Asking, manner: Manner, now: Millis, pending: Pending): OwnTx {
+    const { purpose, how: pace } = manner
     const texts = purpose === 'read' ? this.#reading : this.#writing
     const kind = purpose === 'read' ? 'r' : 'w'
     const ask = async <S extends Statement>(name: S, values: unknown[]): Promise<Asked[S][]> => {
@@ -320,15 +321,16 @@ export class Connections {
         const wanted = queues.filter((queue) => !held.has(queue)).sort((a, b) => a - b)
         if (this.#isAlone || purpose === 'read' || wanted.length === 0) return
         for (const queue of wanted) held.add(queue)
-        const locked = client.query(this.#lock(wanted, how))
+        const locked = client.query(this.#lock(manner, wanted, how))
         if (how === 'shared' || how === 'alone') spread({ of: 'queues', queues: wanted })
         await locked
       },
       spread,
       hold: async (name) => {
         if (this.#isAlone) return
+        const lock = 'pg_advisory_xact_lock(hashtextextended($1, $2))'
         await client.query({
-          text: 'SELECT pg_advisory_xact_lock(hashtextextended($1, $2))',
+          text: `SELECT ${pace === 'brisk' ? patiently(lock) : lock}`,
           values: [name, this.#parts.lockClass],
         })
       },
@@ -349,9 +351,9 @@ function nameOf({ purpose, how }: Manner): string {
 type Locking = Lock | 'taking'
 
 /** Of the queues $2, in their order. */
-function locking(how: Locking): string {
-  const locks = LOCKS[how].map((lock) => `pg_advisory_xact_lock${lock}`)
-  return `${locks.join(', ')} FROM unnest($2::int[]) AS q`
+function locking(how: Locking, { how: pace }: Manner): string {
+  const locks = LOCKS[how].map((lock) => `pg_advisory_xact_lock${lock}`).join(', ')
+  return `${pace === 'brisk' ? patiently(locks) : locks} FROM unnest($2::int[]) AS q`
 }
 
 /** The locks of a queue: of its number, and of the same below zero, which who takes handfuls has alone. */

@@ -52,6 +52,10 @@ export function jobStatements(s: string, locking: Locking) {
     'job.read': `
       SELECT ${J} FROM unnest($1::bigint[]) AS k (seq) JOIN ${s}jobs AS j ON j.seq = k.seq
       ORDER BY j.seq ${locking}`,
+    'job.free': `
+      SELECT ${J} FROM unnest($1::bigint[]) AS k (seq) JOIN ${s}jobs AS j ON j.seq = k.seq
+      ORDER BY j.seq FOR UPDATE OF j SKIP LOCKED`,
+    'job.isThere': `SELECT seq FROM ${s}jobs WHERE seq = ANY ($1::bigint[])`,
     // One that runs is not waited for, and is not held up.
     'job.hold': `
       SELECT ${J} FROM unnest($1::bigint[]) AS k (seq) JOIN ${s}jobs AS j ON j.seq = k.seq
@@ -234,7 +238,7 @@ export function jobStatements(s: string, locking: Locking) {
                                AND y.queue IN (SELECT id FROM ${s}queues WHERE scope = $1)
                              LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
     'kin.children': `SELECT DISTINCT child FROM ${s}kin WHERE parent = ANY ($1::bigint[])`,
-    'kin.parents': `SELECT DISTINCT parent FROM ${s}kin WHERE child = ANY ($1::bigint[])`,
+    'kin.parents': `SELECT DISTINCT parent, child FROM ${s}kin WHERE child = ANY ($1::bigint[])`,
     // Whoever completes a parent at this moment waits for the mark, and sees it then; what only stands
     // in another table he would not.
     'kin.add': `WITH marked AS (${mark(s)}) ${link(s)}`,
@@ -243,7 +247,7 @@ export function jobStatements(s: string, locking: Locking) {
     'arrival.add': `INSERT INTO ${s}arrivals (scope, child) SELECT $1::int, unnest($2::bigint[])`,
     'arrival.take': `
       DELETE FROM ${s}arrivals
-      WHERE child IN (SELECT a.child FROM ${s}arrivals AS a WHERE a.scope = $1
+      WHERE scope = $1 AND child IN (SELECT a.child FROM ${s}arrivals AS a WHERE a.scope = $1
                       ORDER BY a.child LIMIT $2 FOR UPDATE SKIP LOCKED)
       RETURNING child`,
     'kin.remove': `

@@ -8,7 +8,7 @@
  *                                               whoever ends one looks for its children
  *
  * He locks the parents before he looks: who ends one at this moment has either looked for its children
- * when he may see them, or is waited for.
+ * when he may see them, or keeps it, and the child stays noted.
  */
 import { bringDown } from '../../job/book/cascade.js'
 import { lookAgain } from '../../job/book/kin.js'
@@ -18,6 +18,7 @@ import { Gatherer } from './gather.js'
 import type { News } from './news.js'
 import type { Tx } from './port.js'
 import type { Queues } from './queues.js'
+import type { JobRow } from './row.js'
 
 export interface Reunited {
   readonly happened: readonly Happening[]
@@ -30,15 +31,25 @@ export async function reunite(
   limit: number,
   news: News,
 ): Promise<Reunited> {
-  const arrived = (await tx.all('arrival.take', [queues.scope, limit])).map(({ child }) => [child])
+  const arrived = (await tx.all('arrival.take', [queues.scope, limit])).map(({ child }) => child)
   if (arrived.length === 0) return { happened: [], more: false }
+  const links = await tx.each('kin.parents', [], seqs(arrived))
+  // In one order with who ends a parent: first the parents, then their children.
+  const parents = await free(
+    tx,
+    links.map(({ parent }) => parent),
+  )
+  const mine = await free(tx, arrived)
+  const kept = new Set(
+    links.filter(({ parent }) => parents.kept.has(parent)).map(({ child }) => child),
+  )
+  for (const child of mine.kept) kept.add(child)
+  tx.write('arrival.add', [queues.scope], seqs([...kept]))
+  const children = mine.rows.filter(({ seq }) => !kept.has(seq))
   const gatherer = new Gatherer(tx, queues, 'beside')
   const { sheet } = gatherer
-  const links = await tx.each('kin.parents', [], arrived)
-  const parents = await tx.each('job.read', [], seqs(links.map(({ parent }) => parent)))
-  await gatherer.queuesOf(sheet.addJobs(parents))
-  const children = sheet.addJobs(await tx.each('job.read', [], arrived))
-  await gatherer.queuesOf(children)
+  sheet.addJobs([...parents.rows, ...children])
+  await gatherer.queuesOf([...sheet.rows.values()])
   const named = children.flatMap(({ seq }) => sheet.extras.get(seq)?.kin?.parents ?? [])
   await gatherer.heirs(named.filter(({ end }) => end !== 'completed'))
   // What comes after one that has failed meanwhile may fall.
@@ -48,12 +59,24 @@ export async function reunite(
   const happened = bringDown(sheet.ledger)
   await flush(tx, queues, sheet, news)
   sheet.close()
-  tx.write(
-    'kin.mark',
-    [],
-    links.map(({ parent }) => [parent]),
-  )
-  return { happened, more: arrived.length === limit }
+  const marked = links.filter(({ child }) => !kept.has(child)).map(({ parent }) => parent)
+  tx.write('kin.mark', [], seqs(marked))
+  return { happened, more: arrived.length === limit && kept.size < limit }
+}
+
+interface Free {
+  readonly rows: readonly JobRow[]
+  /** Somebody keeps these, as who replaces them in a transaction that is open: they are looked at next time. */
+  readonly kept: ReadonlySet<number>
+}
+
+/** Those of these jobs that are there, locked. */
+async function free(tx: Tx, of: readonly number[]): Promise<Free> {
+  const rows = await tx.each('job.free', [], seqs(of))
+  const isFree = new Set(rows.map(({ seq }) => seq))
+  const others = of.filter((seq) => !isFree.has(seq))
+  const there = await tx.each('job.isThere', [], seqs(others))
+  return { rows, kept: new Set(there.map(({ seq }) => seq)) }
 }
 
 function seqs(of: readonly number[]): number[][] {

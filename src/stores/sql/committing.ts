@@ -13,6 +13,7 @@ import type { Millis } from '../../job/job.js'
 import type { Settlement } from '../../job/verdict.js'
 import type { CommitTerms, Committed, Write } from '../../store.js'
 import type { Clock } from '../../time/clock.js'
+import { guarded } from './guarded.js'
 import type { News } from './news.js'
 import type { Joined, OwnTx, Tx } from './port.js'
 import type { Queues } from './queues.js'
@@ -97,7 +98,10 @@ async function write(tx: OwnTx, of: Commit, news: News): Promise<void> {
   const { lending } = of
   let isOver = false
   lending.add(lent.client, {
-    tx: whileOpen(tx, () => isOver),
+    tx: guarded({ ...tx, isUsers: true, lock: async () => undefined }, () => {
+      // A lot that was not awaited comes when the transaction is over.
+      if (isOver) throw late()
+    }),
     isApart: of.isApart,
     done: async () => undefined, // this transaction waits for its writes by itself
     tell: async (hints) => void news.add(hints),
@@ -110,24 +114,6 @@ async function write(tx: OwnTx, of: Commit, news: News): Promise<void> {
     throw new WriteFault(error)
   } finally {
     lending.remove(lent.client)
-  }
-}
-
-/** For lots in it. One that was not awaited would come when the transaction is over. */
-function whileOpen(tx: OwnTx, isOver: () => boolean): Tx {
-  const check = (): void => {
-    if (isOver()) throw late()
-  }
-  return {
-    ...tx,
-    isUsers: true,
-    lock: async () => undefined,
-    all: async (statement, params) => (check(), tx.all(statement, params)),
-    each: async (statement, shared, rows) => (check(), tx.each(statement, shared, rows)),
-    write: (statement, shared, rows, answered) => {
-      check()
-      tx.write(statement, shared, rows, answered)
-    },
   }
 }
 

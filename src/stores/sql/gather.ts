@@ -63,7 +63,9 @@ export class Gatherer {
       const number = ids.get(queue)
       if (number !== undefined) asked.set(`${number}/${id}`, [number, id])
     }
-    return this.sheet.addJobs(await this.tx.each(how, [], [...asked.values()]))
+    const rows = await this.tx.each(how, [], [...asked.values()])
+    this.sheet.addJobs(rows)
+    return rows
   }
 
   /** With their queues. */
@@ -95,13 +97,12 @@ export class Gatherer {
     const seqs = rows.flatMap(({ seq }) => this.sheet.extras.get(seq)?.kin?.parents ?? [])
     const asked = new Set(seqs.map(({ seq }) => seq).filter((seq) => seq > 0))
     const unread = [...asked].filter((seq) => !this.sheet.rows.has(seq))
-    const parents = this.sheet.addJobs(
-      await this.tx.each(
-        'job.read',
-        [],
-        unread.map((seq) => [seq]),
-      ),
+    const parents = await this.tx.each(
+      'job.read',
+      [],
+      unread.map((seq) => [seq]),
     )
+    this.sheet.addJobs(parents)
     await this.queuesOf(parents)
   }
 
@@ -124,7 +125,8 @@ export class Gatherer {
         [],
         unread.map((seq) => [seq]),
       )
-      await this.queuesOf(this.sheet.addJobs(children))
+      this.sheet.addJobs(children)
+      await this.queuesOf(children)
       if (whom === 'children') return
       // Also one that was on the sheet before: what comes after it may not be.
       parents = seqs.filter((seq) => this.sheet.extras.get(seq)?.kin?.policy === 'discard')
@@ -238,12 +240,15 @@ export class Gatherer {
 
   /** These jobs, and wherever they went since. */
   async heirs(refs: readonly JobRef[]): Promise<void> {
+    const followed = new Set<number>()
     let asked = refs
     while (asked.length > 0) {
       const rows = await this.jobsAnywhere(asked)
       asked = rows.flatMap(({ seq, state }) => {
         const to = this.sheet.extras.get(seq)?.movedTo
-        return state === RECEIPT && to !== undefined ? [to] : []
+        if (state !== RECEIPT || to === undefined || followed.has(seq)) return []
+        followed.add(seq)
+        return [to]
       })
     }
   }

@@ -3,8 +3,8 @@
  * need: its jobs are scheduled for the time that has come, without a turn, and the first claim behind
  * the commit makes them available (`due.ts`). Queues and lanes are made known apart, where the
  * database has room for a second writer, so that nobody waits for the rows of these; so is room in a
- * limited backlog reserved. What a lot meets (a unique key, a parent) is locked as ever, since that is
- * what the key and the parent are for.
+ * limited backlog reserved. What a lot meets (a parent, whoever has its key) goes on (`arriving.ts`,
+ * `open-keys.ts`), where others can.
  */
 import { millraceError } from '../../job/errors.js'
 import type { Inserted, Lot, NewJob } from '../../job/lot.js'
@@ -25,10 +25,10 @@ export class JoinedQueues extends Queues {
   /** The queues of these jobs, where their dead letters would go, and their lanes are there. */
   async prepare(tx: Tx, jobs: readonly NewJob[]): Promise<void> {
     const facts = await this.#made(tx, new Set(jobs.map(({ queue }) => queue)))
-    const graves = [...facts.values()].flatMap((one) => settingsOf(one).deadLetter ?? [])
-    for (const [name, grave] of await this.#made(tx, new Set(graves))) facts.set(name, grave)
     const parents = jobs.flatMap(({ after }) => after.map(({ queue }) => queue))
     for (const [name, one] of await super.look(tx, parents)) facts.set(name, one)
+    const graves = [...facts.values()].flatMap((one) => settingsOf(one).deadLetter ?? [])
+    for (const [name, grave] of await this.#made(tx, new Set(graves))) facts.set(name, grave)
     for (const { queue, task } of jobs) {
       const one = facts.get(queue)
       if (one !== undefined) await this.lane(tx, one.id, task, 0)

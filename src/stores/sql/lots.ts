@@ -2,8 +2,9 @@
  * Lots, as a store of tables takes them: alike ones in one statement (`alike.ts`), others in a transaction,
  * those that belong to a transaction of the user's in that. A lot may meet an id or a unique key that somebody
  * has taken in a transaction which is still open: only its end decides, so that lot is answered by null, to be
- * asked again, and those that came with it are taken one by one.
+ * asked again, and those that came with it are taken one by one. So is what a lock on a table holds up.
  */
+import { wantsOf } from '../../job/lot.js'
 import type { Inserted, Lot } from '../../job/lot.js'
 import { Held } from './again.js'
 import { insertAlike } from './alike.js'
@@ -22,7 +23,7 @@ export interface LotsParts extends ExchangingParts {
 
 type Answers = readonly Inserted[]
 
-/** Each that is held costs a moment: when so many were, the rest are to be asked again, too. */
+/** Each that is held costs a moment: when so many were, the rest are not tried, and asked again, too. */
 const HELD_AT_ONCE = 3
 
 export class Lots {
@@ -50,14 +51,20 @@ export class Lots {
   }
 
   async #apart(lots: readonly Lot[]): Promise<readonly (Answers | null)[]> {
-    if (lots.length === 1) return [null]
     const answers = lots.map((): Answers | null => null)
+    if (lots.length === 1) return answers
+    const taken = new Set<string>()
     let [held, isAnyIn] = [0, false]
     for (let at = 0; at < lots.length && held < HELD_AT_ONCE; at++) {
+      const wants = wantsOf(lots[at])
+      if (wants.some((want) => taken.has(want))) continue
       try {
         const answered = await this.#together([lots[at]])
-        if (answered === null) held++
-        else [answers[at], isAnyIn] = [answered[0], true]
+        if (answered !== null) [answers[at], isAnyIn] = [answered[0], true]
+        else {
+          held++
+          for (const want of wants) taken.add(want)
+        }
       } catch (error) {
         // What is in is told; the rest are asked again, and hear of the error then.
         if (!isAnyIn) throw error

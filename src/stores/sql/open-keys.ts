@@ -48,28 +48,40 @@ export async function findOpenly(tx: Tx, asked: readonly OpenKey[]): Promise<Ope
   const holders: JobRow[] = []
   let left = asked
   for (let looks = 1; left.length > 0; looks++) {
-    const isLast = looks > LOOKS
-    const found = isLast ? [] : (await tx.each('key.find', [], left.map(named))).filter(isHeld(tx))
+    const found = looks > LOOKS ? [] : (await find(tx, left)).filter(isHeld(tx))
     const isFound = new Set(found.map(nameOf))
     const free = left.filter((one) => !isFound.has(nameOf(one)))
     const owned = await tx.each('key.own', [], free.map(named))
-    const had = [...found, ...owned.filter(({ seq }) => seq !== null)]
     const replaced = new Set(left.filter(({ replaces }) => replaces).map(nameOf))
-    const held = await tx.each(
-      'job.hold',
-      [],
-      seqsOf(had.filter((one) => replaced.has(nameOf(one)))),
-    )
-    const isIn = new Set(held.map(({ seq }) => seq))
-    const rest = had.filter(({ seq }) => seq !== null && !isIn.has(seq))
-    const seen = await tx.each('job.read', [], seqsOf(rest))
-    for (const { seq } of seen) isIn.add(seq)
-    const gone = new Set(found.filter(({ seq }) => seq !== null && !isIn.has(seq)).map(nameOf))
-    keys.push(...owned, ...found.filter((one) => !gone.has(nameOf(one))))
-    holders.push(...held, ...seen)
-    left = left.filter((one) => gone.has(nameOf(one)))
+    holders.push(...(await holdersOf(tx, [...found, ...owned], replaced)))
+    // Who has ended or begun since has let go of his key, perhaps before we saw him.
+    const now = new Map((await find(tx, found)).map((key) => [nameOf(key), key.seq]))
+    const isHis = (key: KeyFound): boolean => now.get(nameOf(key)) === key.seq
+    keys.push(...owned, ...found.filter(isHis))
+    const isOver = new Set(found.filter((key) => !isHis(key)).map(nameOf))
+    left = left.filter((one) => isOver.has(nameOf(one)))
   }
   return { keys, holders }
+}
+
+function find(tx: Tx, keys: readonly { queue: number; key: string }[]): Promise<KeyFound[]> {
+  return tx.each('key.find', [], keys.map(named))
+}
+
+/** Those that wait and are replaced do not begin to run before the transaction is over. */
+async function holdersOf(
+  tx: Tx,
+  keys: readonly KeyFound[],
+  replaced: ReadonlySet<string>,
+): Promise<JobRow[]> {
+  const held = await tx.each(
+    'job.hold',
+    [],
+    seqsOf(keys.filter((one) => replaced.has(nameOf(one)))),
+  )
+  const isIn = new Set(held.map(({ seq }) => seq))
+  const others = keys.filter(({ seq }) => seq !== null && !isIn.has(seq))
+  return [...held, ...(await tx.each('job.read', [], seqsOf(others)))]
 }
 
 /** By a job, or by its period. */
@@ -77,7 +89,7 @@ function isHeld({ now }: Tx): (key: KeyFound) => boolean {
   return ({ seq, until }) => seq !== null || until > now
 }
 
-function named({ queue, key }: OpenKey): [number, string] {
+function named({ queue, key }: { queue: number; key: string }): [number, string] {
   return [queue, key]
 }
 

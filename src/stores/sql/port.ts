@@ -15,9 +15,12 @@ export type Value = string | number | null | readonly string[] | readonly number
 export interface Tx {
   /** The store's time: it stands still within a transaction. */
   readonly now: Millis
-  /** Its end is the user's: nothing is locked that claims need. */
+  /** Its end is the user's, or behind a function of his: nothing is locked that claims need. */
   readonly isUsers: boolean
-  /** And that may be long in coming, while others go on: nothing of theirs is locked. */
+  /**
+   * And may be long in coming, while others go on: nothing of theirs is locked. Not that of `job.commit`,
+   * which is short; nor where nobody else can write meanwhile.
+   */
   readonly isOpen: boolean
   /** One statement; its rows. */
   all<S extends Statement>(statement: S, params: readonly Value[]): Promise<Asked[S][]>

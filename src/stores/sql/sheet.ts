@@ -126,14 +126,13 @@ export class Sheet {
     this.queues.set(facts.id, facts)
   }
 
-  /** Those that it did not have. */
-  addJobs(rows: readonly JobRow[]): JobRow[] {
-    const fresh = rows.filter(({ seq }) => !this.rows.has(seq))
-    for (const row of fresh) {
+  /** Those that it has stay as they were read first. */
+  addJobs(rows: readonly JobRow[]): void {
+    for (const row of rows) {
+      if (this.rows.has(row.seq)) continue
       this.rows.set(row.seq, row)
       this.extras.set(row.seq, storedExtra(row.extra))
     }
-    return fresh
   }
 
   // ── The book ─────────────────────────────────────────────────────────────────────────────────

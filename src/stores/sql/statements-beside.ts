@@ -28,7 +28,7 @@ export interface AskedBeside {
   /** each parent */
   readonly 'kin.children': { readonly child: number }
   /** each child: those that it looks at */
-  readonly 'kin.parents': { readonly parent: number }
+  readonly 'kin.parents': { readonly parent: number; readonly child: number }
   /** each parent, child, at; the parents are marked */
   readonly 'kin.add': object
   /** each parent, child, at; the parents are somebody else's now */

@@ -188,6 +188,10 @@ export interface Asked extends AskedBeside {
   readonly 'job.see': JobRow
   /** each seq */
   readonly 'job.read': JobRow
+  /** each seq: those that nobody else keeps */
+  readonly 'job.free': JobRow
+  /** each seq: whoever keeps them */
+  readonly 'job.isThere': { readonly seq: number }
   /** each seq: those that do not run, and do not begin to before the transaction is over */
   readonly 'job.hold': JobRow
   /** each queue, id: without the payload, as all that are bare */

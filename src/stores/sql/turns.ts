@@ -11,7 +11,7 @@ import type { ClaimAsk } from '../../job/claim.js'
 import type { Millis } from '../../job/job.js'
 import { gatesGroups as gatesGroupsOf } from '../../job/settings.js'
 import type { Settings } from '../../job/settings.js'
-import { AVAILABLE, HOLDS, RUNNING } from '../../job/book/columns.js'
+import { AVAILABLE, HOLDS, RUNNING, SCHEDULED } from '../../job/book/columns.js'
 import { outlook } from '../../job/book/decide-claim.js'
 import { gatesGroups, groupOpens, isGated, queueOpens } from '../../job/book/gates.js'
 import { groupLimit, groupName, queueRate } from '../../job/book/rates.js'
@@ -25,12 +25,16 @@ import type { Gates, Looked } from './looking.js'
 import type { Tx, Value } from './port.js'
 import type { Lane, Queues } from './queues.js'
 import { settingsOf } from './queues.js'
+import { storedExtra } from './row.js'
 import type { JobRow } from './row.js'
 import type { QueueFacts, Sheet } from './sheet.js'
 import type { Asked } from './statements.js'
 
 /** A statement that is asked once, with nothing but its shared parameters. */
 const ONCE = [[]]
+/** When a job that somebody keeps is looked at again. */
+const KEPT_FOR: Millis = 500
+const NOBODY: ReadonlySet<number> = new Set()
 /** How far the first job of a line may stand from its floor, with dead rows in between. */
 const RAISE_BEHIND: Millis = 2_000
 
@@ -129,29 +133,39 @@ export class Turns {
       this.#rates(gatherer, groups, limit),
       beside?.gather(gatherer),
     ])
-    for (const { rows } of lines) sheet.addJobs(rows)
+    const kept = await this.#keptOf(lines)
+    for (const { rows } of lines) {
+      sheet.addJobs(kept.size === 0 ? rows : rows.map((row) => this.#asSeen(row, kept)))
+    }
     sheet.addJobs(counted.holding)
-    await Promise.all([gatherer.ownKeys(), this.#holdUnique(sheet)])
+    await gatherer.ownKeys()
     sheet.open()
     this.#count(sheet, lines, counted)
-    return { sheet, lines, groups, hasMore }
+    return { sheet, lines: kept.size === 0 ? lines : lines.map(withMore), groups, hasMore }
   }
 
   /**
-   * A unique job may be replaced in a transaction of the user's, which does not ask for the queue: whoever
-   * takes it waits for that, and begins again when it is another one then.
+   * Unique jobs that somebody keeps: who replaces one in a transaction of the user's does not ask for the
+   * queue. One that he has replaced meanwhile is another one than was read: then we begin again.
    */
-  async #holdUnique(sheet: Sheet): Promise<void> {
-    if (this.#whole === 0) return
-    const unique = [...sheet.rows.values()].filter((row) => sheet.extras.get(row.seq)?.key)
-    const seqs = unique.map(({ seq }) => [seq])
-    const held = new Map((await this.#tx.each('job.read', [], seqs)).map((row) => [row.seq, row]))
+  async #keptOf(lines: readonly Line[]): Promise<ReadonlySet<number>> {
+    const unique = lines.flatMap(({ rows }) => rows.filter(isUnique))
+    if (this.#whole === 0 || unique.length === 0) return NOBODY
+    const asked = unique.map(({ seq }) => [seq])
+    const free = new Map((await this.#tx.each('job.free', [], asked)).map((row) => [row.seq, row]))
     for (const { seq, state, place, due, priority, payload } of unique) {
-      const now = held.get(seq)
-      const isSame = now?.state === state && now.place === place && now.due === due
+      const now = free.get(seq)
+      if (now === undefined) continue
+      const isSame = now.state === state && now.place === place && now.due === due
       if (!isSame || now.priority !== priority || now.payload !== payload)
         throw new Again(`job ${seq} was changed while it was looked at`)
     }
+    return new Set(asked.flat().filter((seq) => !free.has(seq)))
+  }
+
+  /** One that somebody keeps is not there yet. */
+  #asSeen(row: JobRow, kept: ReadonlySet<number>): JobRow {
+    return kept.has(row.seq) ? { ...row, state: SCHEDULED, due: this.#tx.now + KEPT_FOR } : row
   }
 
   /** Whose turn it is, as it was asked ahead, or by now. */
@@ -361,6 +375,15 @@ export class Turns {
     }
     closed.set(group, next === Infinity || next <= this.#tx.now ? null : next)
   }
+}
+
+function isUnique({ extra }: JobRow): boolean {
+  return extra !== null && storedExtra(extra).key !== undefined
+}
+
+/** Not all of it can be taken now. */
+function withMore(line: Line): Line {
+  return { ...line, isWhole: false }
 }
 
 function nameOf({ lane, grp, priority }: Pick<JobRow, 'lane' | 'grp' | 'priority'>): string {

@@ -27,7 +27,7 @@ export function besideStatements(t: string) {
       WHERE seq IS NULL AND until <= ?2
         AND queue IN (SELECT id FROM ${t}queues WHERE scope = ?1)`,
     'kin.children': `SELECT DISTINCT child FROM ${t}kin WHERE parent = ?1`,
-    'kin.parents': `SELECT DISTINCT parent FROM ${t}kin WHERE child = ?1`,
+    'kin.parents': `SELECT DISTINCT parent, child FROM ${t}kin WHERE child = ?1`,
     'kin.add': link(t),
     'kin.link': link(t),
     // Who writes is alone: nobody ends a parent meanwhile, and no child comes unseen.

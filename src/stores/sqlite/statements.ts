@@ -134,6 +134,8 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       WHERE queue = ?1 AND id = ?2 AND state = 8 AND extra ->> '$.isDeleted' = 1`,
     'job.find': `SELECT ${JOB} FROM ${t}jobs WHERE queue = ?1 AND id = ?2`,
     'job.see': `SELECT ${JOB} FROM ${t}jobs WHERE queue = ?1 AND id = ?2`,
+    'job.free': `SELECT ${JOB} FROM ${t}jobs WHERE seq = ?1`,
+    'job.isThere': `SELECT seq FROM ${t}jobs WHERE seq = ?1`,
     'job.hold': `SELECT ${JOB} FROM ${t}jobs WHERE seq = ?1 AND state <> 2`,
     'job.read': `SELECT ${JOB} FROM ${t}jobs WHERE seq = ?1`,
     'bare.find': `SELECT ${BARE} FROM ${t}jobs WHERE queue = ?1 AND id = ?2`,

@@ -6,6 +6,7 @@
 import { realpathSync } from 'node:fs'
 import { invalid } from '../../job/check.js'
 import type { Millis } from '../../job/job.js'
+import { guarded } from '../sql/guarded.js'
 import type { Joined, Lent, Tx } from '../sql/port.js'
 import type { Statement } from '../sql/statements.js'
 import { isClosed, wrap } from './driver.js'
@@ -37,25 +38,13 @@ export function join(given: unknown, { texts, own, now }: JoinedParts): Joined {
   if (!isInTransaction(given)) {
     throw invalid('tx', 'a handle within a transaction', 'one outside of it', REMEDY)
   }
-  const statements = statementsOn(handle, texts)
-  // Who does not await it may have ended his transaction meanwhile.
-  const check = (): void => {
+  const theirTx: Tx = { ...statementsOn(handle, texts), now: now(), isUsers: true, isOpen: false }
+  const tx = guarded(theirTx, () => {
     if (isInTransaction(given)) return
+    // It was not awaited.
     const expected = 'its transaction to be open until enqueue has answered'
     throw invalid('tx', expected, 'one that was ended before', 'await enqueue within it')
-  }
-  const tx: Tx = {
-    ...statements,
-    now: now(),
-    isUsers: true,
-    isOpen: false,
-    all: async (statement, params) => (check(), statements.all(statement, params)),
-    each: async (statement, shared, rows) => (check(), statements.each(statement, shared, rows)),
-    write: (statement, shared, rows, answered) => {
-      check()
-      statements.write(statement, shared, rows, answered)
-    },
-  }
+  })
   const nothing = async (): Promise<void> => undefined
   // Other connections see by themselves that the file has changed.
   return { tx, isApart: false, done: nothing, tell: nothing }
