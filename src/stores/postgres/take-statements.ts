@@ -162,8 +162,8 @@ function signs(s: string, skips: string): string {
   return `
   -- Keys that are held only until the first start.
   freed AS (
-    UPDATE ${s}keys AS y SET seq = NULL FROM changed AS k
-    WHERE k.extra IS NOT NULL AND y.seq = k.seq AND y.waiting = 1),
+    UPDATE ${s}keys AS y SET seq = NULL
+    WHERE y.seq = ANY (ARRAY(SELECT k.seq FROM changed AS k WHERE k.extra IS NOT NULL)) AND y.waiting = 1),
   touched AS (
     UPDATE ${s}nodes AS n SET beats = n.beats + 1, last_beat = fit.now FROM fit
     WHERE n.scope = $3 AND n.node = $6 AND n.gone = 0 AND n.last_beat <= fit.now - 25
