@@ -64,6 +64,9 @@ export async function reunite(
   return { happened, more: arrived.length === limit && kept.size < limit }
 }
 
+/** Whoever ends one of them at this moment is done by then. */
+const BREATHS = 3
+
 interface Free {
   readonly rows: readonly JobRow[]
   /** Somebody keeps these, as who replaces them in a transaction that is open: they are looked at next time. */
@@ -72,11 +75,16 @@ interface Free {
 
 /** Those of these jobs that are there, locked. */
 async function free(tx: Tx, of: readonly number[]): Promise<Free> {
-  const rows = await tx.each('job.free', [], seqs(of))
-  const isFree = new Set(rows.map(({ seq }) => seq))
-  const others = of.filter((seq) => !isFree.has(seq))
-  const there = await tx.each('job.isThere', [], seqs(others))
-  return { rows, kept: new Set(there.map(({ seq }) => seq)) }
+  const rows: JobRow[] = []
+  let left = seqs(of)
+  for (let breaths = 0; ; breaths++) {
+    rows.push(...(await tx.each('job.free', [], left)))
+    const isFree = new Set(rows.map(({ seq }) => seq))
+    const others = left.filter(([seq]) => !isFree.has(seq))
+    left = (await tx.each('job.isThere', [], others)).map(({ seq }) => [seq])
+    if (left.length === 0 || breaths === BREATHS) return { rows, kept: new Set(left.flat()) }
+    await tx.all('tx.breath', [])
+  }
 }
 
 function seqs(of: readonly number[]): number[][] {
