@@ -45,7 +45,7 @@ export interface Settling {
   /** When its job was claimed, by `mono`. */
   readonly claimedAt: number
   settled(answer: Settled): void
-  /** Nobody will know what became of it here; that is told for all of them together. */
+  /** Nobody will know what became of it here. That is told for all of them together, or of the node that was lost. */
   unheard(): void
 }
 
@@ -96,7 +96,7 @@ export class Exchanger {
   }
 
   settle(settling: Settling): void {
-    if (this.#closed) return settling.unheard()
+    if (this.#closed) return this.#unheard([settling], 'none, since it was closed')
     this.#settling.push(settling)
     this.#plan()
   }

@@ -1,8 +1,9 @@
 /**
  * Lots that meet an id or a unique key which somebody has taken in a transaction that is open still: only
  * its end decides. They are asked again beside all others, so that nobody who enqueues meanwhile waits
- * for it. Promises: each is answered, or rejected when it has waited for `HELD_MOST`; nothing of one that
- * was rejected is there. What a refusal is called is left to `inserts.ts`.
+ * for it, but for who wants the same: that stands behind it, in the order of the calls. Promises: each is
+ * answered, or rejected when it has waited for `HELD_MOST` and nothing moved; nothing of one that was
+ * rejected is there. What a refusal is called is left to `inserts.ts`.
  */
 import { BATCH_BYTES, HELD_MOST, INSERT_ITEMS, WAITING_ITEMS } from '../job/defaults.js'
 import { wantsOf } from '../job/lot.js'
@@ -27,11 +28,13 @@ export interface HeldLotsOptions {
 interface Waiting {
   readonly lot: Lot
   readonly wants: readonly string[]
+  /** The how many-th call it was. */
+  readonly number: number
   /** By `mono`. */
   readonly since: number
   readonly resolve: (answers: readonly Inserted[]) => void
   readonly reject: (error: unknown) => void
-  /** Of those that were asked together it was found held; so is what wants the same. */
+  /** Of those that were asked together last it was found held. */
   isHeld: boolean
 }
 
@@ -44,8 +47,6 @@ export class HeldLots {
   readonly #options: HeldLotsOptions
   #waiting: Waiting[] = []
   #jobs = 0
-  /** How many want it. */
-  readonly #wanted = new Map<string, number>()
   readonly #closing = new AbortController()
   readonly #idle: (() => void)[] = []
   #isGoing = false
@@ -54,21 +55,21 @@ export class HeldLots {
     this.#options = options
   }
 
-  /** Whether it wants what one that waits wants: it would be held as well, and stands behind it. */
-  meets(lot: Lot): boolean {
-    return this.#wanted.size > 0 && wantsOf(lot).some((want) => this.#wanted.has(want))
+  /** Whether one that waits wants any of this. */
+  meets(wants: readonly string[]): boolean {
+    if (this.#waiting.length === 0 || wants.length === 0) return false
+    return this.#waiting.some((one) => one.wants.some((want) => wants.includes(want)))
   }
 
-  wait(lot: Lot): Promise<readonly Inserted[]> {
+  wait(lot: Lot, number: number): Promise<readonly Inserted[]> {
     return new Promise((resolve, reject) => {
       const { signal } = this.#closing
       if (signal.aborted) return reject(signal.reason as Error) // as: what `close` was told
       if (this.#jobs + lot.jobs.length > WAITING_ITEMS) return reject(this.#options.overfull(lot))
-      const wants = wantsOf(lot)
       const since = this.#options.clock.mono()
-      this.#waiting.push({ lot, wants, since, resolve, reject, isHeld: false })
+      const wants = wantsOf(lot)
+      this.#waiting.push({ lot, wants, number, since, resolve, reject, isHeld: false })
       this.#jobs += lot.jobs.length
-      for (const want of wants) this.#wanted.set(want, (this.#wanted.get(want) ?? 0) + 1)
       if (!this.#isGoing) void this.#go()
     })
   }
@@ -95,31 +96,33 @@ export class HeldLots {
     for (let rounds = 1; this.#waiting.length > 0; rounds++) {
       const pause = repeatAfter(Math.min(rounds, ROUNDS_GROWING), chance)
       await sleep(clock, pause, this.#closing.signal).catch(() => undefined) // all were rejected
-      // What wants nothing of its own waits for a lock, all of it for the same.
-      await this.#round(
-        this.#cut(this.#waiting.filter(({ wants }) => wants.length === 0)),
-        Infinity,
-      )
-      await this.#round(this.#cut(this.#leading()), TRIED)
+      while ((await this.#rounds()) > 0) rounds = 1
       this.#refuseOld()
     }
     this.#isGoing = false
     for (const resolve of this.#idle.splice(0)) resolve()
   }
 
-  /** Those that want something, but for who wants what another was held for. */
+  /** Answers how many got an answer. What wants nothing of its own waits for a lock, all of it for the same. */
+  async #rounds(): Promise<number> {
+    const plain = this.#waiting.filter(({ wants }) => wants.length === 0)
+    const answered = await this.#round(this.#cut(plain), Infinity)
+    return answered + (await this.#round(this.#cut(this.#leading()), TRIED))
+  }
+
+  /** Those that want something; of those that want what one was held for, the first. */
   #leading(): readonly Waiting[] {
-    const held = this.#held()
-    return this.#waiting.filter(({ wants, isHeld }) => {
-      return wants.length > 0 && (isHeld || !wants.some((want) => held.has(want)))
-    })
+    const held = new Set(this.#waiting.flatMap(({ isHeld, wants }) => (isHeld ? wants : [])))
+    const first = new Map<string, number>()
+    for (const { wants, number } of this.#waiting) {
+      for (const want of wants) first.set(want, Math.min(number, first.get(want) ?? Infinity))
+    }
+    const leads = ({ wants, number }: Waiting): boolean =>
+      wants.every((want) => !held.has(want) || first.get(want) === number)
+    return this.#waiting.filter((one) => one.wants.length > 0 && leads(one))
   }
 
-  #held(): ReadonlySet<string> {
-    return new Set(this.#waiting.flatMap(({ isHeld, wants }) => (isHeld ? wants : [])))
-  }
-
-  /** As many as fit one call, at least one. */
+  /** As many as fit one call, at least one; in the order of the calls. */
   #cut(of: readonly Waiting[]): readonly Waiting[] {
     let [upTo, jobs, bytes] = [0, 0, 0]
     for (; upTo < of.length; upTo++) {
@@ -131,14 +134,14 @@ export class HeldLots {
     return of.slice(0, upTo)
   }
 
-  /** `tried`: how many of those that are held the store will have tried. */
-  async #round(asked: readonly Waiting[], tried: number): Promise<void> {
-    if (asked.length === 0) return
+  /** Answers how many got an answer. `tried`: how many of those that are held the store will have tried. */
+  async #round(asked: readonly Waiting[], tried: number): Promise<number> {
+    if (asked.length === 0) return 0
     const { send, failure } = this.#options
+    const done = new Set<Waiting>()
+    const held = new Set<Waiting>()
     try {
       const answers = await send(asked.map(({ lot }) => lot))
-      const done = new Set<Waiting>()
-      const held = new Set<Waiting>()
       asked.forEach((one, at) => {
         const answer = answers[at]
         if (answer === null && held.size < tried) held.add(one)
@@ -146,23 +149,23 @@ export class HeldLots {
         done.add(one)
         one.resolve(answer)
       })
-      for (const one of asked) one.isHeld = held.has(one)
-      this.#gone(done)
-      const others = this.#waiting.filter((one) => !held.has(one))
-      this.#waiting = [...others, ...this.#waiting.filter((one) => held.has(one))]
     } catch (error) {
-      for (const one of asked) one.reject(failure(one.lot, error))
-      this.#gone(new Set(asked))
+      for (const one of asked) {
+        done.add(one)
+        one.reject(failure(one.lot, error))
+      }
     }
+    for (const one of asked) one.isHeld = held.has(one)
+    this.#gone(done)
+    // Others are tried first the next time.
+    const others = this.#waiting.filter((one) => !held.has(one))
+    this.#waiting = [...others, ...this.#waiting.filter((one) => held.has(one))]
+    return done.size
   }
 
-  /** Nothing that was not found held after its time was up. */
   #refuseOld(): void {
     const { clock, tooLong } = this.#options
-    const [now, held] = [clock.mono(), this.#held()]
-    const old = this.#waiting.filter(({ since, isHeld, wants }) => {
-      return now - since >= HELD_MOST && (isHeld || wants.some((want) => held.has(want)))
-    })
+    const old = this.#waiting.filter(({ since }) => clock.mono() - since >= HELD_MOST)
     for (const { lot, reject } of old) reject(tooLong(lot))
     this.#gone(new Set(old))
   }
@@ -170,13 +173,6 @@ export class HeldLots {
   #gone(these: ReadonlySet<Waiting>): void {
     if (these.size === 0) return
     this.#waiting = this.#waiting.filter((one) => !these.has(one))
-    for (const { lot, wants } of these) {
-      this.#jobs -= lot.jobs.length
-      for (const want of wants) {
-        const others = (this.#wanted.get(want) ?? 1) - 1
-        if (others > 0) this.#wanted.set(want, others)
-        else this.#wanted.delete(want)
-      }
-    }
+    this.#jobs = this.#waiting.reduce((sum, { lot }) => sum + lot.jobs.length, 0)
   }
 }

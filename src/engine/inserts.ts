@@ -17,6 +17,7 @@ import {
   WAITING_ITEMS,
 } from '../job/defaults.js'
 import { MillraceError, millraceError } from '../job/errors.js'
+import { wantsOf } from '../job/lot.js'
 import type { Inserted, Lot } from '../job/lot.js'
 import type { Events } from '../observe/events.js'
 import type { Store } from '../store.js'
@@ -29,6 +30,8 @@ import type { Outage } from './outage.js'
 
 /** Null: it is held, see `Store.insert`. */
 type Answer = readonly Inserted[] | null
+/** An answer that comes later. */
+type Told = Promise<readonly Inserted[]>
 
 export interface InsertsOptions {
   readonly store: Store
@@ -42,6 +45,10 @@ export class Inserts {
   readonly #options: InsertsOptions
   readonly #batcher: Batcher<Lot, readonly Inserted[]>
   readonly #held: HeldLots
+  /** What those want that are on their way, and by the how many-th call it was asked for. */
+  readonly #flying = new Set<string>()
+  readonly #numbers = new WeakMap<Lot, number>()
+  #calls = 0
   readonly #closing = new AbortController()
 
   constructor(options: InsertsOptions) {
@@ -52,7 +59,7 @@ export class Inserts {
     this.#held = new HeldLots({ clock, chance, send, bytes: lotBytes, ...told })
     this.#batcher = new Batcher({
       clock,
-      send: async (lots) => this.#answered(lots, await this.#send(lots)),
+      send: (lots) => this.#depart(lots),
       count: (lot) => lot.jobs.length,
       bytes: lotBytes,
       most: { count: INSERT_ITEMS, bytes: BATCH_BYTES },
@@ -69,7 +76,8 @@ export class Inserts {
   insert(lot: Lot): Promise<readonly Inserted[]> {
     if (lot.jobs.length === 0) return Promise.resolve([])
     if (lot.tx !== undefined) return this.#insertAlone(lot)
-    return this.#held.meets(lot) ? this.#held.wait(lot) : this.#batcher.add(lot)
+    if (wantsOf(lot).length > 0) this.#numbers.set(lot, ++this.#calls)
+    return this.#batcher.add(lot)
   }
 
   async #insertAlone(lot: Lot): Promise<readonly Inserted[]> {
@@ -92,8 +100,34 @@ export class Inserts {
     this.#held.close(error)
   }
 
-  #answered(lots: readonly Lot[], answers: readonly Answer[]) {
-    return answers.map((answer, at) => answer ?? this.#held.wait(lots[at]))
+  /** Whoever wants what another waits for, or is on his way for, stands behind him. */
+  async #depart(lots: readonly Lot[]): Promise<(readonly Inserted[] | Told)[]> {
+    const wants = lots.map(wantsOf)
+    if (wants.every((some) => some.length === 0)) {
+      return (await this.#send(lots)).map((answer, at) => answer ?? this.#wait(lots[at]))
+    }
+    const isFlying = (want: string): boolean => this.#flying.has(want)
+    const isBehind = wants.map((some) => this.#held.meets(some) || some.some(isFlying))
+    const answers = new Map<Lot, readonly Inserted[] | Told>()
+    lots.forEach((lot, at) => {
+      if (isBehind[at]) answers.set(lot, this.#wait(lot))
+    })
+    const going = lots.filter((_, at) => !isBehind[at])
+    const taken = wants.flatMap((some, at) => (isBehind[at] ? [] : some))
+    for (const want of taken) this.#flying.add(want)
+    try {
+      const told = going.length === 0 ? [] : await this.#send(going)
+      told.forEach((answer, at) => answers.set(going[at], answer ?? this.#wait(going[at])))
+    } catch (error) {
+      for (const lot of going) answers.set(lot, Promise.reject<never>(named(lot, error)))
+    } finally {
+      for (const want of taken) this.#flying.delete(want)
+    }
+    return lots.map((lot) => answers.get(lot) as readonly Inserted[] | Told) // as: each has one
+  }
+
+  #wait(lot: Lot): Told {
+    return this.#held.wait(lot, this.#numbers.get(lot) ?? 0)
   }
 
   /** Of one that was held nobody knows for certain that it has not landed since. */

@@ -73,6 +73,7 @@ export class Notes {
     const pending = this.#of(of)
     pending.throttles ??= new Map()
     pending.throttles.set(what, Math.max(delay, pending.throttles.get(what) ?? 0))
+    if (this.#held.has(of.claimed.token)) return
     this.#throttling.add(of.claimed.token)
     void this.#send()
   }
@@ -94,7 +95,10 @@ export class Notes {
 
   /** And goes out now. */
   release(token: TokenText): void {
-    if (this.#held.delete(token) && this.#pending.has(token)) void this.#send()
+    const pending = this.#held.delete(token) ? this.#pending.get(token) : undefined
+    if (pending === undefined) return
+    if (pending.throttles !== null) this.#throttling.add(token)
+    this.#timer ??= this.#options.clock.after(0, () => void this.#send(), { ref: false })
   }
 
   /** Answers when what this job said was tried. */
@@ -117,6 +121,7 @@ export class Notes {
     this.#timer?.cancel()
     this.#timer = null
     this.#pending.clear()
+    this.#held.clear()
     this.#throttling.clear()
   }
 

@@ -93,6 +93,8 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
   #judgement: Judgement | null = null
   /** Under way, or done. */
   #commit: Commit | null = null
+  /** Whether the store has said what became of its verdict. */
+  wasHeard = true
 
   constructor(shop: Workshop, employer: Employer, job: Claim) {
     this.#shop = shop
@@ -152,6 +154,7 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     const { commits, clock, notes } = this.#shop
     try {
       await this.#said()
+      if (!this.isHeld) return { status: 'lost' }
       notes.hold(this.token)
       const end: End = { by: 'handler', asked: { kind: 'complete', result } }
       const judgement = this.#judged(end, clock.mono() - this.#startedAt)
@@ -327,6 +330,7 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
 
   unheard(): void {
     if (this.#state === 'over') return
+    this.wasHeard = false
     this.#end({ status: 'lost' })
     this.#shop.onSettled(this.queue)
   }

@@ -320,7 +320,8 @@ class HeldAttempt implements Held, Employer {
   }
 
   #dead(): unknown {
-    const { claimed } = this.live
+    const { claimed, wasHeard } = this.live
+    if (!wasHeard) return unheard(claimed)
     return millraceError({
       code: 'LEASE_LOST',
       subject: `job ${claimed.id} of queue ${claimed.queue}, attempt ${claimed.attempt}`,
@@ -329,4 +330,14 @@ class HeldAttempt implements Held, Employer {
       remedy: 'it was settled before, its time was up, or its lease was lost: nothing was changed',
     })
   }
+}
+
+function unheard({ queue, id, attempt }: Attempt['claimed']): unknown {
+  return millraceError({
+    code: 'OUTCOME_UNKNOWN',
+    subject: `job ${id} of queue ${queue}, attempt ${attempt}`,
+    expected: 'an answer of the store to its verdict',
+    received: 'none',
+    remedy: 'if the store did not hear it, the job runs again when the lease is over',
+  })
 }

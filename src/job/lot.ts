@@ -58,12 +58,15 @@ export interface Lot {
 }
 
 /** What it wants and nobody else may have: ids of the user's own, and unique keys. */
-export function wantsOf({ jobs }: Lot): string[] {
+export function wantsOf({ jobs }: Lot): readonly string[] {
+  if (!jobs.some(({ ownId, unique }) => ownId || unique !== null)) return NOTHING
   return jobs.flatMap(({ queue, id, ownId, unique }) => [
     ...(ownId ? [`id ${queue} ${id}`] : []),
     ...(unique === null ? [] : [`key ${queue} ${unique.key}`]),
   ])
 }
+
+const NOTHING: readonly string[] = []
 
 /** One answer per job, in order. When one of a lot is refused, the others are `withdrawn`. */
 export type Inserted =

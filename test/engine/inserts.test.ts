@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { HELD_MOST, INSERT_REPEATS } from '../../src/job/defaults.js'
 import { MillraceError } from '../../src/job/errors.js'
+import { sleep } from '../../src/time/clock.js'
 import { insert, newJob, overriding, rig, stateOf } from './harness.js'
 
 describe('inserts', () => {
@@ -99,6 +100,45 @@ describe('inserts', () => {
       await clock.advance(1_000)
       expect(await held).toEqual([{ status: 'inserted', id: 'held' }])
       expect(told('store.error')).toEqual([])
+    })
+
+    it('stand in the order of the calls, with all that want the same', async () => {
+      const words = (payload: number) => ({
+        unique: { key: 'k', while: 'unfinished', for: 0, onConflict: 'replace' } as const,
+        payload: { text: String(payload), codec: 'json' } as const,
+      })
+      let isHeld = true
+      let calls = 0
+      const order: string[][] = []
+      const wrap = overriding('insert', (store) => async (lots) => {
+        // The first answer takes its time, as behind a lock.
+        if (calls++ === 0) await sleep(clock, 200)
+        if (isHeld) return lots.map(() => null)
+        order.push(lots.map(({ jobs }) => jobs[0].payload.text))
+        return store.insert(lots)
+      })
+      const { engine, clock } = rig({ wrap })
+      const told: Promise<unknown>[] = []
+      for (let n = 0; n < 5; n++) {
+        told.push(engine.insert({ jobs: [newJob(`job-${n}`, words(n))] }))
+        await clock.advance(90)
+      }
+      await clock.advance(500)
+      isHeld = false
+      await clock.advance(2_000)
+      await Promise.all(told)
+      expect(order.flat()).toEqual(['0', '1', '2', '3', '4'])
+    })
+
+    it('are refused in time, however many want something else', async () => {
+      const wrap = overriding('insert', () => async (lots) => lots.map(() => null))
+      const { engine, clock } = rig({ wrap })
+      const answers = Array.from({ length: 200 }, (_, n) => {
+        return engine.insert({ jobs: [newJob(`own-${n}`, { ownId: true })] })
+      })
+      const all = Promise.allSettled(answers)
+      await clock.advance(HELD_MOST + 2_000)
+      expect(new Set((await all).map(({ status }) => status))).toEqual(new Set(['rejected']))
     })
 
     it('are refused after a while, and then are not there', async () => {
