@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { millrace } from 'millrace'
+import { say } from '../cli/fake-terminal.js'
 import { Member } from '../file/members.js'
 
 const dist = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
@@ -13,6 +14,7 @@ const dist = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
 /** Where it counts, a skip would hide the proof: there the missing dist is a failure. */
 const isSkipped = !existsSync(dist) && process.env.CI !== 'true'
 const reason = isSkipped ? ' (skipped: there is no dist, run npm run build first)' : ''
+const LIVE = ['--live', '--producers-stopped']
 const WORKER = '../../maildir/programs/worker.mjs'
 
 let folder: string
@@ -70,6 +72,30 @@ describe.skipIf(isSkipped)(`processes on one maildir${reason}`, { timeout: 120_0
     const second = await queue.enqueue({}, { unique })
     expect([first.status, second.status, second.id]).toEqual(['enqueued', 'duplicate', first.id])
     expect((await queue.counts()).available).toBe(1)
+  })
+
+  it('move all of it elsewhere and back, while its keeper works', async () => {
+    await worker('only')
+    const [mail, table] = [`maildir:${folder}/mail`, `sqlite:${folder}/jobs.db`]
+    {
+      await using mill = millrace(mail)
+      const queue = mill.queue('work')
+      await queue.pause()
+      const words = { meta: { at: new Date(0) }, tags: ['t'], unique: { key: 'k' }, group: 'g' }
+      const first = await queue.enqueue({ big: 2n ** 70n, none: undefined }, words)
+      await queue.enqueue({ x: Infinity }, { in: '1h', after: [first] })
+    }
+    for (const [from, to] of [
+      [mail, table],
+      [table, mail],
+    ]) {
+      const { exit, out } = await say(['copy', '--from', from, '--to', to, ...LIVE])
+      expect([exit, out]).toMatchObject([0, expect.stringMatching(/^2 jobs moved/)])
+    }
+    await using mill = millrace(mail)
+    const [first] = await mill.queue('work').list({ state: 'available' })
+    expect(first).toMatchObject({ payload: { big: 2n ** 70n }, tags: ['t'], group: 'g' })
+    expect(await mill.queue('work').counts()).toMatchObject({ available: 1, waiting: 1 })
   })
 
   it('look at the folder themselves while its keeper is stopped, and are served again when it goes on', async () => {

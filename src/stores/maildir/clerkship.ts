@@ -25,7 +25,7 @@ export interface ClerkshipParts {
 const VERBS: ReadonlySet<string> = new Set([
   ...['insert', 'exchange', 'note', 'enlist', 'leave', 'beat', 'check', 'sweep', 'get', 'parents'],
   ...['list', 'count', 'explain', 'explainQueue', 'groups', 'queues', 'nodes', 'control'],
-  ...['settings', 'declare', 'override', 'tick', 'schedules', 'plan'],
+  ...['settings', 'declare', 'override', 'tick', 'schedules', 'plan', 'dump', 'load'],
 ])
 
 type Verbs = Readonly<Record<string, (...words: readonly unknown[]) => Promise<unknown>>>
