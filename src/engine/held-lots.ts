@@ -5,7 +5,7 @@
  * answered, or rejected when it has waited for `HELD_MOST` and nothing moved; nothing of one that was
  * rejected is there. What a refusal is called is left to `inserts.ts`.
  */
-import { BATCH_BYTES, HELD_MOST, INSERT_ITEMS, WAITING_ITEMS } from '../job/defaults.js'
+import { BATCH_BYTES, HELD_MOST, HELD_TRIED, INSERT_ITEMS, WAITING_ITEMS } from '../job/defaults.js'
 import { wantsOf } from '../job/lot.js'
 import type { Inserted, Lot } from '../job/lot.js'
 import { sleep } from '../time/clock.js'
@@ -38,8 +38,6 @@ interface Waiting {
   isHeld: boolean
 }
 
-/** A store that has found so many held tries no more of one call: others come first in the next. */
-const TRIED = 3
 /** Beyond that the pauses between two rounds do not grow: under a second. */
 const ROUNDS_GROWING = 5
 
@@ -107,7 +105,7 @@ export class HeldLots {
   async #rounds(): Promise<number> {
     const plain = this.#waiting.filter(({ wants }) => wants.length === 0)
     const answered = await this.#round(this.#cut(plain), Infinity)
-    return answered + (await this.#round(this.#cut(this.#leading()), TRIED))
+    return answered + (await this.#round(this.#cut(this.#leading()), HELD_TRIED))
   }
 
   /** Those that want something; of those that want what one was held for, the first. */

@@ -45,8 +45,9 @@ export class Inserts {
   readonly #options: InsertsOptions
   readonly #batcher: Batcher<Lot, readonly Inserted[]>
   readonly #held: HeldLots
-  /** What those want that are on their way, and by the how many-th call it was asked for. */
+  /** What those want that are on their way. */
   readonly #flying = new Set<string>()
+  /** The how many-th call a lot was, if it wants anything. */
   readonly #numbers = new WeakMap<Lot, number>()
   #calls = 0
   readonly #closing = new AbortController()

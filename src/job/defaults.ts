@@ -237,6 +237,8 @@ export const ITEM_BYTES = 200
 export const INSERT_REPEATS = 7
 /** How long a job waits for an id or a key that somebody's open transaction has, before its caller hears. */
 export const HELD_MOST = 30_000
+/** Of one call so many that are held are tried: each costs a moment, and others come first in the next. */
+export const HELD_TRIED = 3
 /** The first wait before a repeat; doubled each time. */
 export const REPEAT_MIN = 50
 /** The longest wait before a repeat: a store that came back is noticed within this. */

@@ -55,6 +55,5 @@ export function backlogStatements(s: string) {
     'backlog.reserve': `
       INSERT INTO ${s}backlog_moves (queue, moved, xid) VALUES ($1, $2, $3)`,
     'tx.number': `SELECT txid_current() AS xid`,
-    'tx.breath': `SELECT pg_sleep(0.02)`,
   } satisfies Partial<Record<Statement, string>>
 }

@@ -250,6 +250,7 @@ export function jobStatements(s: string, locking: Locking) {
       WHERE scope = $1 AND child IN (SELECT a.child FROM ${s}arrivals AS a WHERE a.scope = $1
                       ORDER BY a.child LIMIT $2 FOR UPDATE SKIP LOCKED)
       RETURNING child`,
+    'arrival.breath': `SELECT pg_sleep(0.02)`,
     'kin.remove': `
       DELETE FROM ${s}kin AS l
       USING unnest($1::bigint[], $2::bigint[], $3::int[]) AS k (parent, child, at)

@@ -83,7 +83,7 @@ async function free(tx: Tx, of: readonly number[]): Promise<Free> {
     const others = left.filter(([seq]) => !isFree.has(seq))
     left = (await tx.each('job.isThere', [], others)).map(({ seq }) => [seq])
     if (left.length === 0 || breaths === BREATHS) return { rows, kept: new Set(left.flat()) }
-    await tx.all('tx.breath', [])
+    await tx.all('arrival.breath', [])
   }
 }
 

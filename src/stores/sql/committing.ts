@@ -20,9 +20,6 @@ import type { Queues } from './queues.js'
 import { committedRow, isCommittedRow } from './settled.js'
 import { settle, tokenOf } from './settling.js'
 
-/** A statement that is asked once, with nothing but its shared parameters. */
-const ONCE = [[]]
-
 /** How long the user's function may take. */
 export const WRITE_MOST: Millis = 15_000
 
@@ -71,7 +68,7 @@ export async function commit(
   const token = tokenOf(settlement.token)
   if (await isHeld(tx, queues, settlement)) {
     await write(tx, of, news)
-    tx.write('settled.add', [queues.scope, tx.now, ...committedRow(token)], ONCE)
+    tx.write('settled.add', [queues.scope, tx.now, ...committedRow(token)], [[]])
   } else if (!(await wasCommitted(tx, queues, token))) {
     // Its run may have ended otherwise: what the function would have written is not there.
     return { settled: { status: 'lost' }, happened: [] }

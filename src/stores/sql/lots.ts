@@ -4,6 +4,7 @@
  * has taken in a transaction which is still open: only its end decides, so that lot is answered by null, to be
  * asked again, and those that came with it are taken one by one. So is what a lock on a table holds up.
  */
+import { HELD_TRIED } from '../../job/defaults.js'
 import { wantsOf } from '../../job/lot.js'
 import type { Inserted, Lot } from '../../job/lot.js'
 import { Held } from './again.js'
@@ -22,9 +23,6 @@ export interface LotsParts extends ExchangingParts {
 }
 
 type Answers = readonly Inserted[]
-
-/** Each that is held costs a moment: when so many were, the rest are not tried, and asked again, too. */
-const HELD_AT_ONCE = 3
 
 export class Lots {
   readonly #with: LotsParts
@@ -55,7 +53,7 @@ export class Lots {
     if (lots.length === 1) return answers
     const taken = new Set<string>()
     let [held, isAnyIn] = [0, false]
-    for (let at = 0; at < lots.length && held < HELD_AT_ONCE; at++) {
+    for (let at = 0; at < lots.length && held < HELD_TRIED; at++) {
       const wants = wantsOf(lots[at])
       if (wants.some((want) => taken.has(want))) continue
       try {

@@ -39,6 +39,8 @@ export interface AskedBeside {
   readonly 'arrival.add': object
   /** scope, limit: some of them, which are noted no longer */
   readonly 'arrival.take': { readonly child: number }
+  /** a moment goes by, in which whoever keeps one of their parents may end */
+  readonly 'arrival.breath': object
   /** each parent, child, at */
   readonly 'kin.remove': object
   /** each child that is gone */

@@ -132,8 +132,6 @@ export interface Asked extends AskedBeside {
   readonly 'backlog.reserve': Id
   /** The number of this transaction. */
   readonly 'tx.number': { readonly xid: number }
-  /** twenty milliseconds go by */
-  readonly 'tx.breath': object
   /** queue */
   readonly 'queue.running': { readonly running: number }
   /** queue, limit */

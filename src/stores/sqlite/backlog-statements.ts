@@ -26,6 +26,5 @@ export function backlogStatements(t: string) {
     // The user's transaction keeps all others from writing.
     'backlog.reserve': `SELECT 1 AS id WHERE ?1 + ?2 + ?3 IS NULL`,
     'tx.number': `SELECT 0 AS xid`,
-    'tx.breath': `SELECT 1`,
   } satisfies Partial<Record<Statement, string>>
 }

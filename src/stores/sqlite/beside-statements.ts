@@ -34,6 +34,7 @@ export function besideStatements(t: string) {
     'kin.mark': `SELECT ?1 WHERE 0`,
     'arrival.add': `SELECT ?1, ?2 WHERE 0`,
     'arrival.take': `SELECT ?1 AS child WHERE ?2 < 0`,
+    'arrival.breath': `SELECT 1`,
     'kin.remove': `DELETE FROM ${t}kin WHERE parent = ?1 AND child = ?2 AND at = ?3`,
     'kin.forget': `DELETE FROM ${t}kin WHERE child = ?1`,
     'settled.add': `
