@@ -223,12 +223,20 @@ export interface Checked {
 }
 
 /**
- * `module` exports `beater(data, every): { beat(beat: Beat): void; close(): void }`, for use in a thread
- * that may wait for both; `every` is how often it will be asked, in milliseconds. `data` can be cloned.
+ * `module` exports `beater(data, every, door): { beat(beat: Beat): void; close(): void }`, for use in a
+ * thread that may wait for both; `every` is how often it will be asked, in milliseconds. `data` can be
+ * cloned. Native code that does not bear that its thread is stopped is run between `enter` and `leave`.
  */
 export interface BeatRecipe {
   readonly module: string
   readonly data: unknown
+}
+
+/** What a thread passes around calls in the midst of which it must not be stopped from outside. */
+export interface Door {
+  /** Does not come back once the thread is to be stopped. */
+  enter(): void
+  leave(): void
 }
 
 export interface SweepAsk {

@@ -10,7 +10,8 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { MillraceError, shown } from '../job/errors.js'
 import type { Fault } from '../job/errors.js'
 import type { Millis } from '../job/job.js'
-import type { Beat } from '../store.js'
+import type { Beat, Door } from '../store.js'
+import { HeartDoor } from './heart-door.js'
 import { systemClock } from '../time/system.js'
 import { BEATS, END, MODE, readTable, TICKS, WAKE, WORK } from './heart-table.js'
 import type { TableView, ThreadNews, ThreadStart, ThreadTrouble } from './heart-table.js'
@@ -22,6 +23,7 @@ interface Beater {
 
 const start = workerData as ThreadStart // as: `heart-port.ts` is the only one to start this thread
 const control = new Int32Array(start.table.control)
+const door = new HeartDoor(start.door)
 let { node } = start
 let { columns } = start.table
 /** The loop's ticks as last seen, and when that was by our own clock. */
@@ -40,7 +42,7 @@ async function live(): Promise<void> {
     const wake = Atomics.load(control, WAKE)
     hearNews()
     const mode = Atomics.load(control, MODE)
-    if (mode === END) return beater?.close()
+    if (mode === END || door.isBarred) return beater?.close()
     if (mode === WORK && beats) await beat()
     Atomics.wait(control, WAKE, wake, pauseIn(mode))
     beats = mode === WORK
@@ -54,9 +56,9 @@ function pauseIn(mode: number): Millis {
 
 async function made(): Promise<Beater> {
   const recipe = (await import(start.recipe.module)) as {
-    readonly beater: (data: unknown, every: Millis) => Beater
+    readonly beater: (data: unknown, every: Millis, door: Door) => Beater
   } // as: what a `BeatRecipe` promises of its module
-  return recipe.beater(start.recipe.data, start.beat)
+  return recipe.beater(start.recipe.data, start.beat, door)
 }
 
 function hearNews(): void {

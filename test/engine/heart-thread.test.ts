@@ -1,5 +1,8 @@
 // The heart's thread, which exists only compiled: what `npm run build` put into dist.
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Asked } from '../../src/engine/engine.js'
 import type { Beat } from '../../src/store.js'
@@ -134,4 +137,14 @@ describe.skipIf(!built)("the heart's thread (needs `npm run build`)", () => {
     await turn()
     expect(beats.length).toBe(ended)
   })
+
+  // Stopped in the midst of a call of the driver, a process ends by SIGABRT: nearly always so without the door.
+  it.each(['exit', 'close', 'heal'])(
+    'is stopped by %s outside of the native code it runs',
+    async (how) => {
+      const program = fileURLToPath(new URL('./fixtures/heart-exit.mjs', import.meta.url))
+      const ended = promisify(execFile)(process.execPath, [program, how])
+      await expect(ended).rejects.toMatchObject({ code: 7, stderr: '' })
+    },
+  )
 })

@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import { renameSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { beater } from '../../src/stores/sqlite/sqlite-beat.js'
 import { sqliteStore } from '../../src/stores/sqlite/sqlite-store.js'
 import { newJob, QUEUE, unique } from '../../src/testing/conformance/build.js'
@@ -88,17 +88,19 @@ it('nor does the thread that beats for them touch it, however late it opens it',
   const store = await opened()
   await store.insert([{ jobs: [newJob('first')] }])
   const { dev, ino } = statSync(path)
-  const { beat, close } = beater({
-    ...{ path, prefix: 'millrace_', scope: 'default', file: `${dev}:${ino}` },
-  })
+  const data = { path, prefix: 'millrace_', scope: 'default', file: `${dev}:${ino}` }
+  const door = { enter: vi.fn(), leave: vi.fn() }
+  const { beat, close } = beater(data, 1_000, door)
   const said = { node: 'n', upTo: 0, open: [], overdue: [] }
   await beat(said)
   await close()
+  expect(door.enter).toHaveBeenCalled() // around each call of the driver
+  expect(door.leave).toHaveBeenCalledTimes(door.enter.mock.calls.length)
   const other = join(folder, 'other.db')
   copyFileSync(path, other)
   renameSync(other, path)
   const before = readFileSync(path)
-  const late = beater({ path, prefix: 'millrace_', scope: 'default', file: `${dev}:${ino}` })
+  const late = beater(data, 1_000, door)
   await expect(late.beat(said)).rejects.toMatchObject({ code: 'STORE_WIPED' })
   await late.close()
   expect(readFileSync(path).equals(before)).toBe(true)

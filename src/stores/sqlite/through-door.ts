@@ -1,0 +1,41 @@
+/**
+ * A handle of a thread that may be stopped from outside: it is inside the driver only while its door knows
+ * it. Some drivers' native code ends the process when its thread is stopped in the midst of a call.
+ */
+import type { Door } from '../../store.js'
+import { openFile } from './driver.js'
+import type { Handle } from './driver.js'
+
+/** Also loading the driver runs its code. */
+export async function openThroughDoor(door: Door, path: string): Promise<Handle> {
+  door.enter()
+  try {
+    return throughDoor(door, await openFile(path))
+  } finally {
+    door.leave()
+  }
+}
+
+function throughDoor(door: Door, handle: Handle): Handle {
+  const inside = <T>(call: () => T): T => {
+    door.enter()
+    try {
+      return call()
+    } finally {
+      door.leave()
+    }
+  }
+  return {
+    exec: (sql) => inside(() => handle.exec(sql)),
+    prepare(sql) {
+      const statement = inside(() => handle.prepare(sql))
+      return {
+        all: (params) => inside(() => statement.all(params)),
+        rows: (params) => inside(() => statement.rows(params)),
+        run: (params) => inside(() => statement.run(params)),
+      }
+    },
+    close: () => inside(() => handle.close()),
+    raw: handle.raw,
+  }
+}
