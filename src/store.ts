@@ -223,7 +223,7 @@ export interface Checked {
 }
 
 /**
- * `module` exports `beater(data, every, door): { beat(beat: Beat): void; close(): void }`, for use in a
+ * `module` exports `beater(data, every, section): { beat(beat: Beat): void; close(): void }`, for use in a
  * thread that may wait for both; `every` is how often it will be asked, in milliseconds. `data` can be
  * cloned. Native code that does not bear that its thread is stopped is run between `enter` and `leave`.
  */
@@ -233,7 +233,7 @@ export interface BeatRecipe {
 }
 
 /** What a thread passes around calls in the midst of which it must not be stopped from outside. */
-export interface Door {
+export interface Section {
   /** Does not come back once the thread is to be stopped. */
   enter(): void
   leave(): void

@@ -2,7 +2,7 @@
  * The loop's side of the heart's thread: begins it, tells it what changed, notices when it is
  * silent and begins another. Promises: the thread never keeps the process alive; while it is not
  * known to beat, `alive` is false and the loop beats itself; when nothing is held for long it ends.
- * It is not stopped in the midst of a call that does not bear it: see `heart-door.ts`.
+ * It is not stopped in the midst of a call that does not bear it: see `critical-section.ts`.
  */
 import { Worker } from 'node:worker_threads'
 import { millraceError } from '../job/errors.js'
@@ -10,7 +10,7 @@ import type { Millis } from '../job/job.js'
 import type { BeatRecipe } from '../store.js'
 import type { Clock, Timer } from '../time/clock.js'
 import { HEART_MISSES, HEART_REST } from '../job/defaults.js'
-import { HeartDoor, unwatchExit, watchExit } from './heart-door.js'
+import { CriticalSection, unwatchExit, watchExit } from './critical-section.js'
 import { END, HeartTable, REST, WORK } from './heart-table.js'
 import type { ThreadNews, ThreadStart, ThreadTrouble } from './heart-table.js'
 
@@ -29,7 +29,7 @@ export class HeartThread {
   readonly #options: HeartThreadOptions
   #node: string
   #worker: Worker | null = null
-  #door = new HeartDoor()
+  #section = new CriticalSection()
   #resting: Timer | null = null
   #working = false
   #beats = 0
@@ -97,25 +97,25 @@ export class HeartThread {
   #begin(): void {
     if (this.#worker !== null) return
     const { recipe, beat } = this.#options
-    const door = new HeartDoor()
-    const shared = { table: this.table.shared, door: door.shared }
+    const section = new CriticalSection()
+    const shared = { table: this.table.shared, section: section.shared }
     const start: ThreadStart = { recipe, beat, node: this.#node, ...shared }
     // It loads nothing but our own compiled modules, and some flags of a process no thread can take.
     const options = { workerData: start, execArgv: [] }
     const worker = new Worker(new URL('./heart-thread.js', import.meta.url), options)
     worker.unref()
-    watchExit(door)
+    watchExit(section)
     worker.on('message', ({ error, fault }: ThreadTrouble) => {
       this.#options.onError(fault === null ? new Error(error) : millraceError(fault))
     })
     worker.on('error', (error) => this.#options.onError(error))
     worker.on('exit', () => {
-      unwatchExit(door)
+      unwatchExit(section)
       if (this.#worker === worker) this.#worker = null
       this.#alive = false
     })
     this.#worker = worker
-    this.#door = door
+    this.#section = section
   }
 
   /** It died, or hangs: the loop beats until another one does. */
@@ -123,9 +123,9 @@ export class HeartThread {
     this.#alive = false
     this.#misses = 0
     if (!this.#working) return
-    const [old, door] = [this.#worker, this.#door]
+    const [old, section] = [this.#worker, this.#section]
     this.#worker = null
-    if (old !== null) this.#stop(old, door).catch(this.#options.onError)
+    if (old !== null) this.#stop(old, section).catch(this.#options.onError)
     this.#begin()
   }
 
@@ -133,17 +133,17 @@ export class HeartThread {
     this.#resting = null
     if (this.#working) return
     this.#alive = false
-    const [worker, door] = [this.#worker, this.#door]
+    const [worker, section] = [this.#worker, this.#section]
     this.#worker = null
     if (worker === null) return
     this.table.set(END)
     await this.#ended(worker)
-    await this.#stop(worker, door)
+    await this.#stop(worker, section)
   }
 
-  /** Who is behind its door comes out by itself, and ends then. */
-  async #stop(worker: Worker, door: HeartDoor): Promise<void> {
-    if (door.bar()) await worker.terminate()
+  /** Who is in its section comes out by itself, and ends then. */
+  async #stop(worker: Worker, section: CriticalSection): Promise<void> {
+    if (section.bar()) await worker.terminate()
     else this.table.wake()
   }
 

@@ -44,8 +44,8 @@ export interface SharedTable {
 export interface ThreadStart {
   readonly recipe: BeatRecipe
   readonly table: SharedTable
-  /** Of its `HeartDoor`. */
-  readonly door: SharedArrayBuffer
+  /** Of its `CriticalSection`. */
+  readonly section: SharedArrayBuffer
   readonly node: string
   readonly beat: Millis
 }

@@ -10,8 +10,8 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { MillraceError, shown } from '../job/errors.js'
 import type { Fault } from '../job/errors.js'
 import type { Millis } from '../job/job.js'
-import type { Beat, Door } from '../store.js'
-import { HeartDoor } from './heart-door.js'
+import type { Beat, Section } from '../store.js'
+import { CriticalSection } from './critical-section.js'
 import { systemClock } from '../time/system.js'
 import { BEATS, END, MODE, readTable, TICKS, WAKE, WORK } from './heart-table.js'
 import type { TableView, ThreadNews, ThreadStart, ThreadTrouble } from './heart-table.js'
@@ -23,7 +23,7 @@ interface Beater {
 
 const start = workerData as ThreadStart // as: `heart-port.ts` is the only one to start this thread
 const control = new Int32Array(start.table.control)
-const door = new HeartDoor(start.door)
+const section = new CriticalSection(start.section)
 let { node } = start
 let { columns } = start.table
 /** The loop's ticks as last seen, and when that was by our own clock. */
@@ -42,7 +42,7 @@ async function live(): Promise<void> {
     const wake = Atomics.load(control, WAKE)
     hearNews()
     const mode = Atomics.load(control, MODE)
-    if (mode === END || door.isBarred) return beater?.close()
+    if (mode === END || section.isBarred) return beater?.close()
     if (mode === WORK && beats) await beat()
     Atomics.wait(control, WAKE, wake, pauseIn(mode))
     beats = mode === WORK
@@ -56,9 +56,9 @@ function pauseIn(mode: number): Millis {
 
 async function made(): Promise<Beater> {
   const recipe = (await import(start.recipe.module)) as {
-    readonly beater: (data: unknown, every: Millis, door: Door) => Beater
+    readonly beater: (data: unknown, every: Millis, section: Section) => Beater
   } // as: what a `BeatRecipe` promises of its module
-  return recipe.beater(start.recipe.data, start.beat, door)
+  return recipe.beater(start.recipe.data, start.beat, section)
 }
 
 function hearNews(): void {

@@ -138,7 +138,7 @@ describe.skipIf(!built)("the heart's thread (needs `npm run build`)", () => {
     expect(beats.length).toBe(ended)
   })
 
-  // Stopped in the midst of a call of the driver, a process ends by SIGABRT: nearly always so without the door.
+  // Stopped in the midst of a call of the driver, a process ends by SIGABRT: nearly always so without the section.
   it.each(['exit', 'close', 'heal'])(
     'is stopped by %s outside of the native code it runs',
     async (how) => {

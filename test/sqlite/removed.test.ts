@@ -89,18 +89,18 @@ it('nor does the thread that beats for them touch it, however late it opens it',
   await store.insert([{ jobs: [newJob('first')] }])
   const { dev, ino } = statSync(path)
   const data = { path, prefix: 'millrace_', scope: 'default', file: `${dev}:${ino}` }
-  const door = { enter: vi.fn(), leave: vi.fn() }
-  const { beat, close } = beater(data, 1_000, door)
+  const section = { enter: vi.fn(), leave: vi.fn() }
+  const { beat, close } = beater(data, 1_000, section)
   const said = { node: 'n', upTo: 0, open: [], overdue: [] }
   await beat(said)
   await close()
-  expect(door.enter).toHaveBeenCalled() // around each call of the driver
-  expect(door.leave).toHaveBeenCalledTimes(door.enter.mock.calls.length)
+  expect(section.enter).toHaveBeenCalled() // around each call of the driver
+  expect(section.leave).toHaveBeenCalledTimes(section.enter.mock.calls.length)
   const other = join(folder, 'other.db')
   copyFileSync(path, other)
   renameSync(other, path)
   const before = readFileSync(path)
-  const late = beater(data, 1_000, door)
+  const late = beater(data, 1_000, section)
   await expect(late.beat(said)).rejects.toMatchObject({ code: 'STORE_WIPED' })
   await late.close()
   expect(readFileSync(path).equals(before)).toBe(true)

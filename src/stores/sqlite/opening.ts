@@ -9,12 +9,12 @@ import type { Medium } from '../../disk/disk.js'
 import { mediumOf } from '../../disk/medium.js'
 import { invalid } from '../../job/check.js'
 import { millraceError } from '../../job/errors.js'
-import type { Door } from '../../store.js'
+import type { Section } from '../../store.js'
 import { told } from './connection.js'
 import type { Patience } from './connection.js'
 import { openFile } from './driver.js'
 import type { Handle } from './driver.js'
-import { openThroughDoor } from './through-door.js'
+import { openInSection } from './in-section.js'
 
 const OWNER_ONLY = 0o700
 
@@ -23,12 +23,12 @@ export async function openDatabase(
   path: string,
   patience: Patience,
   journal: 'wal' | 'as-is' = 'wal',
-  door: Door | null = null,
+  section: Section | null = null,
 ): Promise<Handle> {
   preparePlace(path)
   let handle: Handle | null = null
   try {
-    const opened = await (door === null ? openFile(path) : openThroughDoor(door, path))
+    const opened = await (section === null ? openFile(path) : openInSection(section, path))
     handle = opened
     opened.exec('PRAGMA busy_timeout = 0')
     if (journal === 'wal') await patience.with(() => opened.exec('PRAGMA journal_mode = WAL'))

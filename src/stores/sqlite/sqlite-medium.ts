@@ -1,7 +1,7 @@
 /**
  * The database beneath a store in SQLite: how its file is opened, told of, and closed.
  */
-import type { BeatRecipe, Door, Hint, Traits } from '../../store.js'
+import type { BeatRecipe, Hint, Section, Traits } from '../../store.js'
 import { realHost } from '../../disk/host.js'
 import { systemChance, systemClock } from '../../time/system.js'
 import type { Chance, Clock } from '../../time/clock.js'
@@ -47,7 +47,7 @@ export interface SqliteStoreParts {
   /** It only beats, from a thread, in the file that has this id. */
   readonly beatsIn?: string | null
   /** What its thread passes around each call of the driver [null]. */
-  readonly door?: Door | null
+  readonly section?: Section | null
   /** What a thread loads to beat by; null: beats come from the loop [null]. */
   readonly beatModule?: string | null
 }
@@ -149,7 +149,7 @@ export class SqliteMedium implements SqlMedium {
     const { path } = this.#options
     // Beside a file that has taken its place lies the log of the one before, which SQLite would bring in.
     if (this.#parts.beatsIn !== undefined) new NamedFile(path, this.#parts.beatsIn).check()
-    return openDatabase(path, patience, 'wal', this.#parts.door)
+    return openDatabase(path, patience, 'wal', this.#parts.section)
   }
 
   /** Called when another handle has written, too: that is what an old SQLite is not safe with. */

@@ -1,28 +1,28 @@
 /**
- * A handle of a thread that may be stopped from outside: it is inside the driver only while its door knows
+ * A handle of a thread that may be stopped from outside: it is inside the driver only while its section knows
  * it. Some drivers' native code ends the process when its thread is stopped in the midst of a call.
  */
-import type { Door } from '../../store.js'
+import type { Section } from '../../store.js'
 import { openFile } from './driver.js'
 import type { Handle } from './driver.js'
 
 /** Also loading the driver runs its code. */
-export async function openThroughDoor(door: Door, path: string): Promise<Handle> {
-  door.enter()
+export async function openInSection(section: Section, path: string): Promise<Handle> {
+  section.enter()
   try {
-    return throughDoor(door, await openFile(path))
+    return inSection(section, await openFile(path))
   } finally {
-    door.leave()
+    section.leave()
   }
 }
 
-function throughDoor(door: Door, handle: Handle): Handle {
+function inSection(section: Section, handle: Handle): Handle {
   const inside = <T>(call: () => T): T => {
-    door.enter()
+    section.enter()
     try {
       return call()
     } finally {
-      door.leave()
+      section.leave()
     }
   }
   return {

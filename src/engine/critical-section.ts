@@ -1,20 +1,20 @@
 /**
- * The door before code that must not be stopped from outside. A thread that is terminated, or whose
- * process exits, is stopped at its next call between native code and JavaScript; an addon that throws there
- * by C++ (Node-API's own wrapper does) takes the whole process down with SIGABRT. So the thread
- * passes this door around every such call, and whoever wants to stop it bars the door first.
- * Promises: `bar` is true when nobody is inside, and then nobody ever will be; who comes to a door that is
- * barred ends its thread by itself. Each thread has a door of its own, in shared memory.
+ * Native code in the midst of which a thread must not be stopped. A thread that is terminated, or whose
+ * process exits, is stopped at its next step between native code and JavaScript; an addon that throws there
+ * by C++ (as the usual wrapper of Node-API does) takes the whole process down with SIGABRT. So the thread
+ * enters this section around every such call, and whoever wants to stop it bars the section first.
+ * Promises: `bar` is true when nobody is inside, and then nobody ever will be; who would enter one that is
+ * barred ends its thread by itself. Each thread has a section of its own, in shared memory.
  */
-import type { Door } from '../store.js'
+import type { Section } from '../store.js'
 import type { Millis } from '../job/job.js'
 
-/** How many calls are inside: a call may wait for another. */
+/** How many calls are inside: one may be made within another. */
 const INSIDE = 0
 const BARRED = 1
 const WORDS = 2
 
-export class HeartDoor implements Door {
+export class CriticalSection implements Section {
   readonly #words: Int32Array
 
   constructor(shared = new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT)) {
@@ -25,12 +25,12 @@ export class HeartDoor implements Door {
     return this.#words.buffer as SharedArrayBuffer // as: made over it, above
   }
 
-  /** In the thread. Counts first and looks then, as `bar` does the other way round: one sees the other. */
+  /** In the thread. It counts and then looks; `bar` bars and then looks: one of them sees the other. */
   enter(): void {
     Atomics.add(this.#words, INSIDE, 1)
     if (!this.isBarred) return
     this.leave()
-    process.exit() // ends this thread alone
+    process.exit() // of a thread: it ends, alone
   }
 
   leave(): void {
@@ -61,22 +61,22 @@ export class HeartDoor implements Door {
 }
 
 /** Of the threads that live. */
-const doors = new Set<HeartDoor>()
+const sections = new Set<CriticalSection>()
 
 /** At the exit of its process every thread is stopped: none may be inside then. */
-export function watchExit(door: HeartDoor): void {
-  if (doors.size === 0) process.on('exit', barAll)
-  doors.add(door)
+export function watchExit(section: CriticalSection): void {
+  if (sections.size === 0) process.on('exit', barAll)
+  sections.add(section)
 }
 
-export function unwatchExit(door: HeartDoor): void {
-  doors.delete(door)
-  if (doors.size === 0) process.off('exit', barAll)
+export function unwatchExit(section: CriticalSection): void {
+  sections.delete(section)
+  if (sections.size === 0) process.off('exit', barAll)
 }
 
 /** A call into SQLite takes as long as the disk's slowest sync; one that hangs for longer is left. */
 const EXIT_PATIENCE: Millis = 2_000
 
 function barAll(): void {
-  for (const door of doors) if (!door.bar()) door.wait(EXIT_PATIENCE)
+  for (const section of sections) if (!section.bar()) section.wait(EXIT_PATIENCE)
 }
