@@ -165,6 +165,8 @@ export type Write = (client: unknown) => void | Promise<void>
 export interface CommitTerms {
   /** Aborts when the attempt is over: what is not yet committed is taken back. */
   readonly signal: AbortSignal
+  /** What the job said while it wrote: asked when `write` has answered, and kept with the completion. */
+  readonly said?: () => Note | null
 }
 
 export interface Committed {

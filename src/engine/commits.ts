@@ -2,7 +2,8 @@
  * Completions that are committed together with what the user writes. Promises: an answer is the
  * store's last word; while the store cannot be reached, or what became of a commit is unknown, it is
  * asked again, which is safe, since a commit that took effect is answered as the first time; what the
- * user's function threw is thrown, and never repeated. Who may commit, and when, is the attempt's.
+ * user's function threw is thrown, and never repeated. What the job says meanwhile is kept with its
+ * completion. Who may commit, and when, is the attempt's.
  */
 import { MillraceError } from '../job/errors.js'
 import type { Settled, Settlement } from '../job/verdict.js'
@@ -10,6 +11,7 @@ import type { Events } from '../observe/events.js'
 import type { Store, Write } from '../store.js'
 import { sleep } from '../time/clock.js'
 import type { Chance, Clock } from '../time/clock.js'
+import type { Notes } from './notes.js'
 import { repeatAfter } from './outage.js'
 import type { Outage } from './outage.js'
 import type { Doing } from './steps.js'
@@ -21,6 +23,7 @@ export interface CommitsOptions {
   readonly chance: Chance
   readonly events: Events
   readonly outage: Outage
+  readonly notes: Notes
   /** Whether what was claimed then is certainly given to others by now. */
   readonly leaseGone: (claimedAt: number) => boolean
 }
@@ -57,8 +60,23 @@ export class Commits {
   }
 
   /** Rejects with what `write` threw, with the signal's reason, or when the outcome stays unknown. */
-  async put({ of, settlement, write, signal }: Committing): Promise<Settled> {
-    const { store, clock, chance, events, outage, leaseGone } = this.#options
+  async put(committing: Committing): Promise<Settled> {
+    const { notes } = this.#options
+    const { token } = committing.of.claimed
+    notes.hold(token)
+    let isKept = false
+    try {
+      const settled = await this.#put(committing)
+      isKept = settled.status === 'done'
+      return settled
+    } finally {
+      if (isKept) notes.kept(token)
+      else notes.release(token)
+    }
+  }
+
+  async #put({ of, settlement, write, signal }: Committing): Promise<Settled> {
+    const { notes, store, clock, chance, events, outage, leaseGone } = this.#options
     const thrown = new Set<unknown>()
     const guarded: Write = async (client) => {
       try {
@@ -68,10 +86,11 @@ export class Commits {
         throw error
       }
     }
+    const terms = { signal, said: () => notes.said(of.claimed.token) }
     let unknown: unknown = null
     for (let failures = 1; ; failures++) {
       try {
-        const { settled, happened } = await store.commit(settlement, guarded, { signal })
+        const { settled, happened } = await store.commit(settlement, guarded, terms)
         outage.answered()
         tellHappened(events, happened)
         return settled

@@ -133,7 +133,8 @@ export class Engine {
     const onThrottled = (): void => this.#exchanger.look()
     this.#notes = new Notes({ store, clock, chance, events, onThrottled })
     this.#steps = new Steps({ store, clock, chance, outage, leaseGone })
-    const commits = new Commits({ store, clock, chance, events, outage, leaseGone })
+    const notes = this.#notes
+    const commits = new Commits({ store, clock, chance, events, outage, notes, leaseGone })
     this.#deadlines = new Deadlines(clock)
     this.#upkeep = new Upkeep({
       ...{ store, clock, chance, events, outage, node, beat, ready },

@@ -4,8 +4,8 @@
  * said is tried before its verdict goes out (`flush`), and nothing waits longer than `NOTES_WAIT`
  * else. A note is no verdict: after a few tries it is dropped, and that is told. While a throttle is
  * on its way (`throttling`) nobody should claim: what it holds back would be among the jobs. What is said
- * within a `job.commit` is kept until that is over (`hold`): its row is locked, and the notes of all others
- * would wait behind it.
+ * within a `job.commit` is held back (`hold`), since its row is locked and the notes of all others would wait
+ * behind it: it goes with the completion (`said`, `kept`), or out when that came to nothing (`release`).
  */
 import type { Claimed, TokenText } from '../job/claim.js'
 import { LOG_LINES, LOG_LINE_BYTES, NOTES_WAIT, NOTE_ITEMS, NOTE_TRIES } from '../job/defaults.js'
@@ -93,7 +93,20 @@ export class Notes {
     this.#held.add(token)
   }
 
-  /** And goes out now. */
+  /** What has waited, to be kept with the completion. */
+  said(token: TokenText): Note | null {
+    const pending = this.#pending.get(token)
+    return pending === undefined ? null : asNote(pending)
+  }
+
+  /** The completion is kept, and what was `said` with it: whatever else was said came too late. */
+  kept(token: TokenText): void {
+    const pending = this.#pending.get(token)
+    if (pending !== undefined) this.#tell(pending)
+    this.forget(token)
+  }
+
+  /** It goes out now. */
   release(token: TokenText): void {
     const pending = this.#held.delete(token) ? this.#pending.get(token) : undefined
     if (pending === undefined) return

@@ -151,11 +151,10 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     if (this.#commit !== null) throw committedTwice(this.claimed)
     if (this.#state !== 'running') return { status: 'lost' }
     const commit = (this.#commit = new Commit())
-    const { commits, clock, notes } = this.#shop
+    const { commits, clock } = this.#shop
     try {
       await this.#said()
       if (!this.isHeld) return { status: 'lost' }
-      notes.hold(this.token)
       const end: End = { by: 'handler', asked: { kind: 'complete', result } }
       const judgement = this.#judged(end, clock.mono() - this.#startedAt)
       const settlement = this.#settlementOf(judgement)
@@ -166,10 +165,7 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
       }
       return answer
     } finally {
-      if (commit.answer === null) {
-        this.#commit = null
-        notes.release(this.token)
-      } else notes.forget(this.token) // it has ended, and nobody would hear it
+      if (commit.answer === null) this.#commit = null
     }
   }
 

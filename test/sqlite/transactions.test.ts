@@ -112,6 +112,24 @@ describe('transactions on SQLite', () => {
     }
   })
 
+  it('keeps what a handler says in a commit with its completion, and tells of its progress', async () => {
+    const mill = await open({ poll: '50ms' })
+    const queue = mill.queue('said', { keep: { completed: '1d' } })
+    const told = new Promise((resolve) => mill.on('job.progress', resolve))
+    queue.work((_, job) =>
+      job.commit(() => {
+        job.progress(0.5)
+        job.log('charged')
+        job.progress(0.75)
+      }),
+    )
+    const job = await queue.enqueue(1)
+    await job.result()
+    const view = await queue.get(job.id)
+    expect([view?.progress, view?.log]).toEqual([0.75, ['charged']])
+    expect(await told).toMatchObject({ id: job.id, progress: 0.75 })
+  })
+
   it('commits what a handler writes, what it enqueues and its completion, or nothing', async () => {
     const mill = await open({ poll: '50ms' })
     const db = await handle()

@@ -14,7 +14,7 @@ import { MillraceError } from '../../job/errors.js'
 import type { Millis } from '../../job/job.js'
 import { sleep } from '../../time/clock.js'
 import type { Chance, Clock } from '../../time/clock.js'
-import { Held } from '../sql/again.js'
+import { Again, Held } from '../sql/again.js'
 import type { Handfuls, Lock, OwnTx, Purpose, Tx, Value } from '../sql/port.js'
 import type { Asked, Statement } from '../sql/statements.js'
 import { Asking, discard, Pending } from './asking.js'
@@ -382,6 +382,6 @@ type Run<T> = (client: Asking, pending: Pending, commit: () => Promise<void>) =>
 
 /** Our own errors, and bugs, as they are; the server's and the network's in our words. */
 function told(error: unknown): unknown {
-  if (!(error instanceof Error) || error.name === 'MillraceError') return error
+  if (!(error instanceof Error) || MillraceError.is(error) || error instanceof Again) return error
   return isTheirs(error) ? unreachable(error) : error
 }

@@ -18,7 +18,7 @@ import type { News } from './news.js'
 import type { Joined, OwnTx, Tx } from './port.js'
 import type { Queues } from './queues.js'
 import { committedRow, isCommittedRow } from './settled.js'
-import { settle, tokenOf } from './settling.js'
+import { note, settle, tokenOf } from './settling.js'
 
 /** How long the user's function may take. */
 export const WRITE_MOST: Millis = 15_000
@@ -68,6 +68,8 @@ export async function commit(
   const token = tokenOf(settlement.token)
   if (await isHeld(tx, queues, settlement)) {
     await write(tx, of, news)
+    const said = of.terms.said?.() ?? null
+    if (said !== null) await note(tx, queues, [said], news)
     tx.write('settled.add', [queues.scope, tx.now, ...committedRow(token)], [[]])
   } else if (!(await wasCommitted(tx, queues, token))) {
     // Its run may have ended otherwise: what the function would have written is not there.

@@ -262,14 +262,19 @@ export function rollBack(handle: Handle): void {
 }
 
 export function isBusy(error: unknown): boolean {
-  return /database is locked|SQLITE_BUSY/.test(String(error))
+  return (
+    isDrivers(error) && /database is locked|SQLITE_BUSY/.test(`${error.message} ${codeOf(error)}`)
+  )
+}
+
+/** Not ours, in whose words there may be anything. */
+function isDrivers(error: unknown): error is Error {
+  return error instanceof Error && /sqlite/i.test(`${error.name} ${codeOf(error)}`)
 }
 
 /** A driver's error, in our words. Nothing was changed: the transaction was rolled back. */
 export function told(cause: unknown): unknown {
-  if (!(cause instanceof Error) || !/sqlite/i.test(`${cause.name}${String(codeOf(cause))}`)) {
-    return cause
-  }
+  if (!isDrivers(cause)) return cause
   if (/not a database|malformed/.test(cause.message)) return noDatabase(cause)
   // Of the user's tables, where it shows only at the commit; ours have none that could.
   if (/constraint failed/i.test(cause.message)) return cause
@@ -297,6 +302,6 @@ function noDatabase(cause: Error): unknown {
   })
 }
 
-function codeOf(error: Error): unknown {
-  return 'code' in error ? error.code : ''
+function codeOf(error: Error): string {
+  return 'code' in error ? String(error.code) : ''
 }

@@ -347,6 +347,29 @@ const laws: Laws = {
     assert.equal(calls, 1)
   }),
 
+  'what a job says while it writes is kept with its completion, and what it throttles rests': where(
+    async (rig) => {
+      await rig.declare({ keep: { completed: { count: Infinity, for: Infinity } } })
+      const [id] = await rig.putMany(2)
+      const node = await rig.node()
+      const held = await node.take()
+      const one = settlement(held, COMPLETE, ranFor(COMPLETE))
+      const throttles = [{ what: 'queue', delay: 30_000 } as const]
+      const note = { queue: 'q', id, token: held.token, progress: 0.5, log: ['charged'], throttles }
+      const { signal } = new AbortController()
+      let isWritten = false
+      const write = (): void => void (isWritten = true)
+      const said = () => (isWritten ? note : null)
+      const { settled } = await rig.store.commit(one, write, { signal, said })
+      assert.deepEqual(settled, DONE)
+      const { progress, log } = await rig.view({ queue: 'q', id })
+      assert.deepEqual([progress, log], [0.5, ['charged']])
+      assert.equal((await node.claim()).jobs.length, 0)
+      await rig.clock.advance(30_000)
+      assert.equal((await node.claim()).jobs.length, 1)
+    },
+  ),
+
   'when its attempt is over, what is not committed is taken back': where(async (rig) => {
     const ref = await rig.put()
     const node = await rig.node()
