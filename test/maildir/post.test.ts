@@ -12,6 +12,7 @@ import type { Clock } from '../../src/time/clock.js'
 import { turn } from '../../src/time/system.js'
 import { seededChance, VirtualClock } from '../../src/time/virtual.js'
 import { virtualHost } from '../conformance/virtual-host.js'
+import { signal } from '../engine/harness.js'
 import { watchedDisk } from '../file/watched-disk.js'
 
 const KEEPER = '/mail/default/.keeper'
@@ -116,6 +117,25 @@ describe('the post of a maildir', () => {
       await visitor.close()
     },
   )
+
+  it('brings what was delivered before the keeper watched a folder that it had just made', async () => {
+    const delivered = signal()
+    const its = watchedDisk(disk.fork(), (change, path) => {
+      if (change !== 'makeFolder' || path !== `/mail/default/${QUEUE}/tmp`) return
+      const mail = disk.create(`/mail/default/${QUEUE}/new/theirs.json`)
+      mail.write(Buffer.from('"early"'))
+      mail.close()
+      delivered.fire()
+    })
+    const keeper = await openProcess(1, () => false, its)
+    await keeper.insert([{ jobs: [newJob('a')] }])
+    await clock.advance(100) // letters follow answers
+    await delivered.done
+    await turn()
+    const counted = await keeper.count({ queue: QUEUE, which: {}, cursor: null })
+    expect(counted).toMatchObject({ counts: { available: 2 } })
+    await keeper.close()
+  })
 
   it('has no two letters of one number, though who writes becomes keeper and visitor in turn', async () => {
     const numbers: string[] = []

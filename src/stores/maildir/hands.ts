@@ -103,6 +103,18 @@ export class Hands {
     }
   }
 
+  /** They were made just now. Who saw them before they were watched may have delivered already. */
+  made(queue: string): void {
+    const { disk, layout } = this.#parts
+    const tray = `${queue}/new`
+    const isNew = !this.#watched.has(tray) && !this.#isClosed
+    this.listen(queue)
+    if (!isNew) return
+    const paths = disk.list(`${layout.scope}/${tray}`).map((name) => `${tray}/${name}`)
+    for (const path of paths) if (isMail(path)) this.#mail.add(path)
+    this.#ask()
+  }
+
   /** Of these deeds of the keeper nobody told: then those of others may not have been told either. */
   doubt(deeds: readonly string[]): void {
     for (const path of deeds) {

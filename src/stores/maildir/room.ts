@@ -164,7 +164,7 @@ export class Room {
     const { generation, fence } = this.#keeper.card
     const onFailure = (life: Life): void => this.#readAnew(life)
     const mustFence = this.#keeper.mustFence && !this.#isFenced
-    const onQueue = (folder: string): void => this.#hands.listen(folder)
+    const onQueue = (folder: string): void => this.#hands.made(folder)
     const keeps = (): boolean => this.#isFirst()
     // What the life before had under way ends before the folder is read.
     await this.#parts.porter.rest()
