@@ -23,7 +23,7 @@ const PROFILES: readonly CrashProfile[] = ['any-subset', 'ext4-ordered']
 /** Of the calls of the one who lives on, every so many is the last, but in the long form all. */
 const SIZES = {
   'in one segment': { segmentBytes: 1024 * 1024, every: 1 },
-  'rolling all the time': { segmentBytes: 1_500, every: 31 },
+  'rolling all the time': { segmentBytes: 1_500, every: 47 },
 }
 
 /** The jobs that the first holds when it dies, at one time or another. */

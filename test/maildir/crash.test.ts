@@ -22,7 +22,7 @@ import { readOnlyDisk } from './read-only-disk.js'
 const isLong = process.env.MILLRACE_TORTURE === 'crash'
 const STATES = isLong ? Number(process.env.MILLRACE_TORTURE_STATES ?? 200) : 2
 /** Of the calls every so many is the last, but in the long form all; each profile begins elsewhere. */
-const STRIDE = isLong ? 1 : Number(process.env.MILLRACE_TORTURE_STRIDE ?? 43)
+const STRIDE = isLong ? 1 : Number(process.env.MILLRACE_TORTURE_STRIDE ?? 59)
 const NESTED_EVERY = isLong ? 7 : 100
 const NESTED_STATES = isLong ? 8 : 2
 const A_DAY = 24 * 3_600_000

@@ -12,13 +12,15 @@ const SHARD_BITS = 6
 const SHARDS = 1 << SHARD_BITS
 const SHARD_SHIFT = 32 - SHARD_BITS
 const FIRST_SIZE = 32
+/** Of a shard that has nothing yet: most books are the sheet of one transaction. Never written to. */
+const EMPTY = new Int32Array(1).fill(-1)
 
 export class Ids {
   readonly #columns: Columns
   /** The texts that do not fit into sixteen bytes. */
   readonly odd = new Sparse<string>((id) => id)
   readonly #packed = new Uint32Array(4)
-  readonly #tables = Array.from({ length: SHARDS }, () => new Int32Array(FIRST_SIZE).fill(-1))
+  readonly #tables = Array.from({ length: SHARDS }, () => EMPTY)
   readonly #counts = new Uint32Array(SHARDS)
 
   constructor(columns: Columns) {
@@ -52,8 +54,8 @@ export class Ids {
     this.#columns.queue.set(slot, queue)
     const hash = this.#hash(slot)
     const shard = hash >>> SHARD_SHIFT
-    if (++this.#counts[shard] * 2 > this.#tables[shard].length)
-      this.#resize(shard, this.#tables[shard].length * 2)
+    const { length } = this.#tables[shard]
+    if (++this.#counts[shard] * 2 > length) this.#resize(shard, Math.max(FIRST_SIZE, length * 2))
     put(this.#tables[shard], hash, slot)
   }
 

@@ -13,14 +13,17 @@ export interface Remembered {
 
 /** How many are remembered. */
 export const SETTLED_KEPT = 4096
+/** Room for so many is made first: most books are the sheet of one transaction. */
+const FIRST_ROOM = 16
 
 export class SettledRing {
-  readonly #tokens = new Float64Array(SETTLED_KEPT)
+  #tokens = new Float64Array(0)
   readonly #answers: Remembered[] = []
   /** Where the next one goes. */
   #next = 0
 
   set(token: number, remembered: Remembered): void {
+    if (this.#next >= this.#tokens.length) this.#grow()
     this.#tokens[this.#next] = token
     this.#answers[this.#next] = remembered
     this.#next = (this.#next + 1) % SETTLED_KEPT
@@ -38,5 +41,12 @@ export class SettledRing {
       const place = (from + at) % SETTLED_KEPT
       return [this.#tokens[place], this.#answers[place]]
     })
+  }
+
+  #grow(): void {
+    const room = Math.min(SETTLED_KEPT, Math.max(FIRST_ROOM, 2 * this.#tokens.length))
+    const tokens = new Float64Array(room)
+    tokens.set(this.#tokens)
+    this.#tokens = tokens
   }
 }
