@@ -47,8 +47,8 @@ export interface LiveJob<P = unknown> extends JobData<P> {
   /**
    * The other side asked us to wait: nothing more starts for so long, on any node, of this queue
    * ['queue'], of all queues that share its rate's key, or of this job's group. What runs goes on;
-   * it lands before this job's verdict. The longest that was asked for counts. OPTION_INVALID for
-   * 'key' on a queue whose rate has none.
+   * it lands before this job's verdict, which a `commit` that took effect is. The longest that was
+   * asked for counts. OPTION_INVALID for 'key' on a queue whose rate has none.
    */
   throttle(delay: Duration, what?: 'queue' | 'key' | 'group'): void
 }

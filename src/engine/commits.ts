@@ -32,8 +32,7 @@ export interface Committing {
   readonly of: Doing
   readonly settlement: Settlement
   readonly write: Write
-  /** Aborts when the attempt is over. */
-  readonly signal: AbortSignal
+  readonly commit: Commit
 }
 
 /** What an attempt has of its commit. */
@@ -41,9 +40,25 @@ export class Commit {
   readonly #controller = new AbortController()
   /** The store's, once it took effect. */
   answer: Settled | null = null
+  /** The user's function was called: the job's row is locked, and any other verdict waits for it. */
+  hasRow = false
+  readonly #whenOver: (() => void)[] = []
+  #isOver = false
 
+  /** Aborts when the attempt is over. */
   get signal(): AbortSignal {
     return this.#controller.signal
+  }
+
+  /** It has its answer, or came to nothing. */
+  over(): void {
+    this.#isOver = true
+    for (const run of this.#whenOver.splice(0)) run()
+  }
+
+  whenOver(run: () => void): void {
+    if (this.#isOver) run()
+    else this.#whenOver.push(run)
   }
 
   /** The attempt is over: what is not yet committed is taken back. */
@@ -75,10 +90,12 @@ export class Commits {
     }
   }
 
-  async #put({ of, settlement, write, signal }: Committing): Promise<Settled> {
+  async #put({ of, settlement, write, commit }: Committing): Promise<Settled> {
     const { notes, store, clock, chance, events, outage, leaseGone } = this.#options
+    const { signal } = commit
     const thrown = new Set<unknown>()
     const guarded: Write = async (client) => {
+      commit.hasRow = true
       try {
         await write(client)
       } catch (error) {

@@ -8,6 +8,7 @@
  */
 import type { Section } from '../store.js'
 import type { Millis } from '../job/job.js'
+import { systemClock } from '../time/system.js'
 
 /** How many calls are inside: one may be made within another. */
 const INSIDE = 0
@@ -74,9 +75,11 @@ export function unwatchExit(section: CriticalSection): void {
   if (sections.size === 0) process.off('exit', barAll)
 }
 
-/** A call into SQLite takes as long as the disk's slowest sync; one that hangs for longer is left. */
+/** A call into SQLite takes as long as the disk's slowest sync; those that hang for longer are left. */
 const EXIT_PATIENCE: Millis = 2_000
 
 function barAll(): void {
-  for (const section of sections) if (!section.bar()) section.wait(EXIT_PATIENCE)
+  const inside = [...sections].filter((section) => !section.bar())
+  const until = systemClock.mono() + EXIT_PATIENCE
+  for (const section of inside) section.wait(Math.max(0, until - systemClock.mono()))
 }

@@ -110,8 +110,10 @@ export class Notes {
   release(token: TokenText): void {
     const pending = this.#held.delete(token) ? this.#pending.get(token) : undefined
     if (pending === undefined) return
-    if (pending.throttles !== null) this.#throttling.add(token)
-    this.#timer ??= this.#options.clock.after(0, () => void this.#send(), { ref: false })
+    if (pending.throttles !== null) {
+      this.#throttling.add(token)
+      void this.#send()
+    } else this.#timer ??= this.#options.clock.after(0, () => void this.#send(), { ref: false })
   }
 
   /** Answers when what this job said was tried. */

@@ -158,14 +158,15 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
       const end: End = { by: 'handler', asked: { kind: 'complete', result } }
       const judgement = this.#judged(end, clock.mono() - this.#startedAt)
       const settlement = this.#settlementOf(judgement)
-      const answer = await commits.put({ of: this, settlement, write, signal: commit.signal })
-      if (answer.status === 'done' && this.isHeld) {
+      const answer = await commits.put({ of: this, settlement, write, commit })
+      if (answer.status === 'done' && this.#judgement === null) {
         this.#judgement = judgement
         commit.answer = answer
       }
       return answer
     } finally {
       if (commit.answer === null) this.#commit = null
+      commit.over()
     }
   }
 
@@ -245,17 +246,19 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
   finish(end: End): void {
     if (this.#state !== 'running') return
     const now = this.#shop.clock.mono()
+    const [seen, commit] = [this.#seen(end, now), this.#commit]
     this.#leave()
-    if (this.#commit?.answer != null) {
+    commit?.giveUp(end.by === 'timeout' ? end.error : leaseLost(this.claimed, 'its run is over'))
+    const judge = (): void => {
+      if (this.#state !== 'settling') return
+      this.#shop.notes.release(this.token)
       // However the handler ended: what was committed is done.
-      this.#employer.freed(this)
-      return this.settled(this.#commit.answer)
+      if (commit?.answer != null) this.settled(commit.answer)
+      else this.#judge(seen, now - this.#startedAt)
     }
-    this.#commit?.giveUp(
-      end.by === 'timeout' ? end.error : leaseLost(this.claimed, 'its run is over'),
-    )
-    this.#shop.notes.release(this.token)
-    this.#judge(this.#seen(end, now), now - this.#startedAt)
+    // It may have come too far to be taken back: then its answer is the end.
+    if (commit?.hasRow) commit.whenOver(judge)
+    else judge()
     this.#employer.freed(this)
   }
 

@@ -170,9 +170,11 @@ export class Hands {
   /** What was seen and can be decided is done now: whoever asks the keeper has delivered before. */
   flush(): void {
     if (this.#isClosed) return
-    const mail = this.#mail
-    this.#mail = new Set()
-    if (mail.size > 0) this.#do(() => this.#takeMail([...mail].sort(byName)))
+    // All of it: what is taken in at once has a bound, and whoever asked may have delivered more.
+    for (let before = Infinity; this.#mail.size > 0 && this.#mail.size < before;) {
+      before = this.#mail.size
+      this.#do(() => this.#takeMail())
+    }
     if (this.#parts.clock === null) this.#settle()
   }
 
@@ -282,9 +284,10 @@ export class Hands {
     if (this.#suspects.size > 0 && this.#parts.clock !== null) this.#ask()
   }
 
-  #takeMail(paths: readonly string[]): void {
-    // What could not be taken yet is looked for again with the next that happens, or the next round.
-    for (const path of this.#parts.takers.mail(paths)) this.#mail.add(path)
+  /** What could not be taken yet stays for the next that happens, or the next round. */
+  #takeMail(): void {
+    const paths = [...this.#mail].sort(byName)
+    this.#mail = new Set(this.#parts.takers.mail(paths))
   }
 
   /** Nobody waits for it: what goes wrong is told. */

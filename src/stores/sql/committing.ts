@@ -108,6 +108,7 @@ async function write(tx: OwnTx, of: Commit, news: News): Promise<void> {
   try {
     await bounded(of, async () => of.write(lent.client)).finally(() => (isOver = true))
     await lent.takeBack()
+    of.terms.signal.throwIfAborted()
   } catch (error) {
     lent.revoke()
     throw new WriteFault(error)
