@@ -1,9 +1,9 @@
 /**
  * A store that is loaded when it is opened. Until then it knows its name and what it aims at; from
- * then on it only passes on. Promises what every store does: opening twice is opening once, a load
+ * then on it only passes on. Promises what every store does: opening twice is opening once, an opening
  * that failed may be tried again, and before opening and after closing it answers STORE_CLOSED.
  */
-import { millraceError } from './job/errors.js'
+import { MillraceError, millraceError } from './job/errors.js'
 import type { Store, Traits } from './store.js'
 
 export class LazyStore implements Store {
@@ -31,7 +31,7 @@ export class LazyStore implements Store {
     this.#loading ??= this.#load()
     const store = await this.#loading.catch((error: unknown) => {
       this.#loading = null
-      throw error
+      throw MillraceError.is(error) ? error : unloaded(this.name, error)
     })
     this.#loaded = store
     await store.open(ask)
@@ -90,5 +90,17 @@ function closed(name: string): Error {
     subject: `store ${name}`,
     expected: 'a store that is open',
     remedy: 'open it first; once closed, make a new Millrace',
+  })
+}
+
+/** Node remembers a load that failed, and does not read the files again. */
+function unloaded(name: string, cause: unknown): MillraceError {
+  return millraceError({
+    code: 'STORE_UNREACHABLE',
+    subject: `store ${name}`,
+    expected: 'its code to be loaded',
+    received: cause instanceof Error ? cause.message : String(cause),
+    remedy: 'mend the cause, and start this process anew',
+    cause,
   })
 }

@@ -4,6 +4,7 @@
  * engine's.
  */
 import { Declared } from './declared.js'
+import { drainNoMore, drainOn } from './drain-signals.js'
 import { Engine } from './engine/engine.js'
 import { EventStream } from './event-stream.js'
 import { invalid, name, onlyKnown, record } from './job/check.js'
@@ -190,7 +191,7 @@ export class Mill implements Millrace {
     this.#engine = engine
     this.#parts = { ...shared, middlewares: [] }
     this.#signals = terms.drainOn
-    for (const signal of this.#signals) process.on(signal, this.#onSignal)
+    for (const signal of this.#signals) drainOn(signal, this.#onSignal)
   }
 
   open(): Promise<void> {
@@ -326,7 +327,7 @@ export class Mill implements Millrace {
 
   /** Workers end first, so that the last events are heard; then whoever listens is let go. */
   async #close(timeout: number): Promise<void> {
-    for (const signal of this.#signals) process.off(signal, this.#onSignal)
+    for (const signal of this.#signals) drainNoMore(signal, this.#onSignal)
     for (const worker of this.#workers) worker.giveUpWaiting()
     try {
       await this.#engine.close({ timeout })

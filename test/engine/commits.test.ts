@@ -62,7 +62,7 @@ describe('a commit whose attempt has ended meanwhile', () => {
     lose()
     await clock.advance(100)
     const failed = told('attempt.failed')
-    expect(failed.map(({ error }) => error.message)).toEqual([
+    expect(failed.map(({ error }) => error?.message)).toEqual([
       expect.stringContaining('ATTEMPT_TIMEOUT'),
     ])
     expect([...told('store.error'), ...told('job.completed')]).toEqual([])

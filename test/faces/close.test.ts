@@ -95,6 +95,15 @@ describe('a close in the same turn', () => {
     await closing
   })
 
+  it('answers in our words where its code cannot be loaded', async () => {
+    const { mill, fail } = unopened()
+    const called = fault(() => mill.queue('q').enqueue(1))
+    const closing = mill.close()
+    fail(new Error('EMFILE: too many open files'))
+    expect(await called).toContain('STORE_UNREACHABLE store memory: expected its code to be loaded')
+    await closing
+  })
+
   it('waits no longer than it does for anything else', async () => {
     const { mill, clock, there } = unopened()
     const never = schema<number>(() => new Promise<number>(() => undefined))

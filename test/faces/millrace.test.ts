@@ -152,10 +152,21 @@ describe('its life', () => {
     const { mill } = bench({ drainOn: ['SIGTERM'] })
     await mill.queue('q').enqueue(1)
     expect(process.listenerCount('SIGTERM')).toBe(before + 1)
-    process.emit('SIGTERM')
+    process.emit('SIGTERM', 'SIGTERM')
     expect(process.listenerCount('SIGTERM')).toBe(before)
     await mill.close()
     expect(await fault(() => mill.queue('q').length())).toContain('STORE_CLOSED')
+  })
+
+  it('drains with all others of its process, which have one listener', async () => {
+    const before = process.listenerCount('SIGTERM')
+    const mills = Array.from({ length: 12 }, () => bench({ drainOn: ['SIGTERM'] }).mill)
+    expect(process.listenerCount('SIGTERM')).toBe(before + 1)
+    await mills[0].close()
+    process.emit('SIGTERM', 'SIGTERM')
+    expect(process.listenerCount('SIGTERM')).toBe(before)
+    const lengths = mills.map((mill) => fault(() => mill.queue('q').length()))
+    for (const length of lengths) expect(await length).toContain('STORE_CLOSED')
   })
 
   it('tells of no trouble while a store takes its time to open', async () => {

@@ -118,6 +118,37 @@ describe('the post of a maildir', () => {
     },
   )
 
+  it('is left to whoever follows by a keeper that closes in the midst of what it was asked', async () => {
+    const [syncing, go] = [signal(), signal()]
+    let isHeld = false
+    const forked = disk.fork()
+    const its = new Proxy(forked, {
+      get: (_, name: keyof Disk) => {
+        const value: unknown = forked[name]
+        if (name !== 'syncFolder')
+          return typeof value === 'function' ? (value.bind(forked) as unknown) : value
+        return async (path: string) => {
+          if (isHeld) syncing.fire()
+          if (isHeld) await go.done
+          await forked.syncFolder(path)
+        }
+      },
+    })
+    const keeper = await openProcess(1, () => false, its)
+    await keeper.insert([{ jobs: [newJob('a')] }])
+    const visitor = await openProcess(2)
+    isHeld = true
+    const swept = visitor.sweep({ node: 'n', limit: 10 })
+    await clock.advance(1_000)
+    await syncing.done
+    const closed = keeper.close()
+    go.fire()
+    await closed
+    await clock.advance(2_000)
+    expect(await swept).toMatchObject({ freed: 0 })
+    await visitor.close()
+  })
+
   it('brings what was delivered before the keeper watched a folder that it had just made', async () => {
     const delivered = signal()
     const its = watchedDisk(disk.fork(), (change, path) => {

@@ -55,8 +55,10 @@ export class Visitor {
     if (number === null) return SILENT
     const answer = await this.#answerTo(number, verb)
     if (typeof answer === 'symbol') return answer
-    if ('error' in answer) throw errorOf(answer.error)
-    return answer.value
+    if (!('error' in answer)) return answer.value
+    // It closes, and not we: nothing was done, and somebody follows.
+    if (answer.error.code === 'STORE_CLOSED') return GONE
+    throw errorOf(answer.error)
   }
 
   /** Null: a look that cannot be asked, on a disk that is full or not ours to write to. */
