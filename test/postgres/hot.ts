@@ -68,6 +68,8 @@ export const HOT: Partial<Record<Statement, readonly unknown[]>> = {
   'claim.next': [1, [1]],
   'grant.oldest': [1, ['g:1:q7'], [1e12], [10]],
   'grant.total': [1, ['g:1:q7'], [1e12]],
+  'throttle.named': [1, 1e12, ['q:q']],
+  'throttle.from': [1, 1e12, 'g:1:q', 'g:1:r'],
   'sweep.peek': [1, 1, 1],
   'key.started': [1e12, [7]],
   'kin.children': [[7]],

@@ -41,6 +41,7 @@ const HOT: readonly Statement[] = [
     'line.ahead',
   ] as const),
   ...(['group.someRunning', 'backlog.read', 'backlog.move', 'backlog.forget'] as const),
+  ...(['throttle.named', 'throttle.from'] as const),
 ]
 
 /** A quiet queue: one job waits for tomorrow. Whoever shares the file may run ANALYZE, or PRAGMA optimize. */

@@ -211,6 +211,12 @@ export function statements(s: string, locking: Locking): Readonly<Record<Stateme
       ON CONFLICT (scope, name, at) DO NOTHING`,
     'grant.lapse': `DELETE FROM ${s}grants WHERE scope = $1 AND until <= $2`,
     'throttle.all': `SELECT name, until FROM ${s}throttles WHERE scope = $1 AND until > $2`,
+    'throttle.named': `
+      SELECT h.name, h.until FROM unnest($3::text[]) AS k (name)
+      JOIN ${s}throttles AS h ON h.scope = $1::int AND h.name = k.name AND h.until > $2::float8`,
+    'throttle.from': `
+      SELECT name, until FROM ${s}throttles
+      WHERE scope = $1 AND until > $2 AND name >= $3 AND name < $4`,
     'throttle.put': `
       INSERT INTO ${s}throttles AS h (scope, name, until)
       SELECT $1::int, k.name, k.until FROM unnest($2::text[], $3::float8[]) AS k (name, until)

@@ -6,10 +6,12 @@
 import type { ClaimAsk } from '../../job/claim.js'
 import type { Millis } from '../../job/job.js'
 import type { Pause } from '../../job/book/queue.js'
+import { groupName, rateNames } from '../../job/book/rates.js'
 import { bringDue } from './due.js'
 import { firstTurns, linesFor } from './first-turns.js'
 import type { FirstTurns } from './first-turns.js'
 import type { Tx } from './port.js'
+import { settingsOf } from './queues.js'
 import type { Lane, Queues } from './queues.js'
 import type { QueueFacts, Sheet } from './sheet.js'
 import type { Asked } from './statements.js'
@@ -73,7 +75,7 @@ export async function look(
   const [{ paused_since: since, paused_by: by, ...seen }] = rows
   const [bringsGroups, throttles, pausedGroups] = await Promise.all([
     seen.is_due === 1 && bringDue(tx, facts, lanes),
-    seen.is_resting === 1 ? restsOf(tx, scope) : new Map<string, Millis>(),
+    seen.is_resting === 1 ? restsAt(tx, scope, facts) : new Map<string, Millis>(),
     seen.is_group_paused === 1 ? pausedGroupsOf(tx, facts.id) : [],
   ])
   // Lanes only ever come.
@@ -86,6 +88,35 @@ export async function look(
     first: isTrue ? ahead.first : null,
   }
 }
+
+/** What may hold up a job of this queue: its own rests, its key's, and its groups'. */
+async function restsAt(tx: Tx, scope: number, facts: QueueFacts): Promise<Map<string, Millis>> {
+  const names = rateNames(facts.name, settingsOf(facts))
+  const front = groupName(facts.name, '')
+  const [own, groups] = await Promise.all([
+    tx.each(
+      'throttle.named',
+      [scope, tx.now],
+      names.map((name) => [name]),
+    ),
+    tx.all('throttle.from', [scope, tx.now, front, behind(front)]),
+  ])
+  return new Map([...own, ...groups].map(({ name, until }) => [name, until]))
+}
+
+/** The first that sorts behind all that begins so, where texts sort by their code points. */
+export function behind(front: string): string {
+  const points = Array.from(front)
+  const last = points.pop()?.codePointAt(0) ?? 0
+  if (last === LAST_POINT) return behind(points.join(''))
+  // Between the two there are only halves of pairs, which are no text.
+  const next = last === BEFORE_HALVES ? BEHIND_HALVES : last + 1
+  return points.join('') + String.fromCodePoint(next)
+}
+
+const LAST_POINT = 0x10ffff
+const BEFORE_HALVES = 0xd7ff
+const BEHIND_HALVES = 0xe000
 
 export async function restsOf(tx: Tx, scope: number): Promise<Map<string, Millis>> {
   const rows = await tx.all('throttle.all', [scope, tx.now])

@@ -290,6 +290,10 @@ export interface Asked extends AskedBeside {
   readonly 'grant.lapse': Id
   /** scope, now */
   readonly 'throttle.all': { readonly name: string; readonly until: Millis }
+  /** scope, now; each name */
+  readonly 'throttle.named': { readonly name: string; readonly until: Millis }
+  /** scope, now, from and up to which name */
+  readonly 'throttle.from': { readonly name: string; readonly until: Millis }
   /** scope; each name, until */
   readonly 'throttle.put': Id
   /** scope, now */

@@ -298,6 +298,11 @@ export function statements(t: string): Readonly<Record<Statement, string>> {
       ON CONFLICT DO NOTHING`,
     'grant.lapse': `DELETE FROM ${t}grants WHERE scope = ?1 AND until <= ?2`,
     'throttle.all': `SELECT name, until FROM ${t}throttles WHERE scope = ?1 AND until > ?2`,
+    'throttle.named': `
+      SELECT name, until FROM ${t}throttles WHERE scope = ?1 AND until > ?2 AND name = ?3`,
+    'throttle.from': `
+      SELECT name, until FROM ${t}throttles
+      WHERE scope = ?1 AND until > ?2 AND name >= ?3 AND name < ?4`,
     'throttle.put': `
       INSERT INTO ${t}throttles (scope, name, until) VALUES (?1, ?2, ?3)
       ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`,

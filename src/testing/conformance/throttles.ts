@@ -72,6 +72,21 @@ const laws: Laws = {
     assert.equal(await claimable(rig), 1)
   },
 
+  'a throttled group keeps to its queue, though another one’s name begins with it': async (rig) => {
+    const queues = ['a', 'ab', 'b', '\u{10ffff}', '\u{10ffff}x']
+    for (const queue of queues) await rig.put({ queue, group: 'bg' })
+    await rig.putMany(2, () => ({ queue: 'a', group: 'b' }))
+    const node = await rig.node()
+    for (const queue of ['a', '\u{10ffff}']) {
+      const [held] = (await node.claim({ queue, limit: 1 })).jobs
+      await rig.store.note([restOf(held, 'group', 10_000)])
+    }
+    const left = [1, 1, 1, 0, 1]
+    for (const [at, queue] of queues.entries()) {
+      assert.equal(await claimable(rig, queue), left[at] + (queue === 'a' ? 1 : 0), queue)
+    }
+  },
+
   'a throttled key rests in all queues that share it, and in no other': async (rig) => {
     await rig.declare(shared(100), 'a')
     await rig.declare(shared(50), 'b')
