@@ -4,19 +4,28 @@
  */
 import type { DrainSignal } from './millrace-options.js'
 
-const drains = new Map<string, Set<() => void>>()
+interface Listening {
+  readonly drains: Set<() => void>
+  readonly onSignal: () => void
+}
+
+const listening = new Map<DrainSignal, Listening>()
 
 export function drainOn(signal: DrainSignal, drain: () => void): void {
-  const those = drains.get(signal) ?? new Set()
-  if (those.size === 0) process.on(signal, drainAll)
-  drains.set(signal, those.add(drain))
+  const known = listening.get(signal)
+  if (known !== undefined) return void known.drains.add(drain)
+  const drains = new Set([drain])
+  const onSignal = (): void => {
+    for (const one of [...drains]) one()
+  }
+  listening.set(signal, { drains, onSignal })
+  process.on(signal, onSignal)
 }
 
 export function drainNoMore(signal: DrainSignal, drain: () => void): void {
-  const those = drains.get(signal)
-  if (those?.delete(drain) === true && those.size === 0) process.off(signal, drainAll)
-}
-
-function drainAll(signal: NodeJS.Signals): void {
-  for (const drain of [...(drains.get(signal) ?? [])]) drain()
+  const known = listening.get(signal)
+  known?.drains.delete(drain)
+  if (known?.drains.size !== 0) return
+  listening.delete(signal)
+  process.off(signal, known.onSignal)
 }

@@ -40,7 +40,7 @@ export class Commit {
   readonly #controller = new AbortController()
   /** The store's, once it took effect. */
   answer: Settled | null = null
-  /** The user's function was called: the job's row is locked, and any other verdict waits for it. */
+  /** The job's row is locked, or may have been changed: any other verdict waits for what becomes of it. */
   hasRow = false
   readonly #whenOver: (() => void)[] = []
   #isOver = false
@@ -112,12 +112,15 @@ export class Commits {
         tellHappened(events, happened)
         return settled
       } catch (error) {
-        if (thrown.has(error) || signal.aborted) throw error
+        // What the signal says comes of a commit that was not made: it is looked for first.
+        if (thrown.has(error) || error === signal.reason) throw error
         if (MillraceError.is(error, 'OUTCOME_UNKNOWN')) unknown = error
+        commit.hasRow = unknown !== null
+        if (signal.aborted && unknown === null) throw error
         if (!isRepeatable(error) || leaseGone(of.claimedAt)) throw unknown ?? error
         const pause = repeatAfter(failures, chance)
         outage.failed(error, pause)
-        await sleep(clock, pause, signal)
+        await sleep(clock, pause, unknown === null ? signal : undefined)
       }
     }
   }

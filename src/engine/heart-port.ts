@@ -24,12 +24,16 @@ export interface HeartThreadOptions {
   readonly onError: (error: unknown) => void
 }
 
+interface Begun {
+  readonly worker: Worker
+  readonly section: CriticalSection
+}
+
 export class HeartThread {
   readonly table: HeartTable
   readonly #options: HeartThreadOptions
   #node: string
-  #worker: Worker | null = null
-  #section = new CriticalSection()
+  #thread: Begun | null = null
   #resting: Timer | null = null
   #working = false
   #beats = 0
@@ -95,7 +99,7 @@ export class HeartThread {
   }
 
   #begin(): void {
-    if (this.#worker !== null) return
+    if (this.#thread !== null) return
     const { recipe, beat } = this.#options
     const section = new CriticalSection()
     const shared = { table: this.table.shared, section: section.shared }
@@ -111,11 +115,10 @@ export class HeartThread {
     worker.on('error', (error) => this.#options.onError(error))
     worker.on('exit', () => {
       unwatchExit(section)
-      if (this.#worker === worker) this.#worker = null
+      if (this.#thread?.worker === worker) this.#thread = null
       this.#alive = false
     })
-    this.#worker = worker
-    this.#section = section
+    this.#thread = { worker, section }
   }
 
   /** It died, or hangs: the loop beats until another one does. */
@@ -123,9 +126,9 @@ export class HeartThread {
     this.#alive = false
     this.#misses = 0
     if (!this.#working) return
-    const [old, section] = [this.#worker, this.#section]
-    this.#worker = null
-    if (old !== null) this.#stop(old, section).catch(this.#options.onError)
+    const old = this.#thread
+    this.#thread = null
+    if (old !== null) this.#stop(old).catch(this.#options.onError)
     this.#begin()
   }
 
@@ -133,16 +136,16 @@ export class HeartThread {
     this.#resting = null
     if (this.#working) return
     this.#alive = false
-    const [worker, section] = [this.#worker, this.#section]
-    this.#worker = null
-    if (worker === null) return
+    const thread = this.#thread
+    this.#thread = null
+    if (thread === null) return
     this.table.set(END)
-    await this.#ended(worker)
-    await this.#stop(worker, section)
+    await this.#ended(thread.worker)
+    await this.#stop(thread)
   }
 
   /** Who is in its section comes out by itself, and ends then. */
-  async #stop(worker: Worker, section: CriticalSection): Promise<void> {
+  async #stop({ worker, section }: Begun): Promise<void> {
     if (section.bar()) await worker.terminate()
     else this.table.wake()
   }
@@ -159,6 +162,6 @@ export class HeartThread {
   }
 
   #tell(news: ThreadNews): void {
-    this.#worker?.postMessage(news)
+    this.#thread?.worker.postMessage(news)
   }
 }

@@ -37,6 +37,8 @@ export interface Noting {
 interface Pending {
   readonly of: Noting
   progress: number | null
+  /** What of it was given to a completion, that is kept with it. */
+  given: number | null
   readonly log: string[]
   /** The longest of each kind; null: none. */
   throttles: Map<Throttle['what'], Millis> | null
@@ -96,17 +98,19 @@ export class Notes {
   /** What has waited, to be kept with the completion. */
   said(token: TokenText): Note | null {
     const pending = this.#pending.get(token)
-    return pending === undefined ? null : asNote(pending)
+    if (pending === undefined) return null
+    pending.given = pending.progress
+    return asNote(pending)
   }
 
   /** The completion is kept, and what was `said` with it: whatever else was said came too late. */
   kept(token: TokenText): void {
     const pending = this.#pending.get(token)
-    if (pending !== undefined) this.#tell(pending)
+    if (pending !== undefined) this.#tell(pending.of, pending.given)
     this.forget(token)
   }
 
-  /** It goes out now. */
+  /** It goes out; a throttle at once. */
   release(token: TokenText): void {
     const pending = this.#held.delete(token) ? this.#pending.get(token) : undefined
     if (pending === undefined) return
@@ -148,7 +152,7 @@ export class Notes {
     const { token } = of.claimed
     const known = this.#pending.get(token)
     if (known !== undefined) return known
-    const fresh: Pending = { of, progress: null, log: [], throttles: null }
+    const fresh: Pending = { of, progress: null, given: null, log: [], throttles: null }
     this.#pending.set(token, fresh)
     this.#timer ??= this.#options.clock.after(NOTES_WAIT, () => void this.#send(), {
       ref: false,
@@ -180,7 +184,8 @@ export class Notes {
     }
     const noted = await this.#put(batch.map(asNote))
     for (const { of } of batch) this.#landed(of.claimed.token)
-    for (let at = 0; at < noted.length; at++) if (noted[at] === 'done') this.#tell(batch[at])
+    for (let at = 0; at < noted.length; at++)
+      if (noted[at] === 'done') this.#tell(batch[at].of, batch[at].progress)
     if (this.#next().length > 0 && this.#timer === null) {
       this.#timer = this.#options.clock.after(0, () => void this.#send(), { ref: false })
     }
@@ -213,7 +218,7 @@ export class Notes {
     }
   }
 
-  #tell({ of, progress }: Pending): void {
+  #tell(of: Noting, progress: number | null): void {
     if (progress === null) return
     this.#options.events.emit('job.progress', () => {
       const { queue, id, task, group, attempt } = of.claimed

@@ -45,7 +45,7 @@ export interface Live {
   throttle(throttle: Throttle): void
   /** The attempt goes on; after its end nothing of it can be kept. */
   readonly isHeld: boolean
-  /** Its `commit` is under way, and has its row. */
+  /** Its `commit` is under way, or done. */
   readonly isCommitting: boolean
   /** Keeps a step with the job; durable when it answers. 'lost': the attempt is over. */
   keep(step: Step): Promise<Noted>
@@ -237,8 +237,7 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
     this.#place = ledger.mirror.started(this.token, this.deadline)
     if (events.wants('job.started')) {
       const { queue, id, task, group, attempt, waited } = this.claimed
-      const { worker } = this
-      events.emit('job.started', { queue, id, task, group, attempt, worker, waited })
+      events.emit('job.started', { queue, id, task, group, attempt, waited, worker: this.worker })
     }
   }
 
@@ -360,8 +359,10 @@ export class Attempt implements Live, Holding, Settling, Timed, Noting, Doing {
    */
   lose(): void {
     if (this.#state === 'over' || this.#state === 'settling') return
-    if (this.#commit?.answer != null) return // its own commit is what the token died of
-    this.#commit?.giveUp(leaseLost(this.claimed, 'the lease was lost'))
+    const commit = this.#commit
+    if (commit?.answer != null) return // its own commit is what the token died of
+    commit?.giveUp(leaseLost(this.claimed, 'the lease was lost'))
+    if (commit?.hasRow) return commit.whenOver(() => this.lose()) // or may be
     const ran = this.#state === 'running'
     if (ran) this.#leave()
     this.#end({ status: 'lost' })

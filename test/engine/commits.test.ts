@@ -7,7 +7,7 @@ import type { Store } from '../../src/store.js'
 import { COMPLETE, insert, newJob, overriding, rig, signal, working } from './harness.js'
 
 /** A store that commits, and answers when it is let go: by then the attempt may be over. */
-function committing() {
+function committing({ check = 'as it is' }: { readonly check?: 'as it is' | 'all lost' } = {}) {
   const [landed, noted] = [signal(), [] as Note[]]
   let isLost = false
   const commit = (inner: Store): Store['commit'] => {
@@ -27,7 +27,12 @@ function committing() {
     isLost = true
     land()
   }
-  return { ...rig({ wrap: overriding('commit', commit) }), land, lose, noted }
+  const lost = overriding('check', (inner) => async (ask) => {
+    const checked = await inner.check(ask)
+    return check === 'as it is' ? checked : { ...checked, lost: ask.held.map(({ token }) => token) }
+  })
+  const wrap = (store: Store): Store => lost(overriding('commit', commit)(store))
+  return { ...rig({ wrap }), land, lose, noted }
 }
 
 const saying = async (live: Live) => {
@@ -51,6 +56,17 @@ describe('a commit whose attempt has ended meanwhile', () => {
     expect(told('job.progress')).toMatchObject([{ progress: 0.5 }])
     expect(noted).toMatchObject([{ id: 'a', log: ['charged'], progress: 0.5 }])
     expect([...told('store.error'), ...told('attempt.failed')]).toEqual([])
+  })
+
+  it('is no loss of the lease, though a look finds its token dead before its answer comes', async () => {
+    const { engine, clock, told, land } = committing({ check: 'all lost' })
+    await insert(engine, newJob('a'))
+    engine.start(working(saying))
+    await clock.advance(20_000) // some beats, and the looks that they bring
+    land()
+    await clock.advance(1_000)
+    expect(told('job.completed')).toMatchObject([{ id: 'a' }])
+    expect(told('store.error')).toEqual([])
   })
 
   it('gives way to the end that it held up when it came to nothing', async () => {

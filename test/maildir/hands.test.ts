@@ -14,7 +14,6 @@ let clock: VirtualClock
 let disk: SimDisk
 let known: Set<string>
 let looked: string[]
-let taken: string[]
 let lists: number
 let tell: (name: string | null) => void
 let hands: Hands
@@ -40,7 +39,6 @@ beforeEach(async () => {
   }
   known = new Set()
   looked = []
-  taken = []
   lists = 0
   for (let n = 0; n < LETTERS; n++) {
     write(n)
@@ -68,11 +66,7 @@ beforeEach(async () => {
     ...{ disk: its, layout, clock, warn: () => undefined, wall: () => clock.wall() },
     takers: {
       isOwn: () => false,
-      // As takeover.ts does: some at once.
-      mail: (paths) => {
-        taken.push(...paths.slice(0, 500))
-        return paths.slice(500)
-      },
+      mail: () => [],
       known: () => known,
       letters: (paths) => {
         looked.push(...paths)
@@ -103,17 +97,6 @@ describe('a folder of many letters', () => {
     }
     expect(looked).toEqual([0, 1, 2].map(pathOf))
     expect(lists).toBe(0)
-  })
-
-  it('has all mail taken that a listing finds, however much it is, before anybody is answered', async () => {
-    for (let n = 0; n < 1_700; n++) {
-      const file = disk.create(`/mail/default/${TRAY}/by-hand-${n}.json`)
-      file.write(Buffer.from('1'))
-      file.close()
-    }
-    tell(null) // the system does not say what has changed
-    hands.flush()
-    expect(new Set(taken).size).toBe(1_700)
   })
 
   it('is listed when it has changed and nobody told anything', async () => {

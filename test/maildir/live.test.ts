@@ -1,6 +1,14 @@
 // A folder that a keeper has open, in a real folder with the system's own news: others deliver into it
 // without asking, and people remove, move and edit letters. Each test waits for a hint of the keeper.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -133,6 +141,25 @@ describe('a maildir that a keeper has open', () => {
     )
     expect(all.map(({ payload }) => payload.text)).toContain('{"to":"ada"}')
     expect(warnings).toEqual([])
+  })
+
+  it('puts away what cannot be read, and takes in what comes beside it', async () => {
+    const store = await keeper()
+    await store.insert([{ jobs: [newJob('a')] }])
+    await lettersIn('new', 1)
+    const old = new Date(Date.now() - 60_000)
+    mkdirSync(join(path, 'a-folder.json'))
+    utimesSync(join(path, 'a-folder.json'), old, old)
+    renameSync(join(path, 'a-folder.json'), join(tray('new'), 'a-folder.json'))
+    writeFileSync(join(path, 'b.json'), '"behind it"')
+    renameSync(join(path, 'b.json'), join(tray('new'), 'b.json'))
+    const count = () => store.count({ queue: QUEUE, which: {}, cursor: null })
+    await until(count, ({ counts }) => counts.available === 2)
+    await until(
+      async () => warnings,
+      (told) => told.some((one) => one.includes('a-folder.json')),
+    )
+    expect(existsSync(join(tray('new'), 'a-folder.json'))).toBe(false)
   })
 
   it('deletes a job whose letter is removed', async () => {

@@ -2,6 +2,7 @@
 // letter to be answered, a keeper that was followed answers none, and what the dead left is removed.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { newJob, QUEUE } from '../../src/testing/conformance/build.js'
+import { cardOf, PlayedNode } from '../../src/testing/conformance/played-node.js'
 import type { Disk } from '../../src/disk/disk.js'
 import { LEASE } from '../../src/job/defaults.js'
 import { openableMaildirStore } from '../../src/stores/maildir/maildir-store.js'
@@ -149,13 +150,16 @@ describe('the post of a maildir', () => {
     await visitor.close()
   })
 
-  it('brings what was delivered before the keeper watched a folder that it had just made', async () => {
+  it('brings what was delivered before the keeper watched a folder that it had just made, all of it', async () => {
+    const DELIVERED = 1_200 // more than one frame takes in
     const delivered = signal()
     const its = watchedDisk(disk.fork(), (change, path) => {
       if (change !== 'makeFolder' || path !== `/mail/default/${QUEUE}/tmp`) return
-      const mail = disk.create(`/mail/default/${QUEUE}/new/theirs.json`)
-      mail.write(Buffer.from('"early"'))
-      mail.close()
+      for (let n = 0; n < DELIVERED; n++) {
+        const mail = disk.create(`/mail/default/${QUEUE}/new/theirs-${n}.json`)
+        mail.write(Buffer.from('"early"'))
+        mail.close()
+      }
       delivered.fire()
     })
     const keeper = await openProcess(1, () => false, its)
@@ -163,8 +167,8 @@ describe('the post of a maildir', () => {
     await clock.advance(100) // letters follow answers
     await delivered.done
     await turn()
-    const counted = await keeper.count({ queue: QUEUE, which: {}, cursor: null })
-    expect(counted).toMatchObject({ counts: { available: 2 } })
+    const { jobs } = await (await PlayedNode.enlist(keeper, cardOf('n'))).claim({ limit: 2_000 })
+    expect(jobs).toHaveLength(1 + DELIVERED)
     await keeper.close()
   })
 

@@ -110,8 +110,10 @@ export class Hands {
     const isNew = !this.#watched.has(tray) && !this.#isClosed
     this.listen(queue)
     if (!isNew) return
-    const paths = disk.list(`${layout.scope}/${tray}`).map((name) => `${tray}/${name}`)
-    for (const path of paths) if (isMail(path)) this.#mail.add(path)
+    this.#do(() => {
+      const paths = disk.list(`${layout.scope}/${tray}`).map((name) => `${tray}/${name}`)
+      for (const path of paths) if (isMail(path)) this.#mail.add(path)
+    })
     this.#ask()
   }
 
@@ -170,11 +172,7 @@ export class Hands {
   /** What was seen and can be decided is done now: whoever asks the keeper has delivered before. */
   flush(): void {
     if (this.#isClosed) return
-    // All of it: what is taken in at once has a bound, and whoever asked may have delivered more.
-    for (let before = Infinity; this.#mail.size > 0 && this.#mail.size < before;) {
-      before = this.#mail.size
-      this.#do(() => this.#takeMail())
-    }
+    if (this.#mail.size > 0) this.#do(() => this.#takeMail())
     if (this.#parts.clock === null) this.#settle()
   }
 

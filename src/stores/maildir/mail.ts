@@ -28,8 +28,9 @@ export function isMail(path: string): boolean {
   return tray === 'new' && (readDeliveryName(name) !== null || isByHand(name))
 }
 
+/** What begins with a dot is somebody's draft. */
 function isByHand(name: string): boolean {
-  return name.endsWith('.json')
+  return name.endsWith('.json') && !name.startsWith('.')
 }
 
 /** `number`: grows with each of this process. */

@@ -181,11 +181,7 @@ export class Room {
     this.#life = life
     this.#toldOf = null
     this.#takeover = new Takeover(life, this.#parts)
-    for (let mail = life.mail; mail.length > 0;) {
-      const later = this.#takeover.mail(mail)
-      if (later.length >= mail.length) break
-      mail = later
-    }
+    this.#takeover.mail(life.mail)
     this.#hands.goRound()
     life.book.takeNews()
   }

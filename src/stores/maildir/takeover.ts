@@ -7,7 +7,7 @@
  */
 import type { Host } from '../../disk/host.js'
 import type { Disk } from '../../disk/disk.js'
-import { isMissing } from '../../disk/errno.js'
+import { hasCode, isForbidden, isMissing, isOfSystem } from '../../disk/errno.js'
 import { decodeName } from '../../disk/names.js'
 import type { Encoded } from '../../job/codec.js'
 import { COMPLETED, RECEIPT } from '../../job/book/columns.js'
@@ -38,7 +38,7 @@ export interface TakeoverParts {
 
 /** What is no JSON may still be on its way for so long. */
 const ON_ITS_WAY = 5_000
-/** Mail that is taken in at once. */
+/** Mail that is taken in by one frame. */
 const AT_ONCE = 500
 
 export class Takeover implements Takers {
@@ -60,12 +60,21 @@ export class Takeover implements Takers {
 
   // ── Mail ─────────────────────────────────────────────────────────────────────────────────────
 
+  /** Each is tried once, whatever became of those before it. */
   mail(paths: readonly string[]): readonly string[] {
+    const later: string[] = []
+    for (let at = 0; at < paths.length; at += AT_ONCE) {
+      later.push(...this.#someMail(paths.slice(at, at + AT_ONCE)))
+    }
+    return later
+  }
+
+  #someMail(paths: readonly string[]): readonly string[] {
     const { ledger } = this.#life.book
     const underWay = this.#life.underWay()
-    const later: string[] = paths.slice(AT_ONCE)
+    const later: string[] = []
     const taken: { readonly path: string; readonly job: NewJob }[] = []
-    for (const path of paths.slice(0, AT_ONCE)) {
+    for (const path of paths) {
       if (underWay.has(path) || this.#life.clerk.slotAt(path) !== undefined) continue
       const job = this.#open(path)
       if (job === 'later') later.push(path)
@@ -102,15 +111,15 @@ export class Takeover implements Takers {
   #open(path: string): NewJob | 'later' | null {
     const { host, newId } = this.#parts
     const [segment, , name] = path.split('/')
-    const text = this.#read(path)
-    if (text === null) return null
     try {
+      const text = this.#read(path)
+      if (text === null) return null
       const queue = decodeName(segment)
       if (queue === null)
         throw new Error('the name of its queue is too long to be told by a folder')
       return readMail({ name, text, queue }, host, newId)
     } catch (error) {
-      if (this.#isFresh(path)) return 'later'
+      if (this.#isFresh(path) || isOfDisk(error)) return 'later'
       this.#away(path, wordsOf(error))
       return null
     }
@@ -272,6 +281,11 @@ function lettersIn(text: string): Letter | null {
   } catch {
     return null // whoever asks puts it away with a reason
   }
+}
+
+/** It is not the file's fault: it may be read another time. */
+function isOfDisk(error: unknown): boolean {
+  return isOfSystem(error) && !isForbidden(error) && !hasCode(error, ['EISDIR', 'ELOOP'])
 }
 
 function wordsOf(error: unknown): string {

@@ -269,7 +269,10 @@ export function isBusy(error: unknown): boolean {
 
 /** Not ours, in whose words there may be anything. */
 function isDrivers(error: unknown): error is Error {
-  return error instanceof Error && /sqlite/i.test(`${error.name} ${codeOf(error)}`)
+  // By its shape: a driver may be of another realm, as in some test runners.
+  if (typeof error !== 'object' || error === null || !('message' in error)) return false
+  const name = 'name' in error ? String(error.name) : ''
+  return /sqlite/i.test(`${name} ${codeOf(error)}`)
 }
 
 /** A driver's error, in our words. Nothing was changed: the transaction was rolled back. */
@@ -302,6 +305,6 @@ function noDatabase(cause: Error): unknown {
   })
 }
 
-function codeOf(error: Error): string {
+function codeOf(error: object): string {
   return 'code' in error ? String(error.code) : ''
 }
