@@ -1,7 +1,8 @@
 /**
  * A store that is loaded when it is opened. Until then it knows its name and what it aims at; from
  * then on it only passes on. Promises what every store does: opening twice is opening once, an opening
- * that failed may be tried again (but for one whose code could not be loaded), and before opening and after closing it answers STORE_CLOSED.
+ * that failed may be tried again (but for one whose code could not be loaded), and before opening and
+ * after closing it answers STORE_CLOSED.
  */
 import { MillraceError, millraceError } from './job/errors.js'
 import type { Store, Traits } from './store.js'

@@ -10,7 +10,7 @@ import type { Section } from '../store.js'
 import type { Millis } from '../job/job.js'
 import { systemClock } from '../time/system.js'
 
-/** How many calls are inside: one may be made within another. */
+/** How many calls are inside. */
 const INSIDE = 0
 const BARRED = 1
 const WORDS = 2
