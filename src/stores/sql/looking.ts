@@ -105,7 +105,7 @@ async function restsAt(tx: Tx, scope: number, facts: QueueFacts): Promise<Map<st
 }
 
 /** The first that sorts behind all that begins so, where texts sort by their code points. */
-export function behind(front: string): string {
+function behind(front: string): string {
   const points = Array.from(front)
   const last = points.pop()?.codePointAt(0) ?? 0
   if (last === LAST_POINT) return behind(points.join(''))
